@@ -1,0 +1,32 @@
+"""Writing files so that an interruption never leaves half of one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from esrgan.errors import UserError
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; on success it replaces `target` in one step.
+
+    The folder is made if need be. If the body fails, `target` stays as it was.
+
+    Raises:
+        UserError: the file or its folder can't be written.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{target} could not be written: {reason}.") from error
+    finally:
+        if target.parent.is_dir():
+            temporary.unlink(missing_ok=True)

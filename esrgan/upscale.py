@@ -1,0 +1,123 @@
+"""Pictures through a network: devices, precision, tiles, transparency."""
+
+import warnings
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from esrgan.devices import choose_device, place
+from esrgan.errors import UserError
+from esrgan.images import to_image, to_tensor
+from esrgan.networks import Generator
+
+# LR pixels of context around a tile: beyond the reach of what the networks really use.
+TILE_OVERLAP = 32
+# Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
+WHOLE_PIXELS = 512 * 512
+DEFAULT_TILE = 384
+
+
+class Upscaler:
+    """A network that takes pictures.
+
+    Args:
+        network: an RRDBNet or SRResNet for RGB; it is moved to the device.
+        device: default "auto".
+        dtype: float32, or float16 / bfloat16 where that pays. A float16 overflow is noticed and
+            the picture done again in float32, with a warning.
+        tile: side of the tiles in LR pixels; None upscales moderate pictures whole and larger
+            ones in tiles, 0 always whole.
+
+    Raises:
+        UserError: the network is not one for RGB pictures, or the tile size is negative.
+    """
+
+    def __init__(
+        self,
+        network: Generator,
+        device: torch.device | str = "auto",
+        dtype: torch.dtype = torch.float32,
+        tile: int | None = None,
+    ) -> None:
+        channels = (
+            getattr(network.config, "in_channels", 3),
+            getattr(network.config, "out_channels", 3),
+        )
+        if channels != (3, 3):
+            raise UserError(
+                f"This model takes {channels[0]} channels; only RGB (3) ones work here."
+            )
+        if tile is not None and tile < 0:
+            raise UserError(f"The tile size must be 0 or more, not {tile}.")
+        self.device = choose_device(device) if isinstance(device, str) else device
+        self.network = place(network, self.device).eval()
+        self.dtype, self.tile = dtype, tile
+
+    @property
+    def scale(self) -> int:
+        return self.network.scale
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Upscale a picture.
+
+        Args:
+            image: H×W, H×W×3 or H×W×4 (alpha is upscaled too), `uint8` or `uint16`.
+
+        Returns:
+            The same layout and dtype, `scale` times as high and wide.
+        """
+        if image.ndim == 2:
+            rgb = np.repeat(image[..., None], 3, axis=2)
+            grey = self._upscale_rgb(rgb).mean(axis=2)
+            return np.rint(grey).astype(image.dtype)
+        if image.shape[2] == 3:
+            return self._upscale_rgb(image)
+        colour, alpha = self._upscale_rgb(image[..., :3]), self(image[..., 3])
+        return np.concatenate((colour, alpha[..., None]), axis=2)
+
+    def pil(self, picture: Image.Image) -> Image.Image:
+        """`__call__` for a PIL picture of mode L, RGB or RGBA."""
+        if picture.mode not in ("L", "RGB", "RGBA"):
+            raise UserError(f"A PIL picture must be L, RGB or RGBA, not {picture.mode}.")
+        return Image.fromarray(self(np.asarray(picture)))
+
+    def _upscale_rgb(self, rgb: np.ndarray) -> np.ndarray:
+        return to_image(self.tensor(to_tensor(rgb)), rgb.dtype.type)
+
+    @torch.inference_mode()
+    def tensor(self, lr: Tensor) -> Tensor:
+        """N×3×H×W in [0, 1] -> N×3×(scale·H)×(scale·W) float32 on the CPU, not clipped."""
+        height, width = lr.shape[-2:]
+        tile = self.tile
+        if tile is None:
+            tile = 0 if height * width <= WHOLE_PIXELS else DEFAULT_TILE
+        if tile == 0 or max(height, width) <= tile:
+            return self._run(lr)
+        s, batch = self.scale, lr.shape[0]
+        out = torch.empty(batch, 3, height * s, width * s)
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                bottom, right = min(top + tile, height), min(left + tile, width)
+                y0, x0 = max(0, top - TILE_OVERLAP), max(0, left - TILE_OVERLAP)
+                y1, x1 = bottom + TILE_OVERLAP, right + TILE_OVERLAP
+                done = self._run(lr[..., y0:y1, x0:x1])
+                y, x = (top - y0) * s, (left - x0) * s
+                h, w = (bottom - top) * s, (right - left) * s
+                out[..., top * s : bottom * s, left * s : right * s] = done[
+                    ..., y : y + h, x : x + w
+                ]
+        return out
+
+    def _run(self, lr: Tensor) -> Tensor:
+        x = lr.to(self.device, memory_format=torch.channels_last)
+        if self.dtype == torch.float32:
+            return self.network(x).float().cpu()
+        with torch.autocast(self.device.type, self.dtype):
+            out = self.network(x).float()
+        if not torch.isfinite(out).all():
+            name = str(self.dtype).removeprefix("torch.")
+            warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
+            out = self.network(x).float()
+        return out.cpu()

@@ -1,0 +1,221 @@
+"""What a run is made of: one frozen dataclass a stage, read from small TOML presets."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import cos, pi
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from esrgan.errors import UserError
+from esrgan.networks import RRDBConfig, SRResNetConfig
+
+PRESETS = Path(__file__).parent / "presets"
+StageName = Literal["psnr", "gan", "vgg"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Learning rate by iteration.
+
+    Attributes:
+        learning_rate: the peak.
+        warmup: iterations of linear increase from 0.
+        halve_at: iterations at which the rate is halved (Sec. 4.1).
+        cosine: decay to 0 at the last iteration along a half cosine instead.
+    """
+
+    learning_rate: float
+    warmup: int = 0
+    halve_at: tuple[int, ...] = ()
+    cosine: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What all stages share.
+
+    Attributes:
+        data: folders of pictures, read recursively.
+        iterations: length of the run.
+        batch_size: pictures a step.
+        crop_size: side of the training crops in pixels (HR pixels for the generators).
+        schedule: learning rate of the network that is trained (and of the discriminator).
+        seed: of initialisation and of every crop.
+        device: "auto" (CUDA, then MPS, then CPU) or a torch device.
+        num_workers: loader processes; 0 loads in the training process.
+        save_every, sample_every, log_every: iterations between checkpoints, sample pictures
+            and logged numbers.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    data: tuple[str, ...] = ()
+    iterations: int
+    batch_size: int = 16
+    crop_size: int = 128
+    schedule: Schedule
+    seed: int = 0
+    device: str = "auto"
+    num_workers: int = 0
+    save_every: int = 5000
+    sample_every: int = 5000
+    log_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "save_every", "sample_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PSNRConfig(RunConfig):
+    """Stage 1: L1 only.
+
+    Attributes:
+        generator: the network to train from scratch.
+        init: a model name or file to start from instead; it brings its own architecture.
+        ema_decay: of the averaged weights that are exported.
+        validation: a folder of HR pictures, measured with every checkpoint.
+    """
+
+    generator: RRDBConfig | SRResNetConfig = field(default_factory=RRDBConfig)
+    init: str | None = None
+    ema_decay: float = 0.999
+    validation: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GANConfig(PSNRConfig):
+    """Stage 2: L_percep + λ L_G + η L1 (Eq. 3).
+
+    Attributes:
+        perceptual: "builtin" (trained by `python -m train vgg`), "torchvision" (ImageNet VGG19),
+            or a file with any VGG19 state dict.
+        layers: weight by convolution, e.g. {"conv5_4": 1.0}.
+        before_activation: compare features before their ReLU (the paper) or after it (SRGAN).
+        adversarial: relativistic average (Eqs. 1 and 2) or standard GAN.
+        gan_weight: λ.
+        pixel_weight: η.
+        discriminator_features: channels of the discriminator's first stage.
+        discriminator_batch_norm: normalise in the discriminator.
+        discriminator_rate: its learning rate as a share of the generator's.
+    """
+
+    perceptual: str = "builtin"
+    layers: dict[str, float] = field(default_factory=lambda: {"conv5_4": 1.0})
+    before_activation: bool = True
+    adversarial: Literal["relativistic", "standard"] = "relativistic"
+    gan_weight: float = 5e-3
+    pixel_weight: float = 1e-2
+    discriminator_features: int = 64
+    discriminator_batch_norm: bool = True
+    discriminator_rate: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGGConfig(RunConfig):
+    """A perceptual network: VGG19 as a classifier of a folder with one sub-folder a class.
+
+    Attributes:
+        width: multiplies VGG19's channels.
+        weight_decay, momentum: of SGD.
+        label_smoothing: of the cross-entropy.
+        held_out: share of each class that is kept for the accuracy.
+    """
+
+    width: float = 1.0
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+    label_smoothing: float = 0.1
+    held_out: float = 0.1
+
+
+Config = PSNRConfig | GANConfig | VGGConfig
+CONFIGS: dict[StageName, type[Config]] = {"psnr": PSNRConfig, "gan": GANConfig, "vgg": VGGConfig}
+
+
+def preset_names() -> list[str]:
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_preset(stage: StageName, name: str) -> dict[str, Any]:
+    """A preset's settings for a stage: a TOML file with one table for each stage that it serves.
+
+    Args:
+        name: a preset's name, or the path of a `.toml` file of the user's.
+
+    Raises:
+        UserError: no such preset, not TOML, or not for this stage.
+    """
+    path = Path(name) if name.endswith(".toml") else PRESETS / f"{Path(name).name}.toml"
+    if not path.is_file():
+        raise UserError(f"There is no preset {name!r}; there are: {', '.join(preset_names())}.")
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path.name} is not valid TOML: {error}") from error
+    if stage not in tables:
+        raise UserError(f"The preset {name!r} is for {', '.join(tables)}, not for {stage}.")
+    return tables[stage]
+
+
+def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
+    """Check settings and turn them into a stage's configuration.
+
+    Raises:
+        UserError: a setting is unknown, missing or of the wrong kind; the message names it.
+    """
+    try:
+        return TypeAdapter(CONFIGS[stage]).validate_python(dict(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{where}: {message}") from error
+
+
+def to_settings(config: Config) -> dict[str, Any]:
+    """The inverse of `make_config`, as JSON can hold it."""
+    return asdict(config)
+
+
+def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Apply `key=value` or `table.key=value` assignments; values are TOML, or else plain text.
+
+    Raises:
+        UserError: an assignment without "=".
+    """
+    result = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in settings.items()
+    }
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set needs KEY=VALUE, not {assignment!r}.")
+        *tables, last = key.strip().split(".")
+        target = result
+        for table in tables:
+            target = target.setdefault(table, {})
+        target[last] = _toml_value(text.strip())
+    return result
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def learning_rate(schedule: Schedule, iteration: int, iterations: int) -> float:
+    """The rate of a step; the first step is iteration 1."""
+    rate = schedule.learning_rate
+    if iteration <= schedule.warmup:
+        return rate * iteration / schedule.warmup
+    if schedule.cosine:
+        done = (iteration - schedule.warmup) / max(1, iterations - schedule.warmup)
+        rate *= 0.5 * (1 + cos(pi * min(1.0, done)))
+    return rate * 0.5 ** sum(iteration > at for at in schedule.halve_at)
