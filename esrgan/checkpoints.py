@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from esrgan.errors import UserError
@@ -44,6 +44,8 @@ WRAPPERS = (
     "net",
 )
 PREFIXES = ("module.", "netG.", "generator.")
+# More levels of wrapping than any real file has; a hostile one may hold itself.
+DEEPEST_WRAPPING = 8
 
 # Canonical names are BasicSR's; a dialect is how to get there.
 OFFICIAL_RULES = (
@@ -78,17 +80,19 @@ def load_generator(path: str | Path, scale: int | None = None) -> Generator:
     """
     path = Path(path)
     state, metadata = read_state(path)
-    if scale is None and metadata.get("config"):
-        scale = _saved_scale(metadata["config"])
+    saved_scale = _json_object(metadata.get("config")).get("scale")
+    if scale is None and isinstance(saved_scale, int):
+        scale = saved_scale
     return _assemble(state, path.name, scale)
 
 
-def _saved_scale(config: str) -> int | None:
+def _json_object(text: str | None) -> dict[str, Any]:
+    """The JSON object in an entry of the metadata; empty if it is missing or anything else."""
     try:
-        value = json.loads(config).get("scale")
-    except (json.JSONDecodeError, AttributeError):
-        return None
-    return value if isinstance(value, int) else None
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def save_generator(
@@ -129,13 +133,13 @@ def _save(path: Path, state: State, metadata: dict[str, str], half: bool) -> Non
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise UserError(f"{path.name} was not written: its weights hold NaN or infinite numbers.")
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        temporary.write_bytes(save(tensors, metadata))
 
 
 def read_facts(path: Path) -> dict[str, Any]:
     """The training facts in one of our own files; empty for a foreign one."""
     _, metadata = read_state(path)
-    return json.loads(metadata.get("facts", "{}"))
+    return _json_object(metadata.get("facts"))
 
 
 def load_features(path: str | Path) -> VGG19Features:
@@ -186,17 +190,18 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path.name} is not a complete safetensors file.") from error
+    return _unwrap(tensors, path.name), metadata
 
 
 def _unpickle(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported global" in str(error) or "Unsupported class" in str(error):
+        if re.search("unsupported (global|class)", str(error), re.IGNORECASE):
             found = re.search(r"GLOBAL (\S+)", str(error))
             what = f" ({found[1]})" if found else ""
             raise UserError(
@@ -210,14 +215,16 @@ def _unpickle(path: Path) -> object:
 
 def _unwrap(loaded: object, name: str) -> State:
     """Descend through the known wrappers and a sole key, then drop common prefixes."""
-    while isinstance(loaded, Mapping) and not _is_state(loaded):
+    for _ in range(DEEPEST_WRAPPING):
+        if not isinstance(loaded, Mapping) or _is_state(loaded):
+            break
         inner = next((loaded[key] for key in WRAPPERS if key in loaded), None)
         if inner is None and len(loaded) == 1:
             inner = next(iter(loaded.values()))
         loaded = inner
-    if not isinstance(loaded, Mapping):
+    if not isinstance(loaded, Mapping) or not _is_state(loaded):
         raise UserError(f"{name} holds no network weights (no state dict was found in it).")
-    state = {key: value for key, value in loaded.items() if isinstance(value, Tensor)}
+    state = dict(loaded)
     for prefix in PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -226,15 +233,22 @@ def _unwrap(loaded: object, name: str) -> State:
 
 def _is_state(loaded: Mapping[Any, Any]) -> bool:
     return bool(loaded) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in loaded.items()
+        isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
+        for key, value in loaded.items()
     )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Real numbers lying in memory: not sparse, quantised, complex or without data."""
+    odd = tensor.is_quantized or tensor.is_complex() or tensor.is_meta
+    return tensor.layout == torch.strided and not odd
 
 
 def _assemble(state: State, name: str, scale: int | None) -> Generator:
     if any("conv1x1" in key for key in state):
         raise UserError(f"{name} is an ESRGAN+ model (extra conv1x1 layers); only ESRGAN is read.")
-    state = {key: tensor.float() for key, tensor in _canonical(state).items()}
     try:
+        state = {key: tensor.float() for key, tensor in _canonical(state).items()}
         config = _infer_config(state, scale)
     except (KeyError, IndexError, ValueError) as error:
         if isinstance(error, UserError):
@@ -291,24 +305,22 @@ def _rename(key: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 def _old_rules(state: State) -> tuple[tuple[str, str], ...]:
     """The 2018 dialect numbers its layers, so that the rules depend on how many there are."""
-    indices = [int(found[1]) for key in state if (found := re.match(r"model\.(\d+)\.", key))]
+    layers = {int(found[1]) for key in state if (found := re.match(r"model\.(\d+)\.", key))}
     blocks = [int(found[1]) for key in state if (found := re.match(r"model\.1\.sub\.(\d+)\.", key))]
-    last = max(indices)
-    stages = (last - 4) // 3
-    ups = tuple((rf"model\.{3 * up}", f"conv_up{up}") for up in range(1, stages + 1))
+    _, _, *ups, hr, last = sorted(layers)
     return (
         (r"model\.0", "conv_first"),
         (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0", r"body.\1.rdb\2.conv\3"),
         (rf"model\.1\.sub\.{max(blocks, default=0)}", "conv_body"),
-        *ups,
-        (rf"model\.{last - 2}", "conv_hr"),
+        *((rf"model\.{up}", f"conv_up{stage}") for stage, up in enumerate(ups, start=1)),
+        (rf"model\.{hr}", "conv_hr"),
         (rf"model\.{last}", "conv_last"),
     )
 
 
 def _infer_config(state: State, scale: int | None) -> GeneratorConfig:
     """Read the architecture off canonical tensors; KeyError or ValueError if it is neither."""
-    blocks = 1 + max(int(found[1]) for key in state if (found := re.match(r"body\.(\d+)\.", key)))
+    blocks = len({found[1] for key in state if (found := re.match(r"body\.(\d+)\.", key))})
     if "conv_hr.weight" in state:
         return _infer_rrdb(state, blocks, scale)
     stages = len({key.split(".")[1] for key in state if key.startswith("upsampling.")})
@@ -325,7 +337,7 @@ def _infer_config(state: State, scale: int | None) -> GeneratorConfig:
 def _infer_rrdb(state: State, blocks: int, scale: int | None) -> RRDBConfig:
     features, raw_channels = state["conv_first.weight"].shape[:2]
     out_channels = state["conv_last.weight"].shape[0]
-    unshuffle = {4: 2, 16: 4}.get(raw_channels // out_channels, 1)
+    unshuffle = next((r for r in (2, 4) if raw_channels == out_channels * r**2), 1)
     stages = sum(bool(re.fullmatch(r"conv_up\d+\.weight", key)) for key in state)
     by_shape = 2**stages // unshuffle
     if scale == 3 and stages != 1:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esrgan.errors import UserError
@@ -28,5 +28,5 @@ def atomic_path(target: Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise UserError(f"{target} could not be written: {reason}.") from error
     finally:
-        if target.parent.is_dir():
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)

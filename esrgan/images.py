@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from esrgan.errors import UserError
@@ -20,10 +20,15 @@ from esrgan.files import atomic_path
 
 # Refused before decoding; 50 Mpx decode to 150 MB.
 MAX_PIXELS = 50_000_000
-READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "MPO", "AVIF", "TGA")
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
 )
+# The longest side that a format can hold.
+LONGEST_SIDE = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
+# TIFF tags, and what they hold in files that matter here.
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR = 258, 262, 284
+TIFF_RGB, TIFF_SEPARATE = 2, 2
 # What Pillow and OpenCV raise on damaged files.
 DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, cv2.error, MemoryError)
 
@@ -54,7 +59,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.nda
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's bomb warning; the size is checked here
         try:
-            picture = Image.open(io.BytesIO(data), formats=READABLE_FORMATS)
+            picture = Image.open(io.BytesIO(data), formats=_available_formats())
         except Image.DecompressionBombError as error:
             raise UserError(_too_large(name, max_pixels)) from error
         except UnidentifiedImageError as error:
@@ -69,9 +74,15 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.nda
             raise UserError(_damaged(name)) from error
 
 
+def _available_formats() -> list[str]:
+    """What this Pillow was built with: AVIF is optional."""
+    Image.init()
+    return [name for name in READABLE_FORMATS if name in Image.OPEN]
+
+
 def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) -> str:
     measured = f"is {size[0]}×{size[1]} pixels" if size else "is far too large"
-    return f"{name} {measured}; the limit is {max_pixels / 1e6:g} megapixels. Reduce it first."
+    return f"{name} {measured}; the limit is {max_pixels / 1e6:.3g} megapixels. Reduce it first."
 
 
 def _not_a_picture(name: str, data: bytes) -> str:
@@ -88,7 +99,9 @@ def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
     picture.seek(0)
     picture.load()
     if _has_deep_colour(picture, data):
-        return _decode_deep_colour(data)
+        pixels = _decode_deep_colour(data)  # OpenCV itself turns TIFF, but not PNG
+        turn = picture.getexif().get(ExifTags.Base.Orientation) if picture.format == "PNG" else 1
+        return _turned(pixels, turn)
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I;16"):
         return np.asarray(picture).astype(np.uint16)
@@ -105,8 +118,12 @@ def _has_deep_colour(picture: Image.Image, data: bytes) -> bool:
         bit_depth, colour_type = data[24], data[25]
         return bit_depth == 16 and colour_type != 0
     if picture.format == "TIFF":
-        bits = picture.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
-        return len(bits) >= 3 and max(bits) == 16
+        tags = picture.tag_v2  # type: ignore[attr-defined]
+        bits, kind = tags.get(TIFF_BITS, (8,)), tags.get(TIFF_PHOTOMETRIC)
+        deep = len(bits) >= 3 and max(bits) == 16
+        if deep and tags.get(TIFF_PLANAR) == TIFF_SEPARATE:
+            raise ValueError("neither Pillow nor OpenCV reads separate planes of 16 bits rightly")
+        return deep and kind == TIFF_RGB
     return False
 
 
@@ -116,6 +133,17 @@ def _decode_deep_colour(data: bytes) -> np.ndarray:
         raise ValueError("OpenCV could not decode the picture")
     code = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return cv2.cvtColor(pixels, code)
+
+
+def _turned(pixels: np.ndarray, orientation: int | None) -> np.ndarray:
+    """H×W×C turned and mirrored as EXIF's orientation (1 … 8) says."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _float_to_uint16(values: np.ndarray) -> np.ndarray:
@@ -172,11 +200,17 @@ def encode_image(image: np.ndarray, suffix: str = ".png") -> bytes:
     """The bytes of `save_image`'s file.
 
     Raises:
-        UserError: unknown suffix, or one that can't hold 16 bits or transparency.
+        UserError: unknown suffix, or one that can't hold transparency or so long a side.
     """
     suffix = suffix.lower()
     if suffix not in (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff"):
         raise UserError(f"Pictures are written as .png, .webp, .jpg or .tif, not {suffix!r}.")
+    longest = max(image.shape[:2])
+    if longest > LONGEST_SIDE.get(suffix, longest):
+        raise UserError(
+            f"A {suffix} file holds at most {LONGEST_SIDE[suffix]} pixels a side, not {longest}; "
+            "choose PNG or TIFF."
+        )
     if image.dtype == np.uint16 and suffix not in (".png", ".tif", ".tiff"):
         image = to_uint8(image)
     if image.dtype == np.uint16 and image.ndim == 3:

@@ -14,6 +14,8 @@ from esrgan.networks import Generator
 
 # LR pixels of context around a tile: beyond the reach of what the networks really use.
 TILE_OVERLAP = 32
+# Tiles begin at multiples of this, so that pixel-unshuffling networks fold them as the whole.
+TILE_ALIGNMENT = 4
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
 DEFAULT_TILE = 384
@@ -47,7 +49,8 @@ class Upscaler:
         )
         if channels != (3, 3):
             raise UserError(
-                f"This model takes {channels[0]} channels; only RGB (3) ones work here."
+                f"This model takes {channels[0]} channels and gives {channels[1]}; "
+                "only those for RGB (3 and 3) work here."
             )
         if tile is not None and tile < 0:
             raise UserError(f"The tile size must be 0 or more, not {tile}.")
@@ -100,7 +103,7 @@ class Upscaler:
         for top in range(0, height, tile):
             for left in range(0, width, tile):
                 bottom, right = min(top + tile, height), min(left + tile, width)
-                y0, x0 = max(0, top - TILE_OVERLAP), max(0, left - TILE_OVERLAP)
+                y0, x0 = _tile_start(top), _tile_start(left)
                 y1, x1 = bottom + TILE_OVERLAP, right + TILE_OVERLAP
                 done = self._run(lr[..., y0:y1, x0:x1])
                 y, x = (top - y0) * s, (left - x0) * s
@@ -121,3 +124,9 @@ class Upscaler:
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
             out = self.network(x).float()
         return out.cpu()
+
+
+def _tile_start(begin: int) -> int:
+    """Where the context of a tile begins whose own pixels begin at `begin`."""
+    start = max(0, begin - TILE_OVERLAP)
+    return start - start % TILE_ALIGNMENT

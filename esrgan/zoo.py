@@ -1,6 +1,9 @@
 """The models: one visible table, and how each comes to be a network in memory."""
 
+import contextlib
 import hashlib
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from esrgan.networks import Generator, VGG19Features
 
 ASSETS = Path(__file__).parent.parent / "assets" / "models"
 BUILTIN_LICENCE = "trained on pictures for non-commercial research; see assets/models/README.md"
+CONNECTION_SECONDS = 10
 OFFICIAL_LICENCE = "Apache-2.0 (the authors of ESRGAN)"
 BUILTIN_PERCEPTUAL = ASSETS / "vgg19-caltech101.safetensors"
 
@@ -121,20 +125,46 @@ def fetch(download: Download) -> Path:
     Raises:
         UserError: no repository could be reached, or the bytes are not the published ones.
     """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    path = _downloaded_before(download) or _download(download)
+    check_sha256(path, download.sha256)
+    return path
+
+
+def _downloaded_before(download: Download) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
 
     for repository in download.repositories:
-        try:
-            path = Path(hf_hub_download(repository, download.filename))
-        except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
-            continue
-        check_sha256(path, download.sha256)
-        return path
+        found = try_to_load_from_cache(repository, download.filename)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _download(download: Download) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    if _hub_answers():
+        for repository in download.repositories:
+            with contextlib.suppress(Exception):  # the Hub's client raises errors of many kinds
+                return Path(hf_hub_download(repository, download.filename))
     raise UserError(
         f"{download.filename} could not be downloaded: the Hugging Face Hub can't be reached or "
         "refused. The built-in models work without it; if you have the file, name it instead."
     )
+
+
+def _hub_answers() -> bool:
+    """One look: the Hub's own client tries for almost a minute where there is no network."""
+    from huggingface_hub import constants
+
+    try:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
+        urllib.request.urlopen(request, timeout=CONNECTION_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def check_sha256(path: Path, expected: str) -> None:

@@ -14,7 +14,7 @@ from esrgan.errors import UserError
 from train.config import Config, StageName, load_preset, make_config, override, preset_names
 from train.loop import train
 from train.stages import build_stage
-from train.state import checkpoint_path, config_path, read_settings, save_config
+from train.state import config_path, load_checkpoint, read_settings, save_config
 
 STAGES: dict[StageName, str] = {
     "psnr": "first stage: the generator with L1 (Sec. 4.1)",
@@ -75,8 +75,9 @@ def main() -> int:
     config = resolve(options)
     device = choose_device(config.device)
     stage = build_stage(config, device)
+    start = load_checkpoint(options.out, stage)
     save_config(options.out, options.stage, config)
-    _announce(options, config, stage.dataset.skipped)
+    _announce(options, config, stage.dataset.skipped, start)
     facts: dict[str, Any] = {
         "command": "python -m train " + shlex.join(sys.argv[1:]),
         "preset": options.preset,
@@ -84,20 +85,19 @@ def main() -> int:
         "seed": config.seed,
         "torch": torch.__version__,
     }
-    outcome = train(stage, config, options.out, device, facts)
+    outcome = train(stage, config, options.out, device, facts, start)
     ended = "finished" if outcome.finished else "stopped; go on with --resume"
     print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
     return 0
 
 
-def _announce(options: Namespace, config: Config, skipped: list[Path]) -> None:
+def _announce(options: Namespace, config: Config, skipped: list[Path], start: int) -> None:
     print(f"run folder: {options.out} (settings in {config_path(options.out).name})")
     if options.resume:
-        found = checkpoint_path(options.out).is_file()
-        print("resuming from the checkpoint" if found else "no checkpoint yet: starting anew")
+        print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
     if skipped:
-        names = ", ".join(str(file) for file in skipped[:5])
-        print(f"left out {len(skipped)} files, unreadable or smaller than the crop: {names} …")
+        names = ", ".join(str(file) for file in skipped[:5]) + (" …" if len(skipped) > 5 else "")
+        print(f"left out {len(skipped)} files, unreadable or smaller than the crop: {names}")
     print(f"{config.iterations} iterations of {config.batch_size} crops, seed {config.seed}")
 
 

@@ -5,15 +5,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import cos, pi
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
+from esrgan.networks.vgg import CONVOLUTIONS
 
 PRESETS = Path(__file__).parent / "presets"
 StageName = Literal["psnr", "gan", "vgg"]
+
+# Kinds of numbers; `make_config` checks them.
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, lt=1e38)]  # float32 holds it
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _convolution(name: str) -> str:
+    if name not in {f"conv{block}_{index}" for block, index in CONVOLUTIONS}:
+        raise ValueError(f"{name!r} is not a convolution of VGG19 (conv1_1 … conv5_4)")
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +41,9 @@ class Schedule:
         cosine: decay to 0 at the last iteration along a half cosine instead.
     """
 
-    learning_rate: float
-    warmup: int = 0
-    halve_at: tuple[int, ...] = ()
+    learning_rate: Positive
+    warmup: CountOrZero = 0
+    halve_at: tuple[Count, ...] = ()
     cosine: bool = False
 
 
@@ -53,21 +67,16 @@ class RunConfig:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     data: tuple[str, ...] = ()
-    iterations: int
-    batch_size: int = 16
-    crop_size: int = 128
+    iterations: Count
+    batch_size: Count = 16
+    crop_size: Count = 128
     schedule: Schedule
-    seed: int = 0
+    seed: CountOrZero = 0
     device: str = "auto"
-    num_workers: int = 0
-    save_every: int = 5000
-    sample_every: int = 5000
-    log_every: int = 100
-
-    def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "save_every", "sample_every", "log_every"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+    num_workers: CountOrZero = 0
+    save_every: Count = 5000
+    sample_every: Count = 5000
+    log_every: Count = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,16 +84,20 @@ class PSNRConfig(RunConfig):
     """Stage 1: L1 only.
 
     Attributes:
-        generator: the network to train from scratch.
-        init: a model name or file to start from instead; it brings its own architecture.
+        generator: the network to train from scratch, unless there is an `init`.
+        init: a model name or file to start from; it brings its own architecture.
         ema_decay: of the averaged weights that are exported.
         validation: a folder of HR pictures, measured with every checkpoint.
     """
 
-    generator: RRDBConfig | SRResNetConfig = field(default_factory=RRDBConfig)
+    generator: RRDBConfig | SRResNetConfig | None = None
     init: str | None = None
-    ema_decay: float = 0.999
+    ema_decay: Share = 0.999
     validation: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.generator is None and self.init is None:
+            raise UserError("name the model to start from with --init")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,14 +118,16 @@ class GANConfig(PSNRConfig):
     """
 
     perceptual: str = "builtin"
-    layers: dict[str, float] = field(default_factory=lambda: {"conv5_4": 1.0})
+    layers: Annotated[
+        dict[Annotated[str, AfterValidator(_convolution)], Amount], Field(min_length=1)
+    ] = field(default_factory=lambda: {"conv5_4": 1.0})
     before_activation: bool = True
     adversarial: Literal["relativistic", "standard"] = "relativistic"
-    gan_weight: float = 5e-3
-    pixel_weight: float = 1e-2
-    discriminator_features: int = 64
+    gan_weight: Amount = 5e-3
+    pixel_weight: Amount = 1e-2
+    discriminator_features: Count = 64
     discriminator_batch_norm: bool = True
-    discriminator_rate: float = 1.0
+    discriminator_rate: Amount = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +138,14 @@ class VGGConfig(RunConfig):
         width: multiplies VGG19's channels.
         weight_decay, momentum: of SGD.
         label_smoothing: of the cross-entropy.
-        held_out: share of each class that is kept for the accuracy.
+        held_out: share of each class that is kept for the accuracy, one half at most.
     """
 
-    width: float = 1.0
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    label_smoothing: float = 0.1
-    held_out: float = 0.1
+    width: Positive = 1.0
+    weight_decay: Amount = 5e-4
+    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    label_smoothing: Share = 0.1
+    held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.1
 
 
 Config = PSNRConfig | GANConfig | VGGConfig
@@ -148,7 +163,7 @@ def load_preset(stage: StageName, name: str) -> dict[str, Any]:
         name: a preset's name, or the path of a `.toml` file of the user's.
 
     Raises:
-        UserError: no such preset, not TOML, or not for this stage.
+        UserError: no such preset, not readable, not TOML, or not for this stage.
     """
     path = Path(name) if name.endswith(".toml") else PRESETS / f"{Path(name).name}.toml"
     if not path.is_file():
@@ -157,7 +172,9 @@ def load_preset(stage: StageName, name: str) -> dict[str, Any]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path.name} is not valid TOML: {error}") from error
-    if stage not in tables:
+    except OSError as error:
+        raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
+    if not isinstance(tables.get(stage), dict):
         raise UserError(f"The preset {name!r} is for {', '.join(tables)}, not for {stage}.")
     return tables[stage]
 
@@ -173,8 +190,8 @@ def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {message}") from error
+        message = first["msg"].removeprefix("Value error, ").removesuffix(".")
+        raise UserError(f"{where}: {message}.") from error
 
 
 def to_settings(config: Config) -> dict[str, Any]:
@@ -186,7 +203,7 @@ def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[st
     """Apply `key=value` or `table.key=value` assignments; values are TOML, or else plain text.
 
     Raises:
-        UserError: an assignment without "=".
+        UserError: an assignment without "=", or to a part of a setting that has none.
     """
     result = {
         key: dict(value) if isinstance(value, dict) else value for key, value in settings.items()
@@ -199,6 +216,8 @@ def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[st
         target = result
         for table in tables:
             target = target.setdefault(table, {})
+            if not isinstance(target, dict):
+                raise UserError(f"{key.strip()}: {table} is one value, not a table of settings.")
         target[last] = _toml_value(text.strip())
     return result
 

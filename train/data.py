@@ -4,41 +4,67 @@ Sample number i of a run is drawn by a generator seeded with (seed, i), so that 
 one with any number of loader processes, sees exactly the pictures of an uninterrupted one.
 """
 
-from collections.abc import Iterator, Sequence
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from esrgan.errors import UserError
 from esrgan.images import list_images, load_image, to_rgb, to_uint8
 from esrgan.resize import imresize
 
-# Decoded pictures are kept in memory up to this many bytes.
+# Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
 CACHE_BYTES = 4 * 2**30
+# After so many damaged pictures one after the other a run gives up.
+DAMAGED_IN_A_ROW = 100
 # An LR pixel of a ×s downscale is made from the HR pixels up to 2s beyond its own.
 MARGIN = 2
 
 
 class PictureCache:
-    """Decoded RGB pictures of a list of files, H×W×3 `uint8`, kept while memory lasts."""
+    """Decoded RGB pictures of a list of files, H×W×3 `uint8`, kept while memory lasts.
+
+    A file whose data turn out to be damaged is None; a warning names it once.
+    """
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[int, np.ndarray | None] = {}
         self._bytes = 0
 
-    def __getitem__(self, index: int) -> np.ndarray:
+    def __getitem__(self, index: int) -> np.ndarray | None:
         if index in self._kept:
             return self._kept[index]
-        picture = to_rgb(to_uint8(load_image(self.files[index])))
-        if self._bytes + picture.nbytes <= CACHE_BYTES:
+        try:
+            picture = to_rgb(to_uint8(load_image(self.files[index])))
+        except UserError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
+            self._kept[index] = None
+            return None
+        worker = get_worker_info()
+        if self._bytes + picture.nbytes <= CACHE_BYTES // (worker.num_workers if worker else 1):
             self._kept[index] = picture
             self._bytes += picture.nbytes
         return picture
+
+    def draw(self, choose: Callable[[], int]) -> tuple[int, np.ndarray]:
+        """The number and pixels of the first picture that `choose` names and that is sound.
+
+        Raises:
+            UserError: nearly all of them are damaged.
+        """
+        for _ in range(DAMAGED_IN_A_ROW):
+            index = choose()
+            picture = self[index]
+            if picture is not None:
+                return index, picture
+        raise UserError("Nearly all of the training pictures are damaged.")
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -49,36 +75,35 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         folders: read recursively.
-        crop_size: S, the side of the HR crop; pictures smaller than that are left out.
+        crop_size: S, the side of the HR crop; pictures smaller than that are `skipped`.
         scale: s.
         seed: of the crops.
 
     Raises:
-        UserError: a folder is missing, no picture is large enough, or S does not divide by s.
+        UserError: as `usable_files`, or S does not divide by s.
     """
 
     def __init__(self, folders: Sequence[str], crop_size: int, scale: int, seed: int) -> None:
         if crop_size % scale:
             raise UserError(f"crop_size {crop_size} does not divide by the scale {scale}.")
-        files, sizes, unreadable = readable_files(folders)
-        large = [min(size) >= crop_size for size in sizes]
-        if not any(large):
-            raise UserError(f"No picture of the training data is {crop_size} pixels or larger.")
-        self.skipped = [*unreadable, *(f for f, ok in zip(files, large, strict=True) if not ok)]
-        self.pictures = PictureCache([f for f, ok in zip(files, large, strict=True) if ok])
-        areas = np.array([w * h for (w, h), ok in zip(sizes, large, strict=True) if ok], float)
-        self.area_below = np.cumsum(areas) / areas.sum()
+        files, areas, self.skipped = usable_files(folders, crop_size)
+        self.pictures = PictureCache(files)
+        self.area_below = np.cumsum(areas, dtype=float) / sum(areas)
         self.crop_size, self.scale, self.seed = crop_size, scale, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        chosen = int(np.searchsorted(self.area_below, rng.random(), side="right"))
-        picture = self.pictures[min(chosen, len(self.pictures.files) - 1)]
+        _, picture = self.pictures.draw(lambda: self._by_area(rng.random()))
         steps = [(side - self.crop_size) // self.scale for side in picture.shape[:2]]
         top, left = (self.scale * int(rng.integers(0, n + 1)) for n in steps)
         lr, hr = aligned_crops(picture, top, left, self.crop_size, self.scale)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         return augmented(lr, turns, flip), augmented(hr, turns, flip)
+
+    def _by_area(self, position: float) -> int:
+        """The picture at a position in [0, 1) of all pictures' pixels laid end to end."""
+        chosen = int(np.searchsorted(self.area_below, position, side="right"))
+        return min(chosen, len(self.area_below) - 1)
 
 
 def aligned_crops(
@@ -113,20 +138,19 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
     chance; `held_out_batches` gives centre crops. Pictures 3×S×S `uint8`, labels int64.
 
     Raises:
-        UserError: fewer than two classes.
+        UserError: as `usable_files`, or fewer than two classes.
     """
 
     def __init__(self, folders: Sequence[str], crop_size: int, held_out: float, seed: int) -> None:
-        files, sizes, self.skipped = readable_files(folders)
-        large = [f for f, size in zip(files, sizes, strict=True) if min(size) >= crop_size]
-        self.classes = sorted({file.parent.name for file in large})
+        files, _, self.skipped = usable_files(folders, crop_size)
+        self.classes = sorted({file.parent.name for file in files})
         if len(self.classes) < 2:
             raise UserError("A classifier needs a folder with two or more sub-folders of pictures.")
         every = round(1 / held_out)
         train: list[Path] = []
         kept: list[Path] = []
         for name in self.classes:
-            members = [file for file in large if file.parent.name == name]
+            members = [file for file in files if file.parent.name == name]
             for position, file in enumerate(members):
                 (kept if position % every == every - 1 else train).append(file)
         self.train, self.kept = PictureCache(train), PictureCache(kept)
@@ -134,17 +158,18 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        index = int(rng.integers(len(self.train.files)))
-        picture = self.train[index]
+        index, picture = self.train.draw(lambda: int(rng.integers(len(self.train.files))))
         top, left = (int(rng.integers(0, side - self.crop_size + 1)) for side in picture.shape[:2])
         return self._crop(picture, top, left, bool(rng.integers(2))), self._label(self.train, index)
 
     def held_out_batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """N×3×S×S pictures and N labels, the held-out pictures once each."""
         for start in range(0, len(self.kept.files), batch_size):
-            indices = range(start, min(start + batch_size, len(self.kept.files)))
-            crops = [self._centre_crop(self.kept[index]) for index in indices]
-            yield torch.stack(crops), torch.stack([self._label(self.kept, i) for i in indices])
+            numbers = range(start, min(start + batch_size, len(self.kept.files)))
+            found = [(n, picture) for n in numbers if (picture := self.kept[n]) is not None]
+            if found:
+                crops = [self._centre_crop(picture) for _, picture in found]
+                yield torch.stack(crops), torch.stack([self._label(self.kept, n) for n, _ in found])
 
     def _label(self, pictures: PictureCache, index: int) -> Tensor:
         return torch.tensor(self.classes.index(pictures.files[index].parent.name))
@@ -158,27 +183,34 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
         return augmented(picture[top : top + size, left : left + size], turns=0, flip=flip)
 
 
-def readable_files(
-    folders: Sequence[str],
-) -> tuple[list[Path], list[tuple[int, int]], list[Path]]:
-    """The pictures of all folders, their sizes (width, height), and the files that are none.
+def usable_files(folders: Sequence[str], side: int) -> tuple[list[Path], list[int], list[Path]]:
+    """The pictures of all folders, their areas in pixels, and the files that are of no use.
+
+    Only the headers are read here: files that are no pictures, or smaller than `side`, are left
+    out; damage farther on in a file shows when it is decoded.
 
     Raises:
-        UserError: no folder was given, or one is missing or empty.
+        UserError: no folder was given, one is missing or empty, or no picture is large enough.
     """
     if not folders:
         raise UserError("Give the folder of training pictures with --data.")
     files: list[Path] = []
-    sizes: list[tuple[int, int]] = []
-    unreadable: list[Path] = []
+    areas: list[int] = []
+    skipped: list[Path] = []
     for file in (file for folder in folders for file in list_images(Path(folder))):
         try:
             with Image.open(file) as picture:
-                sizes.append(picture.size)
-            files.append(file)
+                width, height = picture.size
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            unreadable.append(file)
-    return files, sizes, unreadable
+            width = height = 0
+        if min(width, height) >= side:
+            files.append(file)
+            areas.append(width * height)
+        else:
+            skipped.append(file)
+    if not files:
+        raise UserError(f"No picture of the training data is {side} pixels or larger.")
+    return files, areas, skipped
 
 
 def batches(
@@ -197,6 +229,12 @@ def batches(
         sampler=numbers,
         num_workers=num_workers,
         pin_memory=device.type == "cuda",
+        worker_init_fn=_leave_interrupts,
     )
     for first, second in loader:
         yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
+
+
+def _leave_interrupts(_worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; only the training process answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

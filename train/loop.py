@@ -1,11 +1,11 @@
 """The one training loop."""
 
-import math
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,8 +20,8 @@ from esrgan.files import atomic_path
 from esrgan.images import to_image
 from train.config import Config, learning_rate
 from train.data import batches
-from train.stages import Scalars, Stage
-from train.state import load_checkpoint, save_checkpoint
+from train.stages import Stage
+from train.state import save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,32 @@ class Outcome:
 
 
 def train(
-    stage: Stage, config: Config, run: Path, device: torch.device, facts: dict[str, Any]
+    stage: Stage,
+    config: Config,
+    run: Path,
+    device: torch.device,
+    facts: dict[str, Any],
+    start: int = 0,
 ) -> Outcome:
-    """Train to `config.iterations`, from the run's checkpoint if it has one.
+    """Train from iteration `start`, which the stage has reached, to `config.iterations`.
 
     Ctrl-C (or SIGTERM) ends it after the step at hand, with a checkpoint and exported weights.
 
     Raises:
-        UserError: a loss is not finite any more, or the folder can't be written.
+        UserError: a loss or a weight is not finite any more, or the folder can't be written.
     """
-    start = load_checkpoint(run, stage, device)
     begun = time.monotonic()
     figures: dict[str, float] = {}
     iteration = start
     loader = batches(
         stage.dataset, config.batch_size, start, config.iterations, config.num_workers, device
     )
-    writer = SummaryWriter(str(run / "tensorboard"), purge_step=start + 1)
-    progress = tqdm(total=config.iterations, initial=start, unit="it", dynamic_ncols=True)
-
-    def save() -> None:
-        figures.update(stage.validate())
-        _log(writer, figures, iteration)
-        save_checkpoint(run, iteration, stage)
-
-    with writer, progress, _stop_requests() as stop_requested:
+    with (
+        _writing(run),
+        _stop_requests() as stop_requested,
+        SummaryWriter(str(run / "tensorboard"), purge_step=start + 1) as writer,
+        tqdm(total=config.iterations, initial=start, unit="it", dynamic_ncols=True) as progress,
+    ):
         for iteration, (first, second) in enumerate(loader, start=start + 1):
             # --- one step
             rate = learning_rate(config.schedule, iteration, config.iterations)
@@ -66,23 +67,33 @@ def train(
             losses = stage.step(first, second)
             progress.update()
 
+            last = iteration == config.iterations or stop_requested()
+            log, sample, save = (
+                last or iteration % every == 0
+                for every in (config.log_every, config.sample_every, config.save_every)
+            )
             # --- what it did
-            last = iteration == config.iterations
-            if last or stop_requested() or iteration % config.log_every == 0:
-                numbers = _finite(losses, iteration)
+            if log or sample or save:
+                numbers = {name: value.item() for name, value in losses.items()}
+                _check_finite(numbers, stage if save else None, iteration)
+            if log:
                 progress.set_postfix(
                     {name.rpartition("/")[2]: f"{value:.4g}" for name, value in numbers.items()}
                 )
                 _log(writer, {**numbers, "learning_rate": rate}, iteration)
-            if last or iteration % config.sample_every == 0:
+            if sample:
                 _save_sample(stage, writer, run, iteration)
 
             # --- what is kept of it
-            if last or stop_requested() or iteration % config.save_every == 0:
-                _finite(losses, iteration)
-                save()
-            if stop_requested():
+            if save:
+                figures = stage.validate()
+                _log(writer, figures, iteration)
+                writer.flush()  # the curves are on disk as far as the checkpoint
+                save_checkpoint(run, iteration, stage)
+            if last:
                 break
+        if iteration == start:  # nothing was left to do
+            figures = stage.validate()
         seconds = round(time.monotonic() - begun, 1)
         ended = {**facts, **figures, "iterations": iteration, "seconds_of_last_session": seconds}
         return Outcome(iteration, iteration >= config.iterations, stage.export(run, ended))
@@ -94,15 +105,17 @@ def _set_rate(stage: Stage, rate: float) -> None:
             group["lr"] = rate * stage.rates[name]
 
 
-def _finite(losses: Scalars, iteration: int) -> dict[str, float]:
-    numbers = {name: value.item() for name, value in losses.items()}
-    for name, value in numbers.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"{name} became {value} at iteration {iteration}: the training diverged. The last "
-                "checkpoint is intact; go on from it with a lower learning rate."
-            )
-    return numbers
+def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int) -> None:
+    """Raise UserError if a loss or, given the stage, one of its weights is NaN or infinite."""
+    broken = [f"{name} became {value}" for name, value in losses.items() if not isfinite(value)]
+    for name, module in stage.modules.items() if stage else ():
+        if not all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values()):
+            broken.append(f"the weights of {name} became infinite")
+    if broken:
+        raise UserError(
+            f"{broken[0]} at iteration {iteration}: the training diverged. The last "
+            "checkpoint is intact; go on from it with a lower learning rate."
+        )
 
 
 def _log(writer: SummaryWriter, numbers: dict[str, float], iteration: int) -> None:
@@ -117,6 +130,15 @@ def _save_sample(stage: Stage, writer: SummaryWriter, run: Path, iteration: int)
     writer.add_image("sample", picture, iteration)
     with atomic_path(run / "samples" / f"{iteration:07d}.png") as temporary:
         Image.fromarray(to_image(picture[None])).save(temporary, "PNG")
+
+
+@contextmanager
+def _writing(run: Path) -> Iterator[None]:
+    """A full disk or a folder that can't be written becomes a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{run} could not be written: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """The stages: what they train, and the one step in which they differ."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +26,7 @@ from train.losses import PerceptualLoss, RelativisticAverageGANLoss, StandardGAN
 
 ADAM_BETAS = (0.9, 0.99)
 Scalars = dict[str, Tensor]
+Weights = tuple[Tensor, ...] | list[Tensor]
 
 
 class Stage(ABC):
@@ -66,17 +68,15 @@ class PSNRStage(Stage):
     def __init__(self, config: PSNRConfig, device: torch.device) -> None:
         self.config, self.device = config, device
         self.generator = place(initial_generator(config), device)
-        self.ema = AveragedModel(
-            self.generator,
-            multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),
-            use_buffers=True,
-        )
+        average = warm_ema(config.ema_decay)
+        self.ema = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
         self.optimizer = adam(self.generator, config)
         self.modules = {"generator": self.generator, "ema": self.ema}
         self.optimizers = {"generator": self.optimizer}
         self.rates = {"generator": 1.0}
         scale = self.generator.scale
         self.dataset = PairDataset(config.data, config.crop_size, scale, config.seed)
+        self.validation = validation_pairs(config.validation, scale)
 
     def step(self, first: Tensor, second: Tensor) -> Scalars:
         """One batch of LR and HR: N×3×h×w and N×3×H×W, `uint8`."""
@@ -93,14 +93,11 @@ class PSNRStage(Stage):
         return self.ema.module.eval()  # type: ignore[return-value]
 
     def validate(self) -> dict[str, float]:
-        if self.config.validation is None:
+        if not self.validation:
             return {}
         upscaler = Upscaler(self.averaged(), device=self.device)
         scale = self.generator.scale
-        scores = []
-        for file in list_images(Path(self.config.validation)):
-            hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), scale)
-            scores.append(psnr(upscaler(imresize(hr, 1 / scale)), hr, crop_border=scale))
+        scores = [psnr(upscaler(lr), hr, crop_border=scale) for lr, hr in self.validation]
         return {"validation/psnr_y": sum(scores) / len(scores)}
 
     @torch.no_grad()
@@ -246,9 +243,31 @@ def build_stage(config: Config, device: torch.device) -> Stage:
 
 def initial_generator(config: PSNRConfig) -> Generator:
     """The generator to start from: fresh, or the weights of `config.init`, ready to train."""
-    if config.init is None:
-        return build_generator(config.generator).train()
-    return zoo.load(config.init).requires_grad_(True).train()
+    if config.init is not None:
+        return zoo.load(config.init).requires_grad_(True).train()
+    assert config.generator is not None  # PSNRConfig sees to it
+    return build_generator(config.generator).train()
+
+
+def validation_pairs(folder: str | None, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """LR and HR (cut to a multiple of `scale`) of a folder of HR pictures; none without a folder.
+
+    Raises:
+        UserError: the folder is missing or empty, or a picture is damaged or tiny.
+    """
+    files = [] if folder is None else list_images(Path(folder))
+    pictures = (crop_to_multiple(to_rgb(to_uint8(load_image(file))), scale) for file in files)
+    return [(imresize(hr, 1 / scale), hr) for hr in pictures]
+
+
+def warm_ema(decay: float) -> Callable[[Weights, Weights, Tensor | int], None]:
+    """θ_EMA ← d θ_EMA + (1 − d) θ, where d grows to `decay`, so that the first weights fade."""
+
+    def average(averaged: Weights, current: Weights, updates: Tensor | int) -> None:
+        warm = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        get_ema_multi_avg_fn(warm)(averaged, current, updates)
+
+    return average
 
 
 def adam(network: nn.Module, config: PSNRConfig) -> torch.optim.Adam:

@@ -1,5 +1,6 @@
 """A run's folder: its configuration and its checkpoint, always whole."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def read_settings(run: Path, stage: StageName) -> dict[str, Any] | None:
     try:
         settings = json.loads(path.read_text("utf-8"))
         begun = settings.pop("stage")
-    except (ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise UserError(f"{path} is damaged; delete the run's folder to begin anew.") from error
     if begun != stage:
         raise UserError(f"{run} holds a {begun} run, not a {stage} one.")
@@ -54,11 +55,13 @@ def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
         "modules": {name: module.state_dict() for name, module in stage.modules.items()},
         "optimizers": {name: o.state_dict() for name, o in stage.optimizers.items()},
     }
+    whole = io.BytesIO()  # torch.save to a file hides why it can't be written
+    torch.save(state, whole)
     with atomic_path(checkpoint_path(run)) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(whole.getbuffer())
 
 
-def load_checkpoint(run: Path, stage: Stage, device: torch.device) -> int:
+def load_checkpoint(run: Path, stage: Stage) -> int:
     """Restore the stage and return the iteration it had reached; 0 if there is no checkpoint.
 
     Raises:
@@ -68,7 +71,7 @@ def load_checkpoint(run: Path, stage: Stage, device: torch.device) -> int:
     if not path.is_file():
         return 0
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         for name, module in stage.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in stage.optimizers.items():

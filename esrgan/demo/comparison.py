@@ -1,0 +1,162 @@
+"""What the page computes: one picture through a trio of models. Knows nothing of gradio."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from esrgan import zoo
+from esrgan.checkpoints import load_generator
+from esrgan.errors import UserError
+from esrgan.histogram import brightness, brightness_histogram
+from esrgan.images import crop_to_multiple, decode_image
+from esrgan.interpolation import (
+    alpha_weights,
+    check_same_shape,
+    interpolate_images,
+    interpolate_networks,
+    share_ancestor,
+)
+from esrgan.metrics import psnr, ssim
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+# What one visitor may ask of the machine; `python -m esrgan upscale` has no such limit.
+MAX_LR_PIXELS = 1_048_576
+MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS
+HISTOGRAM_BINS = 64
+
+
+@dataclass(frozen=True)
+class Trio:
+    """The models of a comparison: files of a PSNR model, a GAN model and, perhaps, the same GAN
+    model trained with the perceptual loss after activation."""
+
+    psnr: Path
+    gan: Path
+    after: Path | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture and what the models made of it; pictures are NumPy arrays as in `images`."""
+
+    trio: Trio
+    lr: np.ndarray
+    hr: np.ndarray | None
+    results: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def with_result(self, name: str, picture: np.ndarray) -> "Comparison":
+        return replace(self, results={**self.results, name: picture})
+
+
+def builtin_trio() -> Trio:
+    return Trio(zoo.find("psnr"), zoo.find("gan"), zoo.find("gan-after"))
+
+
+def official_trio() -> Trio:
+    """The authors' pair, downloaded if need be; they published no after-activation model."""
+    return Trio(zoo.find("official-psnr"), zoo.find("official-gan"))
+
+
+def own_trio(psnr_file: str | None, gan_file: str | None, after_file: str | None) -> Trio:
+    """The user's own files.
+
+    Raises:
+        UserError: one of the first two is missing.
+    """
+    if psnr_file is None or gan_file is None:
+        raise UserError("Choose two weights files: a PSNR model and a GAN model.")
+    return Trio(Path(psnr_file), Path(gan_file), Path(after_file) if after_file else None)
+
+
+@lru_cache(maxsize=8)
+def upscaler(weights: Path) -> Upscaler:
+    """The network of a weights file, ready on the device."""
+    return Upscaler(load_generator(weights))
+
+
+@lru_cache(maxsize=8)
+def strangers(trio: Trio) -> bool:
+    """Whether the two ends of α have no common ancestor.
+
+    Raises:
+        UserError: they can't be interpolated at all.
+    """
+    networks = [upscaler(trio.psnr).network, upscaler(trio.gan).network]
+    check_same_shape(networks)
+    return not share_ancestor(*networks)
+
+
+def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
+    """Decode an uploaded file, as LR or as the HR from which LR is made.
+
+    Raises:
+        UserError: it is no picture, damaged, or too large for the page.
+    """
+    path = Path(upload)
+    limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
+    picture = decode_image(path.read_bytes(), path.name, limit)
+    if not is_hr:
+        return Comparison(trio, lr=picture, hr=None)
+    scale = upscaler(trio.psnr).scale
+    hr = crop_to_multiple(picture, scale)
+    return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr)
+
+
+def run(comparison: Comparison) -> Iterator[Comparison]:
+    """Add the results "psnr", "gan" and "after", one at a time."""
+    trio = comparison.trio
+    for name, weights in (("psnr", trio.psnr), ("gan", trio.gan), ("after", trio.after)):
+        if weights is not None:
+            comparison = comparison.with_result(name, upscaler(weights)(comparison.lr))
+            yield comparison
+
+
+def network_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
+    """The LR through the network at α (Eq. 4)."""
+    ends = [upscaler(comparison.trio.psnr).network, upscaler(comparison.trio.gan).network]
+    return Upscaler(interpolate_networks(ends, alpha_weights(alpha)))(comparison.lr)
+
+
+def image_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
+    """The pictures of the two ends, blended at α."""
+    ends = [comparison.results["psnr"], comparison.results["gan"]]
+    return interpolate_images(ends, alpha_weights(alpha))
+
+
+def scores(comparison: Comparison, picture: np.ndarray) -> tuple[float, float] | None:
+    """PSNR-Y in dB and SSIM-Y against the HR, or None without one (or with too small a one)."""
+    if comparison.hr is None:
+        return None
+    border = upscaler(comparison.trio.psnr).scale
+    if min(picture.shape[:2]) < 11 + 2 * border:
+        return None
+    return psnr(picture, comparison.hr, border), ssim(picture, comparison.hr, border)
+
+
+def reference(comparison: Comparison) -> tuple[str, np.ndarray]:
+    """What brightness is compared with: the HR or, lacking it, bicubic upscaling."""
+    if comparison.hr is not None:
+        return "HR", comparison.hr
+    return "Bicubic", imresize(comparison.lr, upscaler(comparison.trio.psnr).scale)
+
+
+def brightness_curves(comparison: Comparison) -> dict[str, np.ndarray]:
+    """Fig. 9a: the histogram of each picture by its name in the legend, shares in `bins` bins."""
+    return {name: brightness_histogram(p, HISTOGRAM_BINS) for name, p in _compared(comparison)}
+
+
+def mean_brightness(comparison: Comparison) -> dict[str, float]:
+    """The mean of each histogram, in grey levels of 0 … 255."""
+    return {name: float(brightness(picture).mean()) for name, picture in _compared(comparison)}
+
+
+def _compared(comparison: Comparison) -> list[tuple[str, np.ndarray]]:
+    titles = {"gan": "GAN, loss before activation", "after": "GAN, loss after activation"}
+    shown = [
+        (titles[name], comparison.results[name]) for name in titles if name in comparison.results
+    ]
+    return [reference(comparison), *shown]

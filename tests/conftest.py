@@ -1,0 +1,90 @@
+"""Shared fixtures: small generated pictures, tiny networks, and the benchmark data if present."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from esrgan.checkpoints import save_features
+from esrgan.errors import UserError
+from esrgan.networks import RRDBConfig, RRDBNet, VGG19Features
+
+# The networks here are tiny: more threads than one only wait for each other.
+torch.set_num_threads(1)
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    """A 64×48 RGB picture with smooth parts, edges and texture, `uint8`."""
+    y, x = np.mgrid[0:64, 0:48]
+    waves = 128 + 60 * np.sin(x / 7) * np.cos(y / 5)
+    checks = ((x // 8 + y // 8) % 2) * 90.0
+    ramp = 255 * (x + y) / (x.max() + y.max())
+    return np.stack([waves, checks + waves / 2, ramp], axis=2).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def tiny_network() -> RRDBNet:
+    torch.manual_seed(0)
+    return RRDBNet(TINY).eval()
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """The folder with Set5 and Set14; the test is skipped where it is absent."""
+    if not (DATA / "Set5").is_dir():
+        pytest.skip("the benchmark pairs are not on this machine (../shared/data)")
+    return DATA
+
+
+@pytest.fixture
+def refused() -> Callable[..., AbstractContextManager[None]]:
+    """`with refused("x.png", "damaged"): …` expects a UserError of one or two plain sentences
+    that hold these words."""
+
+    @contextmanager
+    def expect(*words: str) -> Iterator[None]:
+        with pytest.raises(UserError) as caught:
+            yield
+        message = str(caught.value)
+        assert re.fullmatch(r"[^\n]{10,600}\.", message), message
+        assert len(re.findall(r"[.!?;] +[A-Z]", message)) <= 1, message
+        assert not re.search(r"Traceback|Error\b|\berrno\b", message), message
+        for word in words:
+            assert word in message
+
+    return expect
+
+
+@pytest.fixture(scope="session")
+def training_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three generated pictures, 64 to 96 pixels wide and high."""
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(1)
+    for number, (height, width) in enumerate([(64, 96), (72, 72), (96, 64)]):
+        coarse = generator.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+        smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        smooth.save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def perceptual_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A perceptual network of a few hundred weights, untrained, as a file."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("perceptual") / "vgg19.safetensors"
+    save_features(path, VGG19Features((2, 3, 4, 5, 6)), {})
+    return path

@@ -1,0 +1,100 @@
+"""The import ladder: who may know whom. Read off the sources, and off a real import."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A rung imports lower ones only, or, but for the lowest, its own. What is not listed is on top.
+LADDER = (
+    {"esrgan.errors", "esrgan.files", "esrgan.devices"},
+    {"esrgan.images", "esrgan.resize", "esrgan.networks", "esrgan.interpolation"},
+    {"esrgan.checkpoints", "esrgan.metrics", "esrgan.niqe", "esrgan.histogram", "esrgan.figures"},
+    {"esrgan.zoo"},
+    {"esrgan.upscale"},
+)
+TOP = len(LADDER)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {
+    module_name(path): path
+    for package in ("esrgan", "train")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+LIBRARY = [name for name in MODULES if name.split(".")[0] == "esrgan"]
+TRAINING = [name for name in MODULES if name.split(".")[0] == "train"]
+
+
+def imports(module: str) -> Iterator[str]:
+    """The full names that a module imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            # `from esrgan import zoo` imports a module, `from esrgan.zoo import load` a function.
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module
+
+
+def rung(module: str) -> int:
+    names = {module, ".".join(module.split(".")[:2])}
+    return next((height for height, rungs in enumerate(LADDER) if names & rungs), TOP)
+
+
+def within(name: str, package: str) -> bool:
+    return f"{name}.".startswith(f"{package}.")
+
+
+def test_the_sources_are_found():
+    assert {"esrgan.zoo", "esrgan.networks.rrdb", "train.stages"} <= MODULES.keys()
+    assert "esrgan.errors" in set(imports("esrgan.zoo"))
+    assert rung("esrgan.networks.rrdb") == 1
+
+
+@pytest.mark.parametrize("module", [name for name in LIBRARY if rung(name) < TOP])
+def test_nothing_is_imported_from_higher_up(module):
+    own = [name for name in imports(module) if within(name, "esrgan") and name != "esrgan"]
+    assert [name for name in own if rung(name) > rung(module)] == []
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_the_library_knows_nothing_of_training_and_only_the_page_of_gradio(module):
+    forbidden = ["train"] if within(module, "esrgan.demo") else ["train", "gradio"]
+    assert [name for name in imports(module) if any(within(name, f) for f in forbidden)] == []
+
+
+@pytest.mark.parametrize("module", TRAINING)
+def test_training_knows_nothing_of_the_page(module):
+    forbidden = ("gradio", "esrgan.demo", "app")
+    assert [name for name in imports(module) if any(within(name, f) for f in forbidden)] == []
+
+
+def test_importing_really_loads_neither():
+    """The same by running it: what the sources import may import in turn."""
+    library = [name for name in LIBRARY if not within(name, "esrgan.demo")]
+    script = f"""
+import importlib, sys
+def load(names, forbidden):
+    for name in names:
+        if not name.endswith("__main__"):
+            importlib.import_module(name)
+    found = sorted(set(forbidden) & set(sys.modules))
+    assert not found, f"{{names[0]}} and its siblings load {{found}}"
+load({library}, ["gradio", "train"])
+load({TRAINING}, ["gradio", "esrgan.demo"])
+assert "torch" in sys.modules
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,90 @@
+"""What the page computes, without a browser."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from esrgan.checkpoints import save_generator
+from esrgan.demo import comparison as compute
+from esrgan.demo.comparison import Trio
+from esrgan.errors import UserError
+from esrgan.interpolation import interpolate_images, interpolate_networks
+from esrgan.networks import RRDBNet
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+
+@pytest.fixture
+def trio(tmp_path: Path, tiny_network: RRDBNet) -> Trio:
+    """Three related tiny networks as files."""
+    files = [tmp_path / f"{name}.safetensors" for name in ("psnr", "gan", "after")]
+    for file in files:
+        save_generator(file, tiny_network, {})
+        for parameter in tiny_network.parameters():
+            parameter.data.mul_(1.01)
+    return Trio(*files)
+
+
+@pytest.fixture
+def upload(tmp_path: Path, photo: np.ndarray) -> str:
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    return str(tmp_path / "photo.png")
+
+
+def test_hr_is_shrunk_and_every_result_is_the_models_own(trio, upload, photo) -> None:
+    begun = compute.begin(upload, is_hr=True, trio=trio)
+    np.testing.assert_array_equal(begun.lr, imresize(photo, 1 / 4))
+    *_, done = compute.run(begun)
+    for name, file in (("psnr", trio.psnr), ("gan", trio.gan), ("after", trio.after)):
+        np.testing.assert_array_equal(done.results[name], compute.upscaler(file)(begun.lr))
+    score = compute.scores(done, done.results["psnr"])
+    assert score is not None
+    assert compute.scores(done, photo) == (np.inf, 1)
+
+
+def test_lr_has_no_scores_and_is_compared_with_bicubic(trio, upload, photo) -> None:
+    begun = compute.begin(upload, is_hr=False, trio=trio)
+    np.testing.assert_array_equal(begun.lr, photo)
+    assert compute.scores(begun, photo) is None
+    name, bicubic = compute.reference(begun)
+    assert name == "Bicubic"
+    np.testing.assert_array_equal(bicubic, imresize(photo, 4))
+
+
+def test_alpha_on_networks_and_on_images(trio, upload) -> None:
+    *_, done = compute.run(compute.begin(upload, is_hr=True, trio=trio))
+    networks = [compute.upscaler(file).network for file in (trio.psnr, trio.gan)]
+    expected = Upscaler(interpolate_networks(networks, [0.25, 0.75]))(done.lr)
+    np.testing.assert_array_equal(compute.network_interpolated(done, 0.75), expected)
+    ends = [done.results["psnr"], done.results["gan"]]
+    blend = interpolate_images(ends, [0.25, 0.75])
+    np.testing.assert_array_equal(compute.image_interpolated(done, 0.75), blend)
+    for alpha, end in ((0, ends[0]), (1, ends[1])):
+        np.testing.assert_array_equal(compute.network_interpolated(done, alpha), end)
+        np.testing.assert_array_equal(compute.image_interpolated(done, alpha), end)
+
+
+def test_brightness_has_a_curve_for_each_model_that_there_is(trio, upload) -> None:
+    *_, done = compute.run(compute.begin(upload, is_hr=True, trio=trio))
+    assert [name.split(",")[0] for name in compute.brightness_curves(done)] == ["HR", "GAN", "GAN"]
+    means = compute.mean_brightness(done)
+    assert list(means) == list(compute.brightness_curves(done))
+
+    without = Trio(trio.psnr, trio.gan)
+    *_, done = compute.run(compute.begin(upload, is_hr=False, trio=without))
+    assert list(compute.brightness_curves(done)) == ["Bicubic", "GAN, loss before activation"]
+
+
+def test_too_large_uploads_are_refused_before_decoding(tmp_path: Path, trio) -> None:
+    wide = tmp_path / "wide.png"
+    Image.new("1", (2000, 1000)).save(wide)
+    with pytest.raises(UserError, match=r"2000×1000 pixels; the limit is 1\.05 megapixels"):
+        compute.begin(str(wide), is_hr=False, trio=trio)
+    assert compute.begin(str(wide), is_hr=True, trio=trio).lr.shape == (250, 500)
+
+
+def test_own_models_need_two_files() -> None:
+    with pytest.raises(UserError, match="two weights files"):
+        compute.own_trio("a.pth", None, None)

@@ -1,0 +1,172 @@
+"""train/config.py: presets, checked settings and the learning rate."""
+
+import json
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from esrgan.errors import UserError
+from esrgan.networks import RRDBConfig, SRResNetConfig
+from train.config import (
+    PRESETS,
+    GANConfig,
+    PSNRConfig,
+    Schedule,
+    learning_rate,
+    load_preset,
+    make_config,
+    override,
+    preset_names,
+    to_settings,
+)
+
+SERVED = [
+    (name, stage)
+    for name in preset_names()
+    for stage in tomllib.loads((PRESETS / f"{name}.toml").read_text("utf-8"))
+]
+MINIMAL = {"iterations": 10, "schedule": {"learning_rate": 1e-3}}
+
+
+def test_there_are_the_paper_s_and_the_built_in_presets() -> None:
+    assert {"paper-psnr", "paper-gan", "builtin-psnr", "builtin-gan", "builtin-vgg"} <= set(
+        preset_names()
+    )
+
+
+@pytest.mark.parametrize(("preset", "stage"), SERVED)
+def test_every_preset_loads_and_survives_json(preset: str, stage: str) -> None:
+    start = {"init": "psnr"} if stage == "gan" else {}
+    config = make_config(stage, {**load_preset(stage, preset), **start})
+    assert make_config(stage, json.loads(json.dumps(to_settings(config)))) == config
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        RRDBConfig(num_features=8, num_blocks=1, growth_channels=4),
+        SRResNetConfig(num_features=8, num_blocks=1, batch_norm=False),
+    ],
+)
+def test_the_generator_s_kind_survives_json(network: RRDBConfig | SRResNetConfig) -> None:
+    settings = to_settings(make_config("psnr", {**MINIMAL, "generator": network}))
+    restored = make_config("psnr", json.loads(json.dumps(settings)))
+    assert isinstance(restored, PSNRConfig)
+    assert restored.generator == network
+
+
+def test_the_paper_s_psnr_stage() -> None:
+    config = make_config("psnr", load_preset("psnr", "paper-psnr"))
+    assert isinstance(config, PSNRConfig)
+    assert config.generator == RRDBConfig(64, 23, 32, scale=4)
+    assert (config.batch_size, config.crop_size, config.iterations) == (16, 128, 1_000_000)
+    rates = [learning_rate(config.schedule, i, config.iterations) for i in (1, 200_001, 400_001)]
+    assert rates == [2e-4, 1e-4, 5e-5]
+
+
+def test_the_paper_s_gan_stage() -> None:
+    preset = load_preset("gan", "paper-gan")
+    with pytest.raises(UserError, match="--init"):  # it goes on from a PSNR model
+        make_config("gan", preset)
+    config = make_config("gan", {**preset, "init": "psnr"})
+    assert isinstance(config, GANConfig)
+    assert (config.gan_weight, config.pixel_weight) == (5e-3, 1e-2)  # λ, η
+    assert (config.batch_size, config.crop_size, config.iterations) == (16, 128, 400_000)
+    assert (config.layers, config.before_activation) == ({"conv5_4": 1.0}, True)
+    assert config.adversarial == "relativistic"
+    assert config.schedule.learning_rate == 1e-4
+    assert config.schedule.halve_at == (50_000, 100_000, 200_000, 300_000)
+
+
+@pytest.mark.parametrize(
+    ("stage", "assignment", "named"),
+    [
+        ("psnr", "colour=1", "colour"),
+        ("psnr", "gan_weight=1", "gan_weight"),
+        ("vgg", "init=psnr", "init"),
+        ("psnr", "schedule.learning_rat=1", "schedule.learning_rat"),
+        ("psnr", "generator.num_featurs=1", "num_featurs"),
+        ("psnr", "iterations=many", "iterations"),
+        ("psnr", "iterations=0", "iterations"),
+        ("psnr", "iterations=1.5", "iterations"),
+        ("psnr", "crop_size=0", "crop_size"),
+        ("psnr", "seed=-1", "seed"),
+        ("psnr", "num_workers=-1", "num_workers"),
+        ("psnr", "data=pictures", "data"),
+        ("psnr", "ema_decay=1.5", "ema_decay"),
+        ("psnr", "schedule=1e-4", "schedule"),
+        ("psnr", "schedule.learning_rate=nan", "schedule.learning_rate"),
+        ("psnr", "schedule.learning_rate=-1e-4", "schedule.learning_rate"),
+        ("psnr", "schedule.learning_rate=1e39", "schedule.learning_rate"),
+        ("psnr", "schedule.halve_at=[0.5]", "schedule.halve_at"),
+        ("psnr", "generator.scale=5", "generator"),
+        ("gan", "adversarial=wasserstein", "adversarial"),
+        ("gan", "layers={conv9_9 = 1.0}", "conv9_9"),
+        ("gan", "layers={relu5_4 = 1.0}", "relu5_4"),
+        ("gan", "layers={}", "layers"),
+        ("vgg", "held_out=0", "held_out"),
+        ("vgg", "momentum=0", "momentum"),
+    ],
+)
+def test_a_wrong_setting_is_named(stage: str, assignment: str, named: str, refused) -> None:
+    with refused(named):
+        make_config(stage, override(MINIMAL, [assignment]))
+
+
+def test_a_missing_setting_is_named(refused) -> None:
+    with refused("iterations"):
+        make_config("psnr", {"schedule": {"learning_rate": 1.0}})
+
+
+def test_override_reads_toml_values_and_else_text() -> None:
+    given = {"a": 1, "table": {"b": 2, "c": 3}}
+    result = override(
+        given, ["a=2.5", "table.b=[1, 2]", "new=true", "deep.er=1e-4", "init = runs/a=b.pth"]
+    )
+    assert result == {
+        "a": 2.5,
+        "table": {"b": [1, 2], "c": 3},
+        "new": True,
+        "deep": {"er": 1e-4},
+        "init": "runs/a=b.pth",
+    }
+    assert given == {"a": 1, "table": {"b": 2, "c": 3}}
+
+
+@pytest.mark.parametrize("assignment", ["iterations", "iterations.x=1", "schedule.warmup.x=1"])
+def test_an_assignment_that_makes_no_sense(assignment: str) -> None:
+    with pytest.raises(UserError):
+        override({"iterations": 1, "schedule": {"warmup": 1}}, [assignment])
+
+
+def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("[psnr]\niterations = 7\nschedule = { learning_rate = 1.0 }\n", "utf-8")
+    assert load_preset("psnr", str(path))["iterations"] == 7
+    path.write_text("psnr = 3", "utf-8")
+    with pytest.raises(UserError, match="not for psnr"):
+        load_preset("psnr", str(path))
+    path.write_text("[psnr", "utf-8")
+    with pytest.raises(UserError, match="not valid TOML"):
+        load_preset("psnr", str(path))
+
+
+def test_warm_up_is_linear_and_ends_at_the_peak() -> None:
+    schedule = Schedule(learning_rate=8.0, warmup=4)
+    assert [learning_rate(schedule, i, 100) for i in range(1, 7)] == [2, 4, 6, 8, 8, 8]
+
+
+def test_the_rate_is_halved_after_each_milestone() -> None:
+    schedule = Schedule(learning_rate=8.0, halve_at=(3, 5))
+    assert [learning_rate(schedule, i, 100) for i in range(1, 8)] == [8, 8, 8, 4, 4, 2, 2]
+
+
+def test_the_cosine_falls_from_the_peak_to_zero() -> None:
+    schedule = Schedule(learning_rate=1.0, warmup=10, cosine=True)
+    rates = [learning_rate(schedule, i, 110) for i in range(10, 111)]
+    assert rates[0] == 1
+    assert rates[50] == pytest.approx(0.5)
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    assert all(later < earlier for earlier, later in pairwise(rates))
