@@ -1,0 +1,1 @@
+"""The commands of `python -m esrgan`, a file each: `add` declares its options, `run` does it."""

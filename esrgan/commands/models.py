@@ -1,0 +1,16 @@
+"""`python -m esrgan models`: the zoo."""
+
+from argparse import Namespace, _SubParsersAction
+
+from esrgan import zoo
+from esrgan.command_line import Parser
+
+
+def add(commands: "_SubParsersAction[Parser]") -> None:
+    commands.add_parser("models", help="list the models").set_defaults(run=run)
+
+
+def run(_: Namespace) -> int:
+    for name, model in zoo.MODELS.items():
+        print(f"{name:15}{model.title}: {model.description}. Licence: {model.licence}")
+    return 0

@@ -1,0 +1,124 @@
+"""`python -m esrgan upscale`: pictures and folders of pictures through a model, or between two."""
+
+import sys
+from argparse import Namespace, _SubParsersAction
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from esrgan import zoo
+from esrgan.command_line import Parser
+from esrgan.commands.common import PAIR, add_running_options, make_upscaler, note_strangers
+from esrgan.errors import UserError
+from esrgan.evaluate import Upscale
+from esrgan.images import IMAGE_SUFFIXES, load_image, save_image, to_rgb
+from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
+
+
+def add(commands: "_SubParsersAction[Parser]") -> None:
+    command = commands.add_parser("upscale", help="upscale pictures")
+    command.add_argument("inputs", nargs="+", type=Path, help="pictures and folders of pictures")
+    command.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
+    command.add_argument("--model", help=f"{', '.join(zoo.MODELS)}, or a file (default: gan)")
+    command.add_argument("--alpha", type=float, help="0 = first model … 1 = second model")
+    command.add_argument(
+        "--models", nargs=2, metavar=("A", "B"), help="the ends of alpha (default: psnr gan)"
+    )
+    command.add_argument("--mode", choices=("network", "image"), help="what alpha interpolates")
+    command.add_argument("--format", choices=("png", "webp", "jpg", "tif"), default="png")
+    command.add_argument("--no-recursive", action="store_true", help="don't enter sub-folders")
+    command.add_argument("--scale", type=int, help="only for old ×3 model files: 3")
+    add_running_options(command)
+    command.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Job:
+    source: Path
+    target: Path
+
+
+def run(options: Namespace) -> int:
+    """Upscale files: 0 if every picture was written, 1 if some failed."""
+    upscale = _chosen_upscale(options)
+    jobs, failures = plan(options.inputs, options.out, options.format, not options.no_recursive)
+    written = 0
+    with tqdm(jobs, unit="picture", dynamic_ncols=True) as progress:
+        for job in progress:
+            progress.set_postfix_str(job.source.name)
+            try:
+                result = upscale(load_image(job.source))
+                save_image(to_rgb(result) if options.format == "jpg" else result, job.target)
+                written += 1
+            except (UserError, MemoryError, RuntimeError) as error:
+                failures.append(f"{job.source}: {_first_line(error)}")
+    print(f"{written} written to {options.out}, {len(failures)} failed")
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def plan(
+    inputs: Sequence[Path], out: Path, suffix: str, recursive: bool
+) -> tuple[list[Job], list[str]]:
+    """What to read and where to write it, and what can't be done, each with its reason.
+
+    Results of a folder keep their sub-folders; nothing is written over an input or twice.
+    """
+    jobs: list[Job] = []
+    failures: list[str] = []
+    writer: dict[Path, Path] = {}
+    for source, folder in _sources(inputs, recursive, failures):
+        target = out / folder / f"{source.stem}.{suffix}"
+        if target.resolve() == source.resolve():
+            failures.append(f"{source}: the result would replace it; choose another -o")
+        elif target in writer:
+            failures.append(f"{source}: {target} is already the result of {writer[target]}")
+        else:
+            writer[target] = source
+            jobs.append(Job(source, target))
+    return jobs, failures
+
+
+def _sources(
+    inputs: Sequence[Path], recursive: bool, failures: list[str]
+) -> Iterator[tuple[Path, Path]]:
+    """Each picture file with its sub-folder relative to the input that it was found in."""
+    for item in inputs:
+        if not item.exists():
+            failures.append(f"{item}: there is no such file or folder")
+        elif item.is_file():
+            yield item, Path()
+        else:
+            files = sorted(f for f in (item.rglob if recursive else item.glob)("*") if f.is_file())
+            pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+            if not pictures:
+                failures.append(f"{item}: there are no pictures in this folder")
+            for other in sorted(set(files) - set(pictures)):
+                print(f"note: {other} is no picture by its name; left out", file=sys.stderr)
+            yield from ((file, file.parent.relative_to(item)) for file in pictures)
+
+
+def _chosen_upscale(options: Namespace) -> Upscale:
+    """The function from LR to SR that the options of `upscale` describe."""
+    if options.alpha is None:
+        if options.models or options.mode:
+            raise UserError("--models and --mode need --alpha; for one model use --model.")
+        network = zoo.load(options.model or "gan", options.scale)
+        return make_upscaler(network, options)
+    if options.model:
+        raise UserError("--alpha goes between two models: give --models A B instead of --model.")
+    weights = alpha_weights(options.alpha)
+    networks = [zoo.load(model, options.scale) for model in options.models or PAIR]
+    if options.mode == "image":
+        first, second = (make_upscaler(network, options) for network in networks)
+        return lambda image: interpolate_images([first(image), second(image)], weights)
+    interpolated = interpolate_networks(networks, weights)
+    note_strangers(networks)
+    return make_upscaler(interpolated, options)
