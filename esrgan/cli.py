@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Sequence
 
 from esrgan.command_line import Parser
-from esrgan.commands import evaluate, interpolate, models, upscale
+from esrgan.commands import ablation, evaluate, figure, interpolate, models, niqe_fit, upscale
 
 
 def parser() -> Parser:
     top = Parser(prog="python -m esrgan", description="ESRGAN super-resolution.")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (upscale, interpolate, evaluate, models):
+    for command in (upscale, interpolate, evaluate, figure, ablation, niqe_fit, models):
         command.add(commands)
     return top
 

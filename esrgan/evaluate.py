@@ -1,98 +1,137 @@
-"""Scores of models over a folder of HR pictures (Sec. 4.2)."""
+"""Measuring methods on a folder of HR pictures (Sec. 4.2)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from esrgan.errors import UserError
-from esrgan.images import crop_to_multiple, list_images, load_image, to_uint8
+from esrgan.images import save_image, to_rgb
+from esrgan.learned_metrics import Metric
+from esrgan.methods import Method, Upscale, file_digest
 from esrgan.metrics import psnr, rmse, ssim
-from esrgan.resize import imresize
+from esrgan.niqe import PristineModel, UnmeasurableError, niqe
+from esrgan.pairs import Pair, load_pair
+from esrgan.results import Score, picture_path
 
-Upscale = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A ground truth (cut to a multiple of the scale) and its LR picture, `uint8`."""
-
-    name: str
-    lr: np.ndarray
-    hr: np.ndarray
+# Pixels that PIRM shaves before it measures NIQE, whatever the scale.
+NIQE_BORDER = 4
+# To be counted up when a number's definition changes, so that no row of before is taken for new.
+DEFINITIONS = 1
 
 
 @dataclass(frozen=True)
-class Score:
-    """A model's result on one picture, or the mean of a folder: Y channel, cropped by the scale."""
+class Measures:
+    """What is measured besides the distances to HR.
 
-    model: str
-    picture: str
-    psnr_y: float
-    ssim_y: float
-    rmse_y: float
+    Attributes:
+        pristine: NIQE's model.
+        learned: of `learned_metrics`: a function each, or why it can't be had.
+    """
+
+    pristine: PristineModel
+    learned: Mapping[str, Metric | str]
+
+    @property
+    def digest(self) -> str:
+        had = sorted(name for name, metric in self.learned.items() if not isinstance(metric, str))
+        return f"{DEFINITIONS} {self.pristine.digest} {had}"
 
 
-def pair_files(hr_folder: Path, lr_folder: Path | None) -> list[tuple[Path, Path | None]]:
-    """The HR pictures of a folder, each with the LR picture of the same name if a folder is given.
+def evaluate(
+    files: Sequence[tuple[Path, Path | None]],
+    methods: Sequence[Method],
+    scale: int,
+    measures: Measures,
+    known: Iterable[Score] = (),
+    folder: Path | None = None,
+) -> Iterator[Score]:
+    """A row for each method on each picture, picture by picture; nothing is done ahead.
+
+    Args:
+        files: of `pair_files`.
+        methods: what makes the SR pictures.
+        scale: of all of them; as many pixels are cropped for the distances.
+        measures: the metrics without reference, and learned ones.
+        known: rows of former runs. Those of the same settings (weights, pictures, options) are
+            given as they are.
+        folder: where the SR pictures are kept, at `picture_path`; None keeps none.
 
     Raises:
-        UserError: a folder is missing or empty, or an LR picture is missing.
+        UserError: a picture can't be read or is of the wrong size, or a method can't do it.
     """
-    hr_files = list_images(hr_folder)
-    if lr_folder is None:
-        return [(file, None) for file in hr_files]
-    missing = [file.name for file in hr_files if not (lr_folder / file.name).is_file()]
-    if missing:
-        raise UserError(f"{lr_folder} lacks {missing[0]}, which is in {hr_folder}.")
-    return [(file, lr_folder / file.name) for file in hr_files]
+    found = {(*score.method, score.picture, score.settings): score for score in known}
+    for hr_file, lr_file in files:
+        pair = None
+        digest = f"{scale} {file_digest(hr_file)} {file_digest(lr_file) if lr_file else 'resize'}"
+        for method in methods:
+            settings = _hash(f"{digest} {method.digest(hr_file.name)} {measures.digest}")
+            key = (method.model, method.mode, method.alpha, hr_file.name, settings)
+            score = found.get(key)
+            if score is None or (folder and not picture_path(folder, score).is_file()):
+                pair = pair or load_pair(hr_file, lr_file, scale)
+                sr = method.result(pair)
+                score = replace(
+                    measured(method.model, sr, pair, scale, measures),
+                    mode=method.mode,
+                    alpha=method.alpha,
+                    settings=settings,
+                )
+                if folder:
+                    save_image(sr, picture_path(folder, score))
+            yield score
 
 
-def load_pair(hr_file: Path, lr_file: Path | None, scale: int) -> Pair:
-    """Decode an HR picture and its LR; without a file, LR is made by our resize.
-
-    Raises:
-        UserError: a file can't be decoded, or the LR's size is not 1/scale of the HR's.
-    """
-    hr = crop_to_multiple(to_uint8(load_image(hr_file)), scale)
-    if lr_file is None:
-        return Pair(hr_file.name, imresize(hr, 1 / scale), hr)
-    lr = to_uint8(load_image(lr_file))
-    expected = (hr.shape[0] // scale, hr.shape[1] // scale)
-    if lr.shape[:2] != expected:
-        raise UserError(
-            f"{lr_file} is {lr.shape[1]}×{lr.shape[0]} pixels, but {hr_file} at 1/{scale} "
-            f"makes {expected[1]}×{expected[0]}."
-        )
-    return Pair(hr_file.name, lr, hr)
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def score(model: str, upscale: Upscale, pair: Pair, scale: int) -> Score:
-    """Upscale one pair's LR and measure it against its HR."""
-    sr = upscale(pair.lr)
-    figures = [metric(sr, pair.hr, crop_border=scale) for metric in (psnr, ssim, rmse)]
-    return Score(model, pair.name, *figures)
-
-
-def mean_score(scores: Sequence[Score]) -> Score:
-    """The means over pictures; RMSE is the root of the mean squared error, as in PIRM."""
-    return Score(
-        scores[0].model,
-        "mean",
-        float(np.mean([s.psnr_y for s in scores])),
-        float(np.mean([s.ssim_y for s in scores])),
-        float(np.sqrt(np.mean([s.rmse_y**2 for s in scores]))),
+def measured(model: str, sr: np.ndarray, pair: Pair, scale: int, measures: Measures) -> Score:
+    """All numbers of one SR picture; those that can't be had are None, with the reason."""
+    values = {
+        name: metric if isinstance(metric, str) else _finite(metric(sr, pair.hr))
+        for name, metric in measures.learned.items()
+    }
+    values["niqe"] = _niqe_or_reason(sr, measures.pristine)
+    values["pi"] = _perceptual_index(values["ma"], values["niqe"])
+    numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
+    return replace(
+        score(model, lambda _: sr, pair, scale),
+        niqe=numbers.get("niqe"),
+        ma=numbers.get("ma"),
+        pi=numbers.get("pi"),
+        lpips=numbers.get("lpips"),
+        reasons={name: value for name, value in values.items() if isinstance(value, str)},
     )
 
 
-def format_table(scores: Sequence[Score]) -> str:
-    """A text table, one line a score."""
-    width = max(len(s.picture) for s in scores) + 2
-    model_width = max(len(s.model) for s in scores) + 2
-    head = f"{'model':{model_width}}{'picture':{width}}{'PSNR-Y':>8}{'SSIM-Y':>9}{'RMSE-Y':>9}"
-    lines = [
-        f"{s.model:{model_width}}{s.picture:{width}}{s.psnr_y:8.2f}{s.ssim_y:9.4f}{s.rmse_y:9.3f}"
-        for s in scores
-    ]
-    return "\n".join([head, *lines])
+def _niqe_or_reason(sr: np.ndarray, model: PristineModel) -> float | str:
+    try:
+        return niqe(sr, model, NIQE_BORDER)
+    except UnmeasurableError as error:
+        return error.short
+
+
+def _finite(value: float) -> float | str:
+    return value if np.isfinite(value) else "not a number"
+
+
+def _perceptual_index(ma: float | str, niqe: float | str) -> float | str:
+    """PI = ½ ((10 - Ma) + NIQE) (Sec. 1), or why there is none."""
+    if isinstance(ma, str):
+        return ma
+    return niqe if isinstance(niqe, str) else ((10 - ma) + niqe) / 2
+
+
+def score(model: str, upscale: Upscale, pair: Pair, scale: int) -> Score:
+    """Upscale one pair's LR and measure its distances to HR."""
+    sr = to_rgb(upscale(pair.lr))
+    return Score(
+        model,
+        pair.name,
+        psnr_y=psnr(sr, pair.hr, scale),
+        ssim_y=ssim(sr, pair.hr, scale),
+        rmse_y=rmse(sr, pair.hr, scale),
+        psnr_rgb=psnr(sr, pair.hr, scale, "rgb"),
+    )

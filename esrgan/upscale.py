@@ -11,6 +11,7 @@ from esrgan.devices import choose_device, place
 from esrgan.errors import UserError
 from esrgan.images import to_image, to_tensor
 from esrgan.networks import Generator
+from esrgan.refine import back_projection, check_iterations, self_ensemble
 
 # LR pixels of context around a tile: beyond the reach of what the networks really use.
 TILE_OVERLAP = 32
@@ -31,9 +32,12 @@ class Upscaler:
             the picture done again in float32, with a warning.
         tile: side of the tiles in LR pixels; None upscales moderate pictures whole and larger
             ones in tiles, 0 always whole.
+        ensemble: average over the eight flips and turns of LR; eight times the work.
+        back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
 
     Raises:
-        UserError: the network is not one for RGB pictures, or the tile size is negative.
+        UserError: the network is not one for RGB pictures, the tile size is negative, or as
+            `check_iterations`.
     """
 
     def __init__(
@@ -42,6 +46,8 @@ class Upscaler:
         device: torch.device | str = "auto",
         dtype: torch.dtype = torch.float32,
         tile: int | None = None,
+        ensemble: bool = False,
+        back_projections: int = 0,
     ) -> None:
         channels = (
             getattr(network.config, "in_channels", 3),
@@ -54,9 +60,11 @@ class Upscaler:
             )
         if tile is not None and tile < 0:
             raise UserError(f"The tile size must be 0 or more, not {tile}.")
+        check_iterations(back_projections, network.scale)
         self.device = choose_device(device) if isinstance(device, str) else device
         self.network = place(network, self.device).eval()
         self.dtype, self.tile = dtype, tile
+        self.ensemble, self.back_projections = ensemble, back_projections
 
     @property
     def scale(self) -> int:
@@ -87,7 +95,10 @@ class Upscaler:
         return Image.fromarray(self(np.asarray(picture)))
 
     def _upscale_rgb(self, rgb: np.ndarray) -> np.ndarray:
-        return to_image(self.tensor(to_tensor(rgb)), rgb.dtype.type)
+        lr = to_tensor(rgb)
+        sr = self_ensemble(self.tensor)(lr) if self.ensemble else self.tensor(lr)
+        sr = back_projection(sr, lr, self.back_projections, self.scale)
+        return to_image(sr, rgb.dtype.type)
 
     @torch.inference_mode()
     def tensor(self, lr: Tensor) -> Tensor:

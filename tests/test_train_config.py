@@ -1,7 +1,6 @@
 """train/config.py: presets, checked settings and the learning rate."""
 
 import json
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from train.config import (
-    PRESETS,
     GANConfig,
     PSNRConfig,
     Schedule,
@@ -19,14 +17,11 @@ from train.config import (
     make_config,
     override,
     preset_names,
+    preset_tables,
     to_settings,
 )
 
-SERVED = [
-    (name, stage)
-    for name in preset_names()
-    for stage in tomllib.loads((PRESETS / f"{name}.toml").read_text("utf-8"))
-]
+SERVED = [(name, stage) for name in preset_names() for stage in preset_tables(name)]
 MINIMAL = {"iterations": 10, "schedule": {"learning_rate": 1e-3}}
 
 
@@ -151,6 +146,43 @@ def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
     path.write_text("[psnr", "utf-8")
     with pytest.raises(UserError, match="not valid TOML"):
         load_preset("psnr", str(path))
+
+
+def test_a_preset_is_laid_over_its_base(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.toml", tmp_path / "second.toml"
+    first.write_text('base = "paper-gan"\n[psnr]\niterations = 1\nseed = 2', "utf-8")
+    second.write_text(f'base = ["paper-psnr", "{first}"]\n[psnr]\nseed = 3', "utf-8")
+    paper = load_preset("psnr", "paper-psnr")
+    assert load_preset("psnr", str(second)) == {**paper, "iterations": 1, "seed": 3}
+    assert load_preset("gan", str(second)) == load_preset("gan", "paper-gan")
+
+
+def test_a_preset_is_not_its_own_base(tmp_path: Path, refused) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'base = "{path}"', "utf-8")
+    with refused("own base"):
+        load_preset("psnr", str(path))
+
+
+def test_the_ablation_changes_one_thing_a_column() -> None:
+    columns = ("srgan", "no-bn", "before-activation", "ragan", "rrdb")
+    tables = [preset_tables(f"ablation-{column}") for column in columns]
+    changed = [
+        [
+            (stage, key)
+            for stage, table in after.items()
+            for key in table
+            if table[key] != before[stage][key]
+        ]
+        for before, after in pairwise(tables)
+    ]
+    assert changed == [
+        [("psnr", "generator")],
+        [("gan", "before_activation")],
+        [("gan", "adversarial")],
+        [("psnr", "generator")],
+    ]
+    assert tables[-1] == {**preset_tables("paper-psnr"), **preset_tables("paper-gan")}
 
 
 def test_warm_up_is_linear_and_ends_at_the_peak() -> None:

@@ -165,18 +165,47 @@ def load_preset(stage: StageName, name: str) -> dict[str, Any]:
     Raises:
         UserError: no such preset, not readable, not TOML, or not for this stage.
     """
+    tables = preset_tables(name)
+    if stage not in tables:
+        raise UserError(
+            f"The preset {name!r} is for {', '.join(tables) or 'no stage'}, not for {stage}."
+        )
+    return tables[stage]
+
+
+def preset_tables(name: str, above: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """A preset's settings by stage, laid over those of its `base`: a preset's name or a list.
+
+    Args:
+        name: as in `load_preset`.
+        above: the presets whose base it is.
+
+    Raises:
+        UserError: as `load_preset`, or a preset is its own base.
+    """
+    if name in above:
+        raise UserError(f"The preset {name!r} is its own base.")
+    own = _read_preset(name)
+    base = own.pop("base", [])
+    bases = base if isinstance(base, list) else [base]
+    result: dict[str, dict[str, Any]] = {}
+    for tables in (*(preset_tables(str(each), (*above, name)) for each in bases), own):
+        for stage, settings in tables.items():
+            if isinstance(settings, dict):
+                result[stage] = {**result.get(stage, {}), **settings}
+    return result
+
+
+def _read_preset(name: str) -> dict[str, Any]:
     path = Path(name) if name.endswith(".toml") else PRESETS / f"{Path(name).name}.toml"
     if not path.is_file():
         raise UserError(f"There is no preset {name!r}; there are: {', '.join(preset_names())}.")
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path.name} is not valid TOML: {error}") from error
     except OSError as error:
         raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
-    if not isinstance(tables.get(stage), dict):
-        raise UserError(f"The preset {name!r} is for {', '.join(tables)}, not for {stage}.")
-    return tables[stage]
 
 
 def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:

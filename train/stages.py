@@ -178,6 +178,11 @@ class GANStage(PSNRStage):
         }
         return {name: value.detach() for name, value in losses.items()}
 
+    def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
+        names = ("before_activation", "adversarial", "layers", "gan_weight", "pixel_weight")
+        loss = {name: getattr(self.config, name) for name in names}
+        return super().export(folder, {**facts, "loss": loss})
+
 
 class VGGStage(Stage):
     """The perceptual network as a plain classifier (cross-entropy, SGD with Nesterov momentum)."""

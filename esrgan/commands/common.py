@@ -20,11 +20,28 @@ def add_running_options(command: Parser) -> None:
     command.add_argument("--tile", type=int, help="LR pixels a tile side; 0 never tiles")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    command.add_argument(
+        "--self-ensemble", action="store_true", help="mean of the 8 flips and turns; 8 times slower"
+    )
+    command.add_argument(
+        "--back-projection",
+        type=int,
+        default=0,
+        metavar="N",
+        help="rounds that pull the result towards LR (Sec. 4.5; 10 is usual)",
+    )
 
 
 def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
     """The network as `add_running_options` says."""
-    return Upscaler(network, options.device, PRECISIONS[options.precision], options.tile)
+    return Upscaler(
+        network,
+        options.device,
+        PRECISIONS[options.precision],
+        options.tile,
+        options.self_ensemble,
+        options.back_projection,
+    )
 
 
 def note_strangers(networks: Sequence[Generator]) -> None:

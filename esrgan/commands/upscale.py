@@ -12,9 +12,9 @@ from esrgan import zoo
 from esrgan.command_line import Parser
 from esrgan.commands.common import PAIR, add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
-from esrgan.evaluate import Upscale
 from esrgan.images import IMAGE_SUFFIXES, load_image, save_image, to_rgb
 from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.methods import Upscale
 
 
 def add(commands: "_SubParsersAction[Parser]") -> None:

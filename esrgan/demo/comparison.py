@@ -1,5 +1,6 @@
 """What the page computes: one picture through a trio of models. Knows nothing of gradio."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -10,7 +11,6 @@ import numpy as np
 from esrgan import zoo
 from esrgan.checkpoints import load_generator
 from esrgan.errors import UserError
-from esrgan.histogram import brightness, brightness_histogram
 from esrgan.images import crop_to_multiple, decode_image
 from esrgan.interpolation import (
     alpha_weights,
@@ -26,7 +26,14 @@ from esrgan.upscale import Upscaler
 # What one visitor may ask of the machine; `python -m esrgan upscale` has no such limit.
 MAX_LR_PIXELS = 1_048_576
 MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS
-HISTOGRAM_BINS = 64
+# Results of pictures up to this size are remembered, so that an example that everybody opens is
+# computed once: 64 of them, 100 MB at most.
+REMEMBERED = 64
+REMEMBERED_BYTES = 100_000
+
+
+# Weights files and their shares in a network; the shares sum to 1.
+Blend = tuple[tuple[Path, float], ...]
 
 
 @dataclass(frozen=True)
@@ -111,14 +118,49 @@ def run(comparison: Comparison) -> Iterator[Comparison]:
     trio = comparison.trio
     for name, weights in (("psnr", trio.psnr), ("gan", trio.gan), ("after", trio.after)):
         if weights is not None:
-            comparison = comparison.with_result(name, upscaler(weights)(comparison.lr))
+            comparison = comparison.with_result(name, _upscaled(comparison.lr, ((weights, 1.0),)))
             yield comparison
 
 
 def network_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
     """The LR through the network at α (Eq. 4)."""
-    ends = [upscaler(comparison.trio.psnr).network, upscaler(comparison.trio.gan).network]
-    return Upscaler(interpolate_networks(ends, alpha_weights(alpha)))(comparison.lr)
+    first, second = alpha_weights(alpha)
+    ends = ((comparison.trio.psnr, first), (comparison.trio.gan, second))
+    return _upscaled(comparison.lr, tuple(end for end in ends if end[1] != 0))
+
+
+def _upscaled(lr: np.ndarray, blend: Blend) -> np.ndarray:
+    """LR through the network that is the weighted sum of these; remembered for small pictures."""
+    if lr.nbytes > REMEMBERED_BYTES:
+        return _network(blend)(lr)
+    return _remembered(Content(lr), blend)
+
+
+class Content:
+    """A picture that is a dictionary key by its pixels."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self.picture = picture
+        shape = f"{picture.shape}{picture.dtype}".encode()
+        self.digest = hashlib.sha256(shape + picture.tobytes()).digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and self.digest == other.digest
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(lr: Content, blend: Blend) -> np.ndarray:
+    return _network(blend)(lr.picture)
+
+
+def _network(blend: Blend) -> Upscaler:
+    files, weights = zip(*blend, strict=True)
+    if len(files) == 1:
+        return upscaler(files[0])
+    return Upscaler(interpolate_networks([upscaler(file).network for file in files], weights))
 
 
 def image_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
@@ -135,28 +177,3 @@ def scores(comparison: Comparison, picture: np.ndarray) -> tuple[float, float] |
     if min(picture.shape[:2]) < 11 + 2 * border:
         return None
     return psnr(picture, comparison.hr, border), ssim(picture, comparison.hr, border)
-
-
-def reference(comparison: Comparison) -> tuple[str, np.ndarray]:
-    """What brightness is compared with: the HR or, lacking it, bicubic upscaling."""
-    if comparison.hr is not None:
-        return "HR", comparison.hr
-    return "Bicubic", imresize(comparison.lr, upscaler(comparison.trio.psnr).scale)
-
-
-def brightness_curves(comparison: Comparison) -> dict[str, np.ndarray]:
-    """Fig. 9a: the histogram of each picture by its name in the legend, shares in `bins` bins."""
-    return {name: brightness_histogram(p, HISTOGRAM_BINS) for name, p in _compared(comparison)}
-
-
-def mean_brightness(comparison: Comparison) -> dict[str, float]:
-    """The mean of each histogram, in grey levels of 0 … 255."""
-    return {name: float(brightness(picture).mean()) for name, picture in _compared(comparison)}
-
-
-def _compared(comparison: Comparison) -> list[tuple[str, np.ndarray]]:
-    titles = {"gan": "GAN, loss before activation", "after": "GAN, loss after activation"}
-    shown = [
-        (titles[name], comparison.results[name]) for name in titles if name in comparison.results
-    ]
-    return [reference(comparison), *shown]

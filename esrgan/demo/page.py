@@ -1,18 +1,18 @@
 """The page: layout and wiring. What it shows is computed in `comparison`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
-import pandas as pd
 from gradio.data_classes import ImageData
 
 from esrgan.demo import comparison as compute
-from esrgan.demo.comparison import Comparison, Trio
-from esrgan.demo.served import serve
+from esrgan.demo.comparison import Trio
+from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.viewer import View, Viewer
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
@@ -20,29 +20,19 @@ EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 FIRST_EXAMPLE = EXAMPLES / "astronaut.png"
 BUILTIN, OFFICIAL, OWN = "Built-in", "Official (downloaded)", "My own files"
 AS_HR, AS_LR = "HR: make LR from it and measure", "LR: upscale it"
-DEFAULT_ALPHA = 0.8
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
 
-# The panes in the order in which they stand, with what is written over them.
-PANES = {
-    "lr": "LR (what the networks see)",
-    "psnr": "PSNR model (α = 0)",
-    "gan": "GAN model (α = 1)",
-    "network": "Network interpolation",
-    "image": "Image interpolation",
-    "hr": "HR (the original)",
-}
+# Key frames of the network's α in the order in which they are made: usable after two.
+KEY_ALPHAS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
+# Larger results get fewer of them: for the time they take and the browser's memory.
+FEW_FRAMES = {1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
 
 INTRO = """# ESRGAN: everything between PSNR and GAN
 One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as
 a GAN, and by everything between: **network α** blends the parameters of the two (Eq. 4 of
 [the paper](https://arxiv.org/abs/1809.00219)), **image α** only their pixels."""
 
-STYLE = """
-#lr img { object-fit: contain !important; image-rendering: pixelated; }
-.score { text-align: center; min-height: 1.5em; }
-"""
 FONTS = ("system-ui", "sans-serif")
 
 
@@ -81,33 +71,15 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     start = gr.Button("Upscale", variant="primary", elem_id="start")
                     stop = gr.Button("Stop", elem_id="stop")
-                network_alpha = _alpha_slider(
-                    "Network α", "network-alpha", "the parameters of the two models, blended"
-                )
-                image_alpha = _alpha_slider(
-                    "Image α", "image-alpha", "the pixels of the two results, blended"
-                )
-        panes = _panes()
-        histogram = gr.LinePlot(
-            x="brightness",
-            y="share of pixels",
-            color="picture",
-            label="Brightness after a Gaussian filter (Fig. 9a)",
-            elem_id="histogram",
-        )
-        means = gr.Markdown(elem_id="brightness")
+        viewer = Viewer(elem_id="viewer")
 
         comparing: dict[str, Any] = {
             "fn": told(compare),
-            "inputs": [upload, kind, family, *files, network_alpha, image_alpha],
-            "outputs": [
-                session,
-                *(part for pane in panes.values() for part in pane),
-                histogram,
-                means,
-            ],
+            "inputs": [upload, kind, family, *files],
+            "outputs": [session, viewer],
             "concurrency_id": "device",
-            "show_progress_on": [panes["psnr"][0]],
+            "show_progress": "minimal",
+            "show_progress_on": [viewer],
             "api_visibility": "undocumented",
         }
         runs = [
@@ -115,19 +87,15 @@ def build() -> gr.Blocks:
             examples.load_input_event.then(**comparing),
         ]
         stop.click(None, cancels=runs, api_visibility="undocumented")
-        for slider, repaint, pane in (
-            (network_alpha, repaint_network, panes["network"]),
-            (image_alpha, repaint_image, panes["image"]),
-        ):
-            slider.input(
-                told(repaint),
-                [session, slider],
-                list(pane),
-                trigger_mode="always_last",
-                concurrency_id="device",
-                show_progress="hidden",
-                api_visibility="undocumented",
-            )
+        viewer.release(
+            told(exactly),
+            [session],
+            [session, viewer],
+            trigger_mode="always_last",
+            concurrency_id="device",
+            show_progress="hidden",
+            api_visibility="undocumented",
+        )
     return page
 
 
@@ -135,7 +103,6 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
     page.queue(max_size=QUEUE_LENGTH)
     return page.launch(
-        css=STYLE,
         theme=gr.themes.Default(font=FONTS),
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
@@ -165,30 +132,6 @@ def _model_choice() -> tuple[gr.Radio, list[gr.File]]:
     return family, files
 
 
-def _alpha_slider(label: str, elem_id: str, info: str) -> gr.Slider:
-    return gr.Slider(0, 1, DEFAULT_ALPHA, step=0.01, label=label, info=info, elem_id=elem_id)
-
-
-def _panes() -> dict[str, tuple[gr.Image, gr.Markdown]]:
-    panes = {}
-    names = list(PANES)
-    for row in (names[:3], names[3:]):
-        with gr.Row():
-            for name in row:
-                with gr.Column(min_width=240):
-                    picture = gr.Image(
-                        label=PANES[name],
-                        interactive=False,
-                        buttons=["download", "fullscreen"],
-                        elem_id=name,
-                    )
-                    panes[name] = (
-                        picture,
-                        gr.Markdown(elem_classes="score", elem_id=f"{name}-score"),
-                    )
-    return panes
-
-
 def told(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
     """Show a UserError as a message on the page."""
 
@@ -209,39 +152,27 @@ def compare(
     psnr_file: str | None,
     gan_file: str | None,
     after_file: str | None,
-    network_alpha: float,
-    image_alpha: float,
-    progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008 (gradio looks for it there)
-) -> Iterator[list[Any]]:
+) -> Iterator[tuple[Session, View]]:
     """Run one picture through the models, showing each result as soon as it is there."""
     if upload is None:
         gr.Info("Choose a picture first.")
         return
-    progress(0.0, desc="models")
     trio = _chosen_trio(family, psnr_file, gan_file, after_file)
     if compute.strangers(trio):
         gr.Warning(STRANGERS)
-    begun = compute.begin(upload, kind == AS_HR, trio)
-    blank = dict.fromkeys(PANES, (None, ""))
-    original = {} if begun.hr is None else {"hr": _shown(begun, begun.hr, "hr")}
-    lr_pane = _shown(begun, begun.lr, "lr")
-    yield _update(panes={**blank, "lr": lr_pane, **original}, histogram=None, means="")
-
-    for comparison in compute.run(begun):
-        name = list(comparison.results)[-1]
-        progress(len(comparison.results) / 5, desc=name)
-        if name in PANES:
-            result = comparison.results[name]
-            yield _update(comparison, {name: _shown(comparison, result, name)})
-        if name == "gan":
-            between = compute.image_interpolated(comparison, image_alpha)
-            yield _update(comparison, {"image": _shown(comparison, between, "image", image_alpha)})
-            between = compute.network_interpolated(comparison, network_alpha)
-            pane = _shown(comparison, between, "network", network_alpha)
-            yield _update(comparison, {"network": pane})
-    yield _update(
-        comparison, histogram=_curves(comparison), means=_means(compute.mean_brightness(comparison))
-    )
+    session = begin(compute.begin(upload, kind == AS_HR, trio))
+    yield session, session.view
+    for comparison in compute.run(session.comparison):
+        session = add_result(session, comparison)
+        yield session, session.view
+    height, width = session.view.height, session.view.width
+    count = next(n for pixels, n in FEW_FRAMES.items() if height * width <= pixels)
+    for alpha in KEY_ALPHAS[2:count]:
+        picture = compute.network_interpolated(session.comparison, alpha)
+        session = add_frame(session, alpha, picture)
+        yield session, session.view
+    session = replace(session, view=session.view.model_copy(update={"complete": True}))
+    yield session, session.view
 
 
 def _chosen_trio(
@@ -254,64 +185,18 @@ def _chosen_trio(
     return compute.builtin_trio()
 
 
-def _update(
-    comparison: Comparison | None = None,
-    panes: Mapping[str, tuple[str | None, str]] | None = None,
-    **rest: Any,
-) -> list[Any]:
-    """The outputs of `compare`: what is not given stays as it is on the page."""
-    unchanged = (gr.skip(), gr.skip())
-    parts = [part for name in PANES for part in (panes or {}).get(name, unchanged)]
-    last = [rest.get(name, gr.skip()) for name in ("histogram", "means")]
-    return [gr.skip() if comparison is None else comparison, *parts, *last]
-
-
-def repaint_network(comparison: Comparison | None, alpha: float) -> Iterator[tuple[str, str]]:
-    """The picture of the network at α, exactly."""
-    if comparison is not None and "gan" in comparison.results:
-        between = compute.network_interpolated(comparison, alpha)
-        yield _shown(comparison, between, "network", alpha)
-    else:
+def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Session, View]]:
+    """What only the server can tell of the α at which the sliders rest: the network's picture
+    between key frames, and the scores."""
+    if session is None or event.run != session.view.run or "gan" not in session.comparison.results:
         yield gr.skip(), gr.skip()
+        return
+    session = at_rest(session, _alpha(event.network), _alpha(event.image))
+    yield session, session.view
 
 
-def repaint_image(comparison: Comparison | None, alpha: float) -> Iterator[tuple[str, str]]:
-    """The blend of the two pictures at α."""
-    if comparison is not None and "gan" in comparison.results:
-        between = compute.image_interpolated(comparison, alpha)
-        yield _shown(comparison, between, "image", alpha)
-    else:
-        yield gr.skip(), gr.skip()
-
-
-def _shown(
-    comparison: Comparison, picture: np.ndarray, name: str, alpha: float | None = None
-) -> tuple[str, str]:
-    """A pane's picture, as a lossless file, and the line under it."""
-    suffix = "" if alpha is None else f"-alpha-{alpha:.2f}"
-    parts = [f"{picture.shape[1]}×{picture.shape[0]}"]
-    if alpha is not None:
-        parts.insert(0, f"α = {alpha:.2f}")
-    scores = None if name in ("lr", "hr") else compute.scores(comparison, picture)
-    if scores is not None:
-        parts += [f"PSNR {scores[0]:.2f} dB", f"SSIM {scores[1]:.4f}"]
-    return serve(picture, f"esrgan-{name}{suffix}"), " · ".join(parts)
-
-
-def _curves(comparison: Comparison) -> pd.DataFrame:
-    """The histograms in long form, as gr.LinePlot takes them."""
-    curves = compute.brightness_curves(comparison)
-    centres = (np.arange(compute.HISTOGRAM_BINS) + 0.5) * 255 / compute.HISTOGRAM_BINS
-    frames = [
-        pd.DataFrame({"brightness": centres, "share of pixels": shares, "picture": name})
-        for name, shares in curves.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _means(means: Mapping[str, float]) -> str:
-    """The mean brightness of each curve, and how far it is from the first's."""
-    (reference, level), *others = means.items()
-    parts = [f"**{reference}** {level:.2f}"]
-    parts += [f"**{name}** {value:.2f} ({value - level:+.2f})" for name, value in others]
-    return "Mean brightness (0 … 255): " + " · ".join(parts)
+def _alpha(value: object) -> float:
+    """A number from the browser as α."""
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise UserError("alpha must be a number between 0 and 1.")
+    return float(value)

@@ -5,8 +5,9 @@ import tempfile
 import uuid
 from pathlib import Path
 
-import cv2
 import numpy as np
+
+from esrgan.images import encode_image
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
 
@@ -18,22 +19,16 @@ def served_folder() -> Path:
     return Path(os.environ[FOLDER_VARIABLE])
 
 
-def serve(image: np.ndarray, name: str) -> str:
-    """Write a picture as PNG for the browser and return its path.
+def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:
+    """Write a picture for the browser, lossless, and return the path.
 
     Args:
-        image: H×W, H×W×3 or H×W×4, `uint8` or `uint16`.
+        image: H×W, H×W×3 or H×W×4; WebP holds `uint8` only.
         name: of the file, as a download shows it.
+        suffix: ".webp" (quick) or ".png" (for 16 bits).
     """
     folder = served_folder() / uuid.uuid4().hex
     folder.mkdir(parents=True)
-    path = folder / f"{name}.png"
-    path.write_bytes(_fast_png(image))
+    path = folder / f"{name}{suffix}"
+    path.write_bytes(encode_image(image, suffix))
     return str(path)
-
-
-def _fast_png(image: np.ndarray) -> bytes:
-    """PNG with light compression: the way to the browser is short, the wait counts."""
-    codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-    bgr = image if image.ndim == 2 else cv2.cvtColor(image, codes[image.shape[2]])
-    return cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

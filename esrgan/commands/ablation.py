@@ -1,0 +1,194 @@
+"""`python -m esrgan ablation`: train the models of Fig. 8 one after another, and draw it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from argparse import Namespace, _SubParsersAction
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from esrgan.checkpoints import read_facts
+from esrgan.command_line import Parser
+from esrgan.commands.common import add_running_options
+from esrgan.commands.drawing import ablation_figure, add_crop_option, add_width_option
+from esrgan.errors import UserError
+from esrgan.figures import PAGE_WIDTH, save_figure
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = [ROOT / "assets" / "examples" / name for name in ("chelsea.png", "motorcycle.png")]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A model of Fig. 8.
+
+    Attributes:
+        title: above its column.
+        start: the column that trains the PSNR model it starts from: itself, or one before it.
+    """
+
+    title: str
+    start: str
+
+
+# By preset of `train`, each with one change from the one before it.
+COLUMNS = {
+    "ablation-srgan": Column("SRGAN", "ablation-srgan"),
+    "ablation-no-bn": Column("no BN", "ablation-no-bn"),
+    "ablation-before-activation": Column("before act.", "ablation-no-bn"),
+    "ablation-ragan": Column("RaGAN", "ablation-no-bn"),
+    "ablation-rrdb": Column("RRDB", "ablation-rrdb"),
+}
+NAMES = [preset.removeprefix("ablation-") for preset in COLUMNS]
+
+# What makes the presets small enough for minutes on two CPU cores.
+TINY = (
+    "batch_size=4",
+    "crop_size=64",
+    "num_workers=0",
+    "save_every=100",
+    "sample_every=100",
+    "log_every=25",
+)
+TINY_STAGE = {
+    "psnr": (
+        "iterations=1000",
+        "generator.num_features=16",
+        "generator.num_blocks=4",
+        "schedule={ learning_rate = 1e-3, cosine = true }",
+    ),
+    "gan": ("iterations=200", "discriminator_features=16", "schedule={ learning_rate = 1e-4 }"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `python -m train`."""
+
+    stage: str
+    preset: str
+    folder: Path
+    init: Path | None = None
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "generator.safetensors"
+
+
+def add(commands: "_SubParsersAction[Parser]") -> None:
+    command = commands.add_parser(
+        "ablation", help="train the models of the paper's Fig. 8 and draw it"
+    )
+    command.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR")
+    command.add_argument("--out", type=Path, required=True, help="folder of the runs and figures")
+    command.add_argument("--columns", nargs="+", choices=NAMES, default=NAMES, metavar="COLUMN")
+    command.add_argument("--iterations", type=int, help="of each stage (default: the presets')")
+    command.add_argument("--tiny", action="store_true", help="small networks, in minutes")
+    command.add_argument("--perceptual", help="builtin, torchvision, or a VGG19's file")
+    command.add_argument("--pictures", nargs="+", type=Path, default=EXAMPLES, metavar="HR")
+    add_crop_option(command)
+    add_width_option(command, PAGE_WIDTH)
+    add_running_options(command)
+    # What `evaluate` would ask for besides.
+    command.set_defaults(run=run, evaluation=None, results=[], alphas=[], mode=None, scale=None)
+
+
+def run(options: Namespace) -> int:
+    """Train what is not trained yet, then write ablation.png and ablation.pdf."""
+    folder = options.out / "tiny" if options.tiny else options.out
+    presets = [preset for preset in COLUMNS if preset.removeprefix("ablation-") in options.columns]
+    runs = plan(presets, folder)
+    for number, each in enumerate(runs, start=1):
+        done = finished(each, options.iterations)
+        state = "finished before" if done else "training"
+        print(f"[{number}/{len(runs)}] {each.stage} {each.preset}: {state}", flush=True)
+        if not done:
+            _train(each, options)
+    models = {COLUMNS[r.preset].title: str(r.weights) for r in runs if r.stage == "gan"}
+    figure = ablation_figure(models, options.pictures, options)
+    for name in ("ablation.png", "ablation.pdf"):
+        save_figure(figure, folder / name)
+        print(folder / name)
+    return 0
+
+
+def plan(presets: Sequence[str], folder: Path) -> list[Run]:
+    """The runs of some columns, each PSNR model once and before the GAN models that need it."""
+    runs: dict[Path, Run] = {}
+    for preset in presets:
+        start = COLUMNS[preset].start
+        psnr = Run("psnr", start, folder / f"{start}-psnr")
+        gan = Run("gan", preset, folder / f"{preset}-gan", psnr.weights)
+        runs |= {each.folder: each for each in (psnr, gan) if each.folder not in runs}
+    return list(runs.values())
+
+
+def finished(run: Run, iterations: int | None) -> bool:
+    """Whether a run has made all its iterations: those asked for, or else those it was begun with.
+
+    Raises:
+        UserError: its weights are damaged.
+    """
+    settings = run.folder / "config.json"
+    if not (run.weights.is_file() and settings.is_file()):
+        return False
+    wanted = iterations or json.loads(settings.read_text("utf-8"))["iterations"]
+    return int(read_facts(run.weights).get("iterations", 0)) >= wanted
+
+
+def command_line(run: Run, options: Namespace) -> list[str]:
+    """The words of `python -m train`; a run that was begun goes on."""
+    settings = [*TINY, *TINY_STAGE[run.stage]] if options.tiny else []
+    settings.append(f"device={options.device}")
+    if options.iterations is not None:
+        settings.append(f"iterations={options.iterations}")
+    words = ["train", run.stage, "--preset", run.preset, "--out", str(run.folder), "--resume"]
+    words += ["--data", *map(str, options.data)]
+    if run.init is not None:
+        words += ["--init", str(run.init)]
+        perceptual = options.perceptual or ("builtin" if options.tiny else None)
+        words += ["--perceptual", perceptual] if perceptual else []
+    return [sys.executable, "-m", *words, *(f"--set={setting}" for setting in settings)]
+
+
+def _train(run: Run, options: Namespace) -> None:
+    """Raises UserError if the run fails, KeyboardInterrupt if it was stopped."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # A session of its own, so that a terminal's Ctrl-C comes once: from here.
+    process = subprocess.Popen(command_line(run, options), env=environment, start_new_session=True)
+    with _terminate_as_interrupt():
+        interrupted = _wait(process)
+    if interrupted:
+        raise KeyboardInterrupt
+    if process.returncode:
+        raise UserError(
+            f"Training {run.preset} ({run.stage}) failed, as said above. The same command goes on "
+            "from the runs that are finished."
+        )
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> bool:
+    """Wait for a process, passing each Ctrl-C on to it; whether there was one."""
+    interrupted = False
+    while True:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+        else:
+            return interrupted
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM acts as Ctrl-C, so that no training is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

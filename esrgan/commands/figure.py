@@ -1,0 +1,291 @@
+"""`python -m esrgan figure KIND`: the paper's figures of one's own pictures and models."""
+
+import contextlib
+from argparse import Namespace, _SubParsersAction
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import isinf
+from pathlib import Path
+
+from esrgan import zoo
+from esrgan.command_line import Parser
+from esrgan.commands.common import PAIR, add_running_options
+from esrgan.commands.drawing import (
+    UNKNOWN,
+    Example,
+    ablation_figure,
+    add_crop_option,
+    add_width_option,
+    crops_of,
+    examples,
+    write,
+)
+from esrgan.errors import UserError
+from esrgan.figures import (
+    COLUMN_WIDTH,
+    PAGE_WIDTH,
+    Crop,
+    CropExample,
+    MethodResult,
+    PlanePoint,
+    active_share,
+    check_figure_path,
+    draw_brightness,
+    draw_crops,
+    draw_features,
+    draw_plane,
+    draw_strip,
+    feature_maps,
+)
+from esrgan.histogram import brightness_histogram
+from esrgan.images import load_image, to_rgb, to_uint8
+from esrgan.methods import labels
+from esrgan.metrics import psnr
+from esrgan.niqe import UnmeasurableError, load_pristine, niqe
+from esrgan.results import Results, Score, load_results
+
+BINS = 64
+ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MODES = ("network", "image")
+Found = list[MethodResult]
+
+
+def add(commands: "_SubParsersAction[Parser]") -> None:
+    command = commands.add_parser("figure", help="draw a figure of the paper")
+    kinds = command.add_subparsers(required=True, metavar="KIND", parser_class=Parser)
+    for kind in (_add_plane, _add_features, _add_crops, _add_ablation, _add_brightness, _add_strip):
+        kind(kinds)
+
+
+def _kind(
+    kinds: "_SubParsersAction[Parser]",
+    name: str,
+    about: str,
+    draw: Callable[[Namespace], int],
+    width: float = PAGE_WIDTH,
+) -> Parser:
+    command = kinds.add_parser(name, help=about, description=about)
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.{png,pdf,svg}")
+    add_width_option(command, width)
+    command.add_argument("--latex", action="store_true", help="print the LaTeX that includes it")
+
+    def run(options: Namespace) -> int:
+        check_figure_path(options.out)  # before anything is computed
+        return draw(options)
+
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_method_options(command: Parser) -> None:
+    """Where the pictures come from, besides --models."""
+    command.add_argument(
+        "--evaluation",
+        type=Path,
+        metavar="DIR",
+        help="take pictures and numbers that `evaluate -o DIR` made; nothing is computed",
+    )
+    add_crop_option(command)
+    add_running_options(command)
+    command.set_defaults(results=[], alphas=[], mode=None, scale=None)
+
+
+def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
+    about = "the perception–distortion plane of an evaluation (Fig. 2)"
+    command = _kind(kinds, "plane", about, plane, COLUMN_WIDTH)
+    command.add_argument("evaluation", type=Path, metavar="DIR", help="of `evaluate -o DIR`")
+    command.add_argument("--measure", choices=("niqe", "pi"), help="default: pi if it is there")
+
+
+def plane(options: Namespace) -> int:
+    results = load_results(options.evaluation)
+    means = results.means()
+    measure = options.measure or _measure(means)
+    points = [  # without HR itself, whose RMSE is 0
+        PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode)
+        for mean in means
+        if mean.rmse_y and (value := getattr(mean, measure)) is not None
+    ]
+    label = _label(results, measure)
+    figure = draw_plane(points, label, options.width)
+    return write(figure, options, f"RMSE and {label} of the methods (lower is better).")
+
+
+def _measure(scores: Sequence[Score]) -> str:
+    """The perceptual index if every row has it, else NIQE."""
+    return "pi" if all(score.pi is not None for score in scores) else "niqe"
+
+
+def _label(results: Results, measure: str) -> str:
+    return results.pi_label if measure == "pi" else results.niqe_label
+
+
+def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
+    about = "VGG19's features before and after activation (Fig. 6)"
+    command = _kind(kinds, "features", about, features)
+    command.add_argument("picture", type=Path)
+    command.add_argument("--layers", nargs="+", default=["conv2_2", "conv5_4"], metavar="LAYER")
+    command.add_argument("--channels", type=int, default=6, help="maps of each layer")
+    command.add_argument("--perceptual", default="builtin", help="builtin, torchvision or a file")
+
+
+def features(options: Namespace) -> int:
+    network = zoo.load_perceptual(options.perceptual)
+    picture = to_rgb(to_uint8(load_image(options.picture)))
+    shares = active_share(network, picture)
+    maps = [feature_maps(network, picture, layer, options.channels) for layer in options.layers]
+    title = options.picture.stem
+    figure = draw_features(title, picture, maps, shares, options.width)
+    for layer, share in shares.items():
+        print(f"{layer} {100 * share:6.2f} % active")
+    return write(figure, options, f"Features of {title} before and after activation.")
+
+
+def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
+    command = _kind(kinds, "crops", "crops of results with their numbers (Fig. 7)", crops)
+    command.add_argument("pictures", nargs="+", type=Path, metavar="HR")
+    about = "names or files; bicubic (default: bicubic psnr gan, or all of the evaluation)"
+    command.add_argument("--models", nargs="+", metavar="MODEL", help=about)
+    _add_method_options(command)
+    about = "folders with other methods' pictures"
+    command.add_argument("--results", nargs="+", default=[], metavar="NAME=DIR", help=about)
+    about = "network interpolation between the first two networks"
+    command.add_argument("--alphas", nargs="+", type=float, default=[], metavar="A", help=about)
+
+
+def crops(options: Namespace) -> int:
+    _default_models(options, ["bicubic", *PAIR])
+    shown = examples(options, options.pictures)
+    if options.evaluation:
+        label, results = _kept_numbers(load_results(options.evaluation), shown)
+    else:
+        label, results = _measured_numbers(shown)
+    blocks = [
+        CropExample(each.name, each.hr, crop, found, f"(PSNR / {label})")
+        for each, found in zip(shown, results, strict=True)
+        for crop in crops_of(each.hr, options.crop)
+    ]
+    caption = f"Results of the methods, with PSNR-Y in dB and {label} of the whole picture."
+    return write(draw_crops(blocks, options.width), options, caption)
+
+
+def _default_models(options: Namespace, names: Sequence[str]) -> None:
+    """What --models is if it was not given: these, or all that an evaluation holds."""
+    if options.models is None and not options.evaluation:
+        options.models = list(names)
+
+
+def _kept_numbers(results: Results, shown: Sequence[Example]) -> tuple[str, list[Found]]:
+    """The heading of the perceptual number, and each example's pictures with their numbers."""
+    measure = _measure([row.score for each in shown for row in each.rows])
+    found = []
+    for each in shown:
+        rows = [
+            MethodResult(
+                row.name, row.picture, _numbers(row.score.psnr_y, getattr(row.score, measure))
+            )
+            for row in each.rows
+        ]
+        has_hr = any(row.name == "HR" for row in rows)
+        found.append(rows if has_hr else [*rows, MethodResult("HR", each.hr)])
+    return _label(results, measure), found
+
+
+def _measured_numbers(shown: Sequence[Example]) -> tuple[str, list[Found]]:
+    pristine = load_pristine()
+    found = []
+    for each in shown:
+        pictures = [(row.name, row.picture) for row in each.rows] + [("HR", each.hr)]
+        rows = []
+        for name, picture in pictures:
+            naturalness = None
+            with contextlib.suppress(UnmeasurableError):
+                naturalness = niqe(picture, pristine)
+            rows.append(MethodResult(name, picture, _numbers(psnr(picture, each.hr), naturalness)))
+        found.append(rows)
+    return pristine.label, found
+
+
+def _numbers(*values: float | None) -> str:
+    def written(value: float | None) -> str:
+        return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.2f}"
+
+    return f"({' / '.join(map(written, values))})"
+
+
+def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
+    about = "models side by side, with what they are made of (Fig. 8)"
+    command = _kind(kinds, "ablation", about, ablation)
+    command.add_argument("pictures", nargs="+", type=Path, metavar="HR")
+    about = "names or files (default: psnr gan-after gan)"
+    default = ["psnr", "gan-after", "gan"]
+    command.add_argument("--models", nargs="+", default=default, metavar="MODEL", help=about)
+    _add_method_options(command)
+
+
+def ablation(options: Namespace) -> int:
+    names = list(dict.fromkeys(options.models))
+    figure = ablation_figure(
+        dict(zip(labels(names), names, strict=True)), options.pictures, options
+    )
+    return write(figure, options, "Each column is a model; what it changes is red.")
+
+
+def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
+    about = "brightness with the perceptual loss before and after activation (Fig. 9)"
+    command = _kind(kinds, "brightness", about, brightness, COLUMN_WIDTH)
+    command.add_argument("picture", type=Path, metavar="HR")
+    names = ("BEFORE", "AFTER")
+    command.add_argument("--models", nargs=2, default=["gan", "gan-after"], metavar=names)
+    _add_method_options(command)
+
+
+def brightness(options: Namespace) -> int:
+    (example,) = examples(options, [options.picture])
+    before, after = (row.picture for row in example.rows)
+    pictures = {"HR": example.hr, "before activation": before, "after activation": after}
+    curves = {name: brightness_histogram(picture, BINS) for name, picture in pictures.items()}
+    crop = _one_crop(example, options)
+    crops = {name: crop.cut(picture) for name, picture in pictures.items()}
+    figure = draw_brightness(curves, crops, options.width)
+    caption = f"Brightness of {example.name}, with the perceptual loss before and after activation."
+    return write(figure, options, caption)
+
+
+def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
+    about = "network interpolation above image interpolation (Fig. 10)"
+    command = _kind(kinds, "strip", about, strip)
+    command.add_argument("picture", type=Path, metavar="HR")
+    names = ("PSNR", "GAN")
+    command.add_argument("--models", nargs=2, metavar=names, help="default: psnr gan")
+    _add_method_options(command)
+    command.add_argument("--alphas", nargs="+", type=float, default=list(ALPHAS), metavar="A")
+    command.set_defaults(mode=list(MODES))
+
+
+def strip(options: Namespace) -> int:
+    _default_models(options, PAIR)
+    (example,) = examples(options, [options.picture])
+    crop = _one_crop(example, options)
+    found = {(row.score.mode, row.score.alpha): crop.cut(row.picture) for row in example.rows}
+    for mode, alpha in product(MODES, options.alphas):
+        if (mode, alpha) not in found:
+            raise UserError(
+                f"{options.evaluation} holds no {mode} interpolation of {example.name} at α = "
+                f"{alpha:g}; `evaluate --alphas … --mode network image` makes it."
+            )
+    network, image = ([found[mode, alpha] for alpha in options.alphas] for mode in MODES)
+    figure = draw_strip(options.alphas, network, image, options.width)
+    return write(figure, options, f"Network and image interpolation of {example.name}.")
+
+
+def _one_crop(example: Example, options: Namespace) -> Crop:
+    """The crop of a figure that shows one only.
+
+    Raises:
+        UserError: --crop was given more than once.
+    """
+    crop, *more = crops_of(example.hr, options.crop)
+    if more:
+        raise UserError("This figure shows one crop; give --crop once.")
+    return crop

@@ -1,0 +1,97 @@
+"""The comparison viewer: a gr.HTML component that draws on canvases in the browser.
+
+The server sends lossless files; the browser keeps them, so that moving a slider, zooming, wiping
+and the histogram need no request. `View` is all that travels.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import GradioModel, ImageData
+
+HERE = Path(__file__).parent
+SCRIPTS = ("pixels.js", "state.js", "drawing.js", "graphs.js", "hands.js", "loading.js")
+
+
+class Picture(GradioModel):
+    """A pane's picture.
+
+    Attributes:
+        name: "lr", "bicubic", "after" or "hr".
+        file: 8-bit RGB or grey, lossless.
+        original: what a download gives, where that is more: 16 bits or transparency.
+    """
+
+    name: str
+    file: ImageData
+    original: ImageData | None = None
+
+
+class Frame(GradioModel):
+    """The network's picture at a key α; 0 is the PSNR model and 1 the GAN model."""
+
+    alpha: float
+    file: ImageData
+    original: ImageData | None = None
+
+
+class Exact(GradioModel):
+    """The network's picture at the α at which the slider rested, and its score."""
+
+    alpha: float
+    file: ImageData
+    original: ImageData | None = None
+    score: str
+
+
+class ImageScore(GradioModel):
+    """The score of the image interpolation at an α; its pixels are blended in the browser."""
+
+    alpha: float
+    score: str
+
+
+class View(GradioModel):
+    """One comparison, as far as it has got.
+
+    Attributes:
+        run: changes with every comparison.
+        width, height: of the results in pixels.
+        scores: a line for each pane, by its name.
+        complete: no more frames will come.
+    """
+
+    run: str
+    width: int
+    height: int
+    pictures: list[Picture]
+    frames: list[Frame]
+    scores: dict[str, str]
+    exact: Exact | None = None
+    image: ImageScore | None = None
+    complete: bool = False
+
+
+class Viewer(gr.HTML):
+    """Shows a `View`. Events: `release` when a slider rests (its data: run, network, image, the two
+    α), `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels)."""
+
+    data_model = View
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            html_template=(HERE / "viewer.html").read_text("utf-8"),
+            css_template=(HERE / "viewer.css").read_text("utf-8"),
+            js_on_load="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
+            **options,
+        )
+
+    def preprocess(self, payload: Any) -> Any:
+        return payload
+
+    def postprocess(self, value: Any) -> Any:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return View.model_json_schema()

@@ -1,0 +1,78 @@
+// From the server to the panes, and from the panes to a file.
+
+// What a pane shows, as PNG: the server's own file where it holds more than the browser can show.
+async function download(name) {
+  const link = document.createElement('a'), original = originals.get({psnr: '0', gan: '1'}[name] ?? name);
+  if (original) link.href = original.url;
+  else link.href = URL.createObjectURL(await png(name));
+  link.download = `esrgan-${name}${name in alpha ? `-alpha-${alpha[name].toFixed(2)}` : ''}.png`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function png(name) {
+  if (name === 'wipe') return new Promise(done => paneOf('wipe').querySelector('canvas').toBlob(done));
+  const picture = name === 'difference' ? composite(name).canvas : source(name);
+  if (picture instanceof OffscreenCanvas) return picture.convertToBlob();
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext('2d').drawImage(picture, 0, 0);
+  return canvas.convertToBlob();
+}
+
+async function fetched(file) {
+  const blob = await (await fetch(file.url)).blob();
+  return createImageBitmap(blob, {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
+}
+
+async function load() {
+  const view = props.value;
+  if (!view || !view.run) return;
+  if (view.run !== run) begin(view);
+  const mine = run;
+  const wanted = [...view.pictures.map(p => [p.name, p]), ...view.frames.map(f => [String(f.alpha), f])];
+  await Promise.all(wanted.map(async ([name, {file, original}]) => {
+    if (asked.has(name)) return;
+    asked.add(name);
+    if (original) originals.set(name, original);
+    const bitmap = await fetched(file);
+    if (mine === run) bitmaps.set(name, bitmap);
+  }));
+  if (mine !== run) return;
+  scores = view.scores;
+  imageScore = view.image;
+  const waiting = keys.length < view.frames.length;
+  keys = view.frames.map(frame => frame.alpha).filter(key => bitmaps.has(String(key))).sort((a, b) => a - b);
+  if (view.exact && view.exact.file.url !== exact?.file.url) await takeExact(view.exact, mine);
+  if (waiting || view.exact) { updateNetwork(); updateImage(); }
+  offerPanes();
+  root.dataset.complete = view.complete;
+  draw();
+  if (view.complete && imageScore === null) rested();
+}
+
+function begin(view) {
+  ({run, width, height} = view);
+  Object.assign(root.dataset, {run, complete: false});
+  delete root.dataset.error;
+  for (const bitmap of bitmaps.values()) bitmap.close();
+  asked = new Set(); originals = new Map(); bitmaps = new Map(); bytes = new Map(); maps = new Map();
+  keys = []; exact = null; zoom = null; onlyPane = null;
+  if (mark) setMark(null);
+}
+
+async function takeExact(arrived, mine) {
+  const bitmap = await fetched(arrived.file);
+  if (mine !== run) return;
+  bitmaps.set('exact', bitmap);
+  bytes.delete('exact');
+  exact = {...arrived, error: null};
+  if (width * height > PIXELS_IN_MEMORY) return;
+  const {low, high, t} = neighbours(arrived.alpha), guess = new Uint8ClampedArray(4 * width * height);
+  blend(rgba(low), rgba(high), t, guess);
+  exact.error = errorOf(guess, rgba('exact'));
+  root.dataset.error = `${exact.error.mean.toFixed(3)},${exact.error.high}`;
+}
+
+setMode('grid');
+watch('value', load);
+load();

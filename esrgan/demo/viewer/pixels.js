@@ -1,0 +1,86 @@
+// Arithmetic on pictures: pure functions, the same as `esrgan.interpolation` and `esrgan.histogram`.
+
+// (1 − t) a + t b of RGBA bytes; storing into a clamped array rounds to nearest, ties to even, as NumPy.
+function blend(a, b, t, out) {
+  const s = 1 - t;
+  for (let i = 0; i < out.length; i++) out[i] = s * a[i] + t * b[i];
+}
+
+// |a − b| · gain of RGBA bytes, opaque.
+function difference(a, b, gain, out) {
+  for (let i = 0; i < out.length; i++) out[i] = i % 4 === 3 ? 255 : Math.abs(a[i] - b[i]) * gain;
+}
+
+// Mean and 99.9th percentile of |a − b| over the colours of RGBA bytes, in grey levels.
+function errorOf(a, b) {
+  const counts = new Uint32Array(256);
+  let sum = 0, total = 0;
+  for (let i = 0; i < a.length; i++) {
+    if (i % 4 === 3) continue;
+    const d = Math.abs(a[i] - b[i]);
+    counts[d]++; sum += d; total++;
+  }
+  let level = 0;
+  for (let seen = counts[0]; seen < 0.999 * total; seen += counts[level]) level++;
+  return {mean: sum / total, high: level};
+}
+
+const SIGMA = 3, RADIUS = 12, STRIDE = 2, BINS = 64;
+const KERNEL = (() => {
+  const weights = Array.from({length: 2 * RADIUS + 1}, (_, i) => Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)));
+  const sum = weights.reduce((x, y) => x + y);
+  return weights.map(w => w / sum);
+})();
+
+// The border repeats mirror-wise: … c b a | a b c …
+function mirrored(i, n) {
+  i = ((i % (2 * n)) + 2 * n) % (2 * n);
+  return i < n ? i : 2 * n - 1 - i;
+}
+
+// Grey of a Gaussian-filtered RGBA picture, at every second pixel: {map, width, height}.
+function brightnessMap(rgba, width, height) {
+  const grey = new Float32Array(width * height);
+  for (let i = 0, j = 0; i < grey.length; i++, j += 4) {
+    grey[i] = (0.2989 * rgba[j] + 0.5870 * rgba[j + 1] + 0.1140 * rgba[j + 2]) / 0.9999;
+  }
+  const w = Math.ceil(width / STRIDE), h = Math.ceil(height / STRIDE);
+  const rows = new Float32Array(w * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < w; x++) {
+      let sum = 0;
+      for (let k = -RADIUS; k <= RADIUS; k++) {
+        const at = x * STRIDE + k;
+        sum += KERNEL[k + RADIUS] * grey[y * width + (at >= 0 && at < width ? at : mirrored(at, width))];
+      }
+      rows[y * w + x] = sum;
+    }
+  }
+  const map = new Float32Array(w * h);
+  for (let y = 0; y < h; y++) {
+    for (let k = -RADIUS; k <= RADIUS; k++) {
+      const at = y * STRIDE + k;
+      const row = (at >= 0 && at < height ? at : mirrored(at, height)) * w, weight = KERNEL[k + RADIUS];
+      for (let x = 0; x < w; x++) map[y * w + x] += weight * rows[row + x];
+    }
+  }
+  return {map, width: w, height: h};
+}
+
+// Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region in pixels of the picture.
+// Filtering is linear, so that the map of a blend is the blend of the maps.
+function brightnessShares(first, second, t, region) {
+  const counts = new Float64Array(BINS);
+  const x0 = Math.floor(region.x / STRIDE), x1 = Math.min(first.width, Math.ceil((region.x + region.w) / STRIDE));
+  const y0 = Math.floor(region.y / STRIDE), y1 = Math.min(first.height, Math.ceil((region.y + region.h) / STRIDE));
+  let sum = 0;
+  for (let y = y0; y < y1; y++) {
+    for (let i = y * first.width + x0; i < y * first.width + x1; i++) {
+      const level = (1 - t) * first.map[i] + t * second.map[i];
+      counts[Math.min(BINS - 1, Math.max(0, Math.floor(level / 255 * BINS)))]++;
+      sum += level;
+    }
+  }
+  const total = (x1 - x0) * (y1 - y0);
+  return {shares: counts.map(c => c / total), mean: sum / total};
+}

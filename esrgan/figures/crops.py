@@ -1,0 +1,158 @@
+"""Fig. 7: a crop of each method's result with its numbers, beside the picture it is from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from esrgan.errors import UserError
+from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, RED, Crop, Sheet, pixels, shown_size
+
+# The picture gets this share of the width at least, if it is wide enough to fill it.
+PICTURE_SHARE = 0.3
+# A block is this share of the width high at most, if it can be.
+HEIGHT_SHARE = 0.5
+# Pixels: the height of two lines below a crop, and the width that they need.
+CAPTION, CAPTION_WIDTH = 2 * LINE + GAP, 200
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """A method's picture, of the HR's size, its name and its numbers as they are to be written."""
+
+    name: str
+    picture: np.ndarray
+    numbers: str = ""
+
+
+@dataclass(frozen=True)
+class CropExample:
+    """A block of the figure: one crop of one picture.
+
+    Attributes:
+        title: of the picture.
+        hr: what is shown whole, with the crop marked.
+        crop: in HR pixels.
+        results: from left to right, row by row; HR as the last one if it is to be shown.
+        measures: what the numbers are, "(PSNR / NIQE)".
+    """
+
+    title: str
+    hr: np.ndarray
+    crop: Crop
+    results: Sequence[MethodResult]
+    measures: str = ""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Where the parts of an example are, in pixels."""
+
+    columns: int
+    rows: int
+    cell: tuple[int, int]
+    aspect: float  # of the whole picture, width over height
+    room: int  # in which the block must fit
+
+    @property
+    def pitch(self) -> int:
+        """From one column to the next: a crop may be narrower than what is written below it."""
+        return max(self.cell[0], CAPTION_WIDTH) + GAP
+
+    @property
+    def height(self) -> int:
+        return self.rows * (self.cell[1] + CAPTION)
+
+    @property
+    def picture(self) -> tuple[int, int]:
+        """As high as the crops, if there is room for that."""
+        high = self.height - CAPTION
+        wide = round(min(high * self.aspect, self.room - self.columns * self.pitch))
+        return wide, min(high, round(wide / self.aspect))
+
+    @property
+    def width(self) -> int:
+        return self.picture[0] + self.columns * self.pitch
+
+    @property
+    def fits(self) -> bool:
+        """Whether the picture is as large as it should be at least."""
+        wanted = min((self.height - CAPTION) * self.aspect, PICTURE_SHARE * self.room)
+        return self.columns * self.pitch + wanted <= self.room
+
+
+def draw_crops(examples: Sequence[CropExample], width: float = PAGE_WIDTH) -> Figure:
+    """A block an example: the HR picture with the crop marked, then the crop of each method.
+
+    Raises:
+        UserError: there is none, a crop is not inside its picture, or a result's size differs
+            from the HR's.
+    """
+    if not examples or not all(example.results for example in examples):
+        raise UserError("The figure of crops needs a picture and the result of a method.")
+    for example in examples:
+        _check(example)
+    blocks = [_block(example, pixels(width)) for example in examples]
+    sheet = Sheet(width, sum(block.height + 2 * GAP for block in blocks) - 2 * GAP)
+    top = 0
+    for example, block in zip(examples, blocks, strict=True):
+        _draw(sheet, example, block, top)
+        top += block.height + 2 * GAP
+    return sheet.figure
+
+
+def _check(example: CropExample) -> None:
+    for result in example.results:
+        if result.picture.shape[:2] != example.hr.shape[:2]:
+            sizes = [f"{p.shape[1]}×{p.shape[0]}" for p in (result.picture, example.hr)]
+            raise UserError(f"{result.name} of {example.title} is {sizes[0]}, its HR {sizes[1]}.")
+
+
+def _block(example: CropExample, width: int) -> _Block:
+    """The arrangement with the largest crops, in the fewest rows, that is not too high; the lowest,
+    if all are."""
+    most = max(1, round(width * (1 - PICTURE_SHARE)) // (CAPTION_WIDTH + GAP))
+    counts = range(1, min(len(example.results), most) + 1)
+    blocks = [_arranged(example, width, columns) for columns in counts]
+    low = [block for block in blocks if block.height <= HEIGHT_SHARE * width]
+    return max(low, key=lambda b: (b.cell, -b.rows, -b.columns)) if low else blocks[-1]
+
+
+def _arranged(example: CropExample, width: int, columns: int) -> _Block:
+    """So many columns, and the crops as large as leaves room for the picture."""
+    crop, aspect = example.crop, example.hr.shape[1] / example.hr.shape[0]
+    room = round(width * (1 - PICTURE_SHARE)) // columns - GAP
+    cell = shown_size(crop.width, crop.height, room)
+    block = _Block(columns, ceil(len(example.results) / columns), cell, aspect, width)
+    while block.fits:
+        cell = block.cell
+        block = replace(block, cell=(cell[0] + crop.width, cell[1] + crop.height))
+    return replace(block, cell=cell)
+
+
+def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> None:
+    crop, cell, (wide, high) = example.crop, block.cell, block.picture
+    left = (sheet.width - block.width) // 2
+    y = top + (block.height - CAPTION - high) // 2
+    axes = sheet.picture(example.hr, left, y, block.picture)
+    axes.add_patch(
+        Rectangle((crop.x, crop.y), crop.width, crop.height, fill=False, edgecolor=RED, linewidth=1)
+    )
+    _write_below(sheet, (example.title, example.measures), left + wide / 2, y + high, wide)
+    for number, result in enumerate(example.results):
+        row, column = divmod(number, block.columns)
+        x = left + wide + GAP + column * block.pitch
+        y = top + row * (cell[1] + CAPTION)
+        room = block.pitch - GAP
+        sheet.picture(crop.cut(result.picture), x + (room - cell[0]) // 2, y, cell)
+        _write_below(sheet, (result.name, result.numbers), x + room / 2, y + cell[1], room)
+
+
+def _write_below(
+    sheet: Sheet, lines: Sequence[str], middle: float, bottom: float, room: float
+) -> None:
+    for number, line in enumerate(lines):
+        sheet.text(line, middle, bottom + (number + 0.7) * LINE, room)

@@ -1,0 +1,166 @@
+"""What can stand in a table or a figure: networks, points between two, and what others made."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from esrgan import zoo
+from esrgan.errors import UserError
+from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.networks import Generator
+from esrgan.pairs import Pair, load_result, match, pictures_of
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+Upscale = Callable[[np.ndarray], np.ndarray]
+# How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
+MakeUpscaler = Callable[[Generator], Upscaler]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A source of SR pictures.
+
+    Attributes:
+        model: its name in tables; for a point of a curve, its two ends.
+        result: the SR picture of a pair, `uint8`, of the HR's size.
+        digest: of an HR file's name: what the result depends on besides the pair.
+        mode, alpha: "network" or "image", and α, for a point of a curve.
+    """
+
+    model: str
+    result: Callable[[Pair], np.ndarray]
+    digest: Callable[[str], str]
+    mode: str | None = None
+    alpha: float | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network to be measured.
+
+    Attributes:
+        label: its name in tables.
+        network: as loaded.
+        upscale: it, remembering its last result, which image interpolation asks for again.
+        digest: of its weights file and of how it is run.
+    """
+
+    label: str
+    network: Generator
+    upscale: Upscale
+    digest: str
+
+
+def load_model(name: str, label: str, make: MakeUpscaler, scale: int | None = None) -> Model:
+    """A model of the zoo or a weights file.
+
+    Raises:
+        UserError: as `zoo.load`, or `Upscaler`.
+    """
+    network = zoo.load(name, scale)
+    upscaler = make(network)
+    running = (upscaler.dtype, upscaler.ensemble, upscaler.back_projections, upscaler.tile, scale)
+    digest = f"{file_digest(zoo.find(name))} {running}"
+    return Model(label + refinements(upscaler), network, _remembering(upscaler), digest)
+
+
+def refinements(upscaler: Upscaler) -> str:
+    """What is done after the network, to be told in its name: " ×8 BP10"."""
+    ensemble = " ×8" if upscaler.ensemble else ""
+    return ensemble + (f" BP{upscaler.back_projections}" if upscaler.back_projections else "")
+
+
+def _remembering(upscale: Upscale) -> Upscale:
+    last: list[np.ndarray] = []
+
+    def remembered(lr: np.ndarray) -> np.ndarray:
+        if not (last and last[0] is lr):
+            last[:] = lr, upscale(lr)
+        return last[1]
+
+    return remembered
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """Names for tables: without folder and suffix where that leaves them different."""
+    short = [name if name in zoo.MODELS else Path(name).stem for name in names]
+    return [s if short.count(s) == 1 else name for s, name in zip(short, names, strict=True)]
+
+
+def bicubic(scale: int) -> Method:
+    """Our bicubic, as every table of the field has it."""
+    return Method("bicubic", lambda pair: imresize(pair.lr, scale), lambda _: "bicubic")
+
+
+def ground_truth() -> Method:
+    """HR itself, for the metrics that need no reference."""
+    return Method("HR", lambda pair: pair.hr, lambda _: "HR")
+
+
+def single(model: Model) -> Method:
+    """A model by itself."""
+    return Method(model.label, lambda pair: model.upscale(pair.lr), lambda _: model.digest)
+
+
+def between(first: Model, second: Model, mode: str, alpha: float, make: MakeUpscaler) -> Method:
+    """The point α between two models, by network or by image interpolation (Sec. 3.4).
+
+    Raises:
+        UserError: α is not in [0, 1]. The networks' shapes are compared on first use.
+    """
+    weights = alpha_weights(alpha)
+    digest = f"{first.digest} {second.digest}"
+    ends = [model.upscale for model, w in zip((first, second), weights, strict=True) if w != 0]
+
+    @cache
+    def interpolated() -> Upscale:
+        return make(interpolate_networks([first.network, second.network], weights))
+
+    def result(pair: Pair) -> np.ndarray:
+        if len(ends) == 1:  # both modes give the end itself there, bit for bit
+            return ends[0](pair.lr)
+        if mode == "network":
+            return interpolated()(pair.lr)
+        return interpolate_images([upscale(pair.lr) for upscale in ends], weights)
+
+    return Method(f"{first.label}–{second.label}", result, lambda _: digest, mode, alpha)
+
+
+def from_folder(name: str, folder: Path) -> Method:
+    """Another method's results, found as LR pictures are; `_name` may stand behind a picture's.
+
+    Raises:
+        UserError: there is no such folder. Missing and wrong pictures are refused on use.
+    """
+    candidates = pictures_of(folder)
+
+    def file(picture: str) -> Path:
+        return match(picture, candidates, folder, name)
+
+    return Method(
+        name,
+        lambda pair: load_result(file(pair.name), pair),
+        lambda picture: file_digest(file(picture)),
+    )
+
+
+def named_folder(text: str) -> tuple[str, Path]:
+    """NAME=DIR taken apart.
+
+    Raises:
+        UserError: it is not of that form.
+    """
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise UserError(f"Results are given as NAME=DIR, such as SRGAN=results/srgan, not {text}.")
+    return name, Path(folder)
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
