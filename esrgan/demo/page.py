@@ -1,101 +1,26 @@
-"""The page: layout and wiring. What it shows is computed in `comparison`."""
+"""The page: its tabs, and how it is served."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
-from esrgan.demo import comparison as compute
-from esrgan.demo.comparison import Trio
-from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
-from esrgan.demo.viewer import View, Viewer
-from esrgan.errors import UserError
-from esrgan.interpolation import STRANGERS
+from esrgan.demo import compare_tab
 
-EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
-FIRST_EXAMPLE = EXAMPLES / "astronaut.png"
-BUILTIN, OFFICIAL, OWN = "Built-in", "Official (downloaded)", "My own files"
-AS_HR, AS_LR = "HR: make LR from it and measure", "LR: upscale it"
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
-
-# Key frames of the network's α in the order in which they are made: usable after two.
-KEY_ALPHAS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
-# Larger results get fewer of them: for the time they take and the browser's memory.
-FEW_FRAMES = {1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
-
+FONTS = ("system-ui", "sans-serif")
 INTRO = """# ESRGAN: everything between PSNR and GAN
 One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as
 a GAN, and by everything between: **network α** blends the parameters of the two (Eq. 4 of
 [the paper](https://arxiv.org/abs/1809.00219)), **image α** only their pixels."""
 
-FONTS = ("system-ui", "sans-serif")
-
-
-class Upload(gr.Image):
-    """An image upload that hands over the file as it is, for `images.decode_image` to judge."""
-
-    is_template = True  # drawn by the browser as the Image that it is
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        return None if payload is None else payload.path
-
 
 def build() -> gr.Blocks:
     """The page; models are loaded when they are first used."""
     with gr.Blocks(title="ESRGAN", delete_cache=(3600, 3600)) as page:
-        session = gr.State(None, time_to_live=3600)
         gr.Markdown(INTRO)
-        with gr.Row():
-            with gr.Column(min_width=300):
-                upload = Upload(
-                    value=str(FIRST_EXAMPLE),
-                    label="Your picture",
-                    sources=["upload", "clipboard"],
-                    height=240,
-                    elem_id="upload",
-                )
-                examples = gr.Examples(
-                    [[str(path)] for path in sorted(EXAMPLES.glob("*.png"))],
-                    upload,
-                    label="or one of these",
-                    elem_id="examples",
-                )
-            with gr.Column(min_width=300):
-                kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
-                family, files = _model_choice()
-                with gr.Row():
-                    start = gr.Button("Upscale", variant="primary", elem_id="start")
-                    stop = gr.Button("Stop", elem_id="stop")
-        viewer = Viewer(elem_id="viewer")
-
-        comparing: dict[str, Any] = {
-            "fn": told(compare),
-            "inputs": [upload, kind, family, *files],
-            "outputs": [session, viewer],
-            "concurrency_id": "device",
-            "show_progress": "minimal",
-            "show_progress_on": [viewer],
-            "api_visibility": "undocumented",
-        }
-        runs = [
-            gr.on([start.click, upload.upload, kind.input, page.load], **comparing),
-            examples.load_input_event.then(**comparing),
-        ]
-        stop.click(None, cancels=runs, api_visibility="undocumented")
-        viewer.release(
-            told(exactly),
-            [session],
-            [session, viewer],
-            trigger_mode="always_last",
-            concurrency_id="device",
-            show_progress="hidden",
-            api_visibility="undocumented",
-        )
+        with gr.Tab("Compare"):
+            compare_tab.build(page)
     return page
 
 
@@ -109,94 +34,3 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
         run_history=False,
         **options,
     )
-
-
-def _model_choice() -> tuple[gr.Radio, list[gr.File]]:
-    family = gr.Radio([BUILTIN, OFFICIAL, OWN], value=BUILTIN, label="Models", elem_id="models")
-    with gr.Row(visible=False, elem_id="own-files") as own:
-        files = [
-            gr.File(label=label, height=110, elem_id=elem_id)
-            for label, elem_id in (
-                ("PSNR model (.safetensors, .pth)", "own-psnr"),
-                ("GAN model", "own-gan"),
-                ("GAN, after activation (optional)", "own-after"),
-            )
-        ]
-    family.input(
-        lambda choice: gr.Row(visible=choice == OWN),
-        family,
-        own,
-        show_progress="hidden",
-        api_visibility="undocumented",
-    )
-    return family, files
-
-
-def told(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Show a UserError as a message on the page."""
-
-    @wraps(function)
-    def wrapper(*inputs: Any) -> Iterator[Any]:
-        try:
-            yield from function(*inputs)
-        except UserError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
-
-    return wrapper
-
-
-def compare(
-    upload: str | None,
-    kind: str,
-    family: str,
-    psnr_file: str | None,
-    gan_file: str | None,
-    after_file: str | None,
-) -> Iterator[tuple[Session, View]]:
-    """Run one picture through the models, showing each result as soon as it is there."""
-    if upload is None:
-        gr.Info("Choose a picture first.")
-        return
-    trio = _chosen_trio(family, psnr_file, gan_file, after_file)
-    if compute.strangers(trio):
-        gr.Warning(STRANGERS)
-    session = begin(compute.begin(upload, kind == AS_HR, trio))
-    yield session, session.view
-    for comparison in compute.run(session.comparison):
-        session = add_result(session, comparison)
-        yield session, session.view
-    height, width = session.view.height, session.view.width
-    count = next(n for pixels, n in FEW_FRAMES.items() if height * width <= pixels)
-    for alpha in KEY_ALPHAS[2:count]:
-        picture = compute.network_interpolated(session.comparison, alpha)
-        session = add_frame(session, alpha, picture)
-        yield session, session.view
-    session = replace(session, view=session.view.model_copy(update={"complete": True}))
-    yield session, session.view
-
-
-def _chosen_trio(
-    family: str, psnr_file: str | None, gan_file: str | None, after_file: str | None
-) -> Trio:
-    if family == OFFICIAL:
-        return compute.official_trio()
-    if family == OWN:
-        return compute.own_trio(psnr_file, gan_file, after_file)
-    return compute.builtin_trio()
-
-
-def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Session, View]]:
-    """What only the server can tell of the α at which the sliders rest: the network's picture
-    between key frames, and the scores."""
-    if session is None or event.run != session.view.run or "gan" not in session.comparison.results:
-        yield gr.skip(), gr.skip()
-        return
-    session = at_rest(session, _alpha(event.network), _alpha(event.image))
-    yield session, session.view
-
-
-def _alpha(value: object) -> float:
-    """A number from the browser as α."""
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UserError("alpha must be a number between 0 and 1.")
-    return float(value)
