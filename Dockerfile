@@ -16,6 +16,8 @@ COPY --chown=user app.py LICENSE ./
 COPY --chown=user esrgan esrgan
 COPY --chown=user train train
 COPY --chown=user assets assets
+# What is fine-tuned in the page; -v NAME:/home/user/app/runs keeps it.
+RUN install -d -o user runs
 
 USER user
 ENV GRADIO_SERVER_NAME=0.0.0.0 \

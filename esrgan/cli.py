@@ -3,16 +3,30 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
 from esrgan.command_line import Parser
-from esrgan.commands import ablation, evaluate, figure, interpolate, models, niqe_fit, upscale
+
+# What each does; its module is imported only if it is asked for: torch and matplotlib take seconds.
+COMMANDS = {
+    "upscale": "upscale pictures",
+    "interpolate": "make a model between two models",
+    "evaluate": "measure models on pictures",
+    "figure": "draw a figure of the paper",
+    "ablation": "train the models of the paper's Fig. 8 and draw it",
+    "niqe-fit": "fit NIQE's model of good photographs",
+    "models": "list the models",
+}
 
 
-def parser() -> Parser:
+def parser(asked: str | None = None) -> Parser:
+    """All commands, of which the one that is asked for has its options."""
     top = Parser(prog="python -m esrgan", description="ESRGAN super-resolution.")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in (upscale, interpolate, evaluate, figure, ablation, niqe_fit, models):
-        command.add(commands)
+    for name, about in COMMANDS.items():
+        command = commands.add_parser(name, help=about)
+        if name == asked:
+            import_module(f"esrgan.commands.{name.replace('-', '_')}").add(command)
     return top
 
 
@@ -23,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         UserError: something is wrong with the whole command, not with one picture.
     """
     warnings.showwarning = _show_warning
-    options = parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser(next(iter(arguments), None)).parse_args(arguments)
     code: int = options.run(options)
     return code
 

@@ -1,9 +1,10 @@
 """What can stand in a table or a figure: networks, points between two, and what others made."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from esrgan.upscale import Upscaler
 Upscale = Callable[[np.ndarray], np.ndarray]
 # How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
 MakeUpscaler = Callable[[Generator], Upscaler]
+# The ends of α where no networks are named, and what needs no network.
+PAIR = ("psnr", "gan")
+COMPARATORS = ("bicubic", "hr")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,72 @@ class Model:
     network: Generator
     upscale: Upscale
     digest: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows of a table.
+
+    Attributes:
+        scale: of all of them.
+        methods: a row each.
+        ends: the networks between which α goes, if it goes anywhere.
+    """
+
+    scale: int
+    methods: list[Method]
+    ends: Sequence[Generator] = ()
+
+
+def select(
+    names: Mapping[str, str],
+    make: MakeUpscaler,
+    alphas: Sequence[float] = (),
+    modes: Sequence[str] = ("network",),
+    results: Sequence[Method] = (),
+    scale: int | None = None,
+) -> Selection:
+    """Models, what others made, and the curves between the first two networks, in this order.
+
+    Args:
+        names: of the zoo, weights files and `COMPARATORS`, each with its label.
+        make: how networks are run.
+        alphas, modes: a row each of each curve; without networks, α goes between `PAIR`.
+        results: of `from_folder`.
+        scale: where no model says it.
+
+    Raises:
+        UserError: a model can't be loaded, their scales differ, there is one network only for α,
+            or two rows have the same name.
+    """
+    networks = [name for name in names if name not in COMPARATORS]
+    if alphas and len(networks) == 1:
+        only = names[networks[0]]
+        raise UserError(f"Alpha goes between two models, but the choice names only {only}.")
+    ends = (networks[:2] or PAIR) if alphas else ()
+    wanted = dict.fromkeys([*networks, *ends])
+    loaded = {name: load_model(name, names.get(name, name), make, scale) for name in wanted}
+    common = _common_scale(list(loaded.values()), scale)
+    comparators = {"bicubic": bicubic(common), "hr": ground_truth()}
+    chosen = [comparators.get(name) or single(loaded[name]) for name in names]
+    chosen += results
+    if ends:
+        first, second = (loaded[name] for name in ends)
+        curves = dict.fromkeys(product(dict.fromkeys(modes), alphas))
+        chosen += [between(first, second, mode, alpha, make) for mode, alpha in curves]
+    rows = [(method.model, method.mode, method.alpha) for method in chosen]
+    if len(set(rows)) < len(rows):
+        twice = next(row[0] for row in rows if rows.count(row) > 1)
+        raise UserError(f"Two rows would be called {twice!r}; name one of them otherwise.")
+    return Selection(common, chosen, [loaded[name].network for name in ends])
+
+
+def _common_scale(models: Sequence[Model], wanted: int | None) -> int:
+    scales = {model.network.scale for model in models}
+    if len(scales) > 1:
+        listed = ", ".join(f"{model.label} ×{model.network.scale}" for model in models)
+        raise UserError(f"Only models of one scale can stand in one table, not {listed}.")
+    return next(iter(scales), wanted or 4)
 
 
 def load_model(name: str, label: str, make: MakeUpscaler, scale: int | None = None) -> Model:

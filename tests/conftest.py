@@ -1,9 +1,18 @@
-"""Shared fixtures: small generated pictures, tiny networks, and the benchmark data if present."""
+"""Shared fixtures: pictures, tiny networks, the benchmark data if present, and the served page."""
 
+import os
 import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,10 +23,23 @@ from esrgan.checkpoints import save_features
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, RRDBNet, VGG19Features
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
 
+ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
@@ -88,3 +110,51 @@ def perceptual_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("perceptual") / "vgg19.safetensors"
     save_features(path, VGG19Features((2, 3, 4, 5, 6)), {})
     return path
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """A running `python app.py`, with the downloads of models switched off."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    environment.pop("GRADIO_TEMP_DIR", None)
+    server = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=environment
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(240):
+        assert server.poll() is None, "app.py ended by itself"
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.25)
+    pytest.fail("app.py did not answer within a minute")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium; its tests are skipped where there is none."""
+    from playwright.sync_api import Error, sync_playwright
+
+    executable = next(
+        filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None
+    )
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        except Error as error:
+            pytest.skip(f"no Chromium to drive the page with: {error.message.splitlines()[0]}")
+        yield started
+        started.close()

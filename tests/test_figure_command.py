@@ -8,9 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from esrgan import cli
+from esrgan import cli, illustrations
 from esrgan.checkpoints import load_generator, save_generator
-from esrgan.commands import figure
 from esrgan.figures import draw_strip
 from esrgan.images import load_image
 from esrgan.networks import RRDBNet
@@ -98,7 +97,7 @@ def test_a_strip_goes_from_the_psnr_to_the_gan_model(
         drawn.extend((network, image))
         return draw_strip(alphas, network, image, width)
 
-    monkeypatch.setattr(figure, "draw_strip", draw)
+    monkeypatch.setattr(illustrations, "draw_strip", draw)
     words = [str(hr), *CROP, *ALPHAS, "--models", *models]
     assert run("strip", *words, "-o", str(tmp_path / "strip.png")) == 0
     lr = imresize(load_image(hr), 1 / 4)

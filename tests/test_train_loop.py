@@ -112,6 +112,12 @@ def scalars(run: Path) -> dict[str, list[int]]:
     return {tag: [e.step for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
+def metrics(run: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl, but for the time of day in them."""
+    lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -136,6 +142,8 @@ def test_a_run_leaves_weights_samples_and_curves(
         "learning_rate": every_fifth,
         "validation/psnr_y": every_fourth,
     }
+    for name, iterations in scalars(run).items():
+        assert [line["iteration"] for line in metrics(run) if name in line] == iterations
 
 
 def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> None:
@@ -167,6 +175,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert "resuming at iteration" in out
     assert checkpoint(run) == checkpoint(uninterrupted(stage))
     assert scalars(run) == scalars(uninterrupted(stage))  # nothing twice, nothing missing
+    assert metrics(run) == metrics(uninterrupted(stage))
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(
@@ -267,6 +276,14 @@ def test_resuming_a_finished_run_changes_nothing(
     weights = (load_generator(r / "generator.safetensors") for r in (run, uninterrupted("psnr")))
     assert len({str(as_bytes(network.state_dict())) for network in weights}) == 1
     assert scalars(run) == curves
+
+
+def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
+    """What a crash left behind the last checkpoint, half a line included, is logged anew."""
+    with (begun / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"iteration": 6, "time": 0, "loss/l1": 1}\n{"iteration": 7, "ti')
+    assert command(*resumed(begun, "iterations=10"))[0] == 0
+    assert [line["iteration"] for line in metrics(begun)] == [5, 10]
 
 
 def test_a_resumed_classifier_equals_an_uninterrupted_one(

@@ -1,5 +1,6 @@
 """The one training loop."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from PIL import Image
@@ -21,7 +22,7 @@ from esrgan.images import to_image
 from train.config import Config, learning_rate
 from train.data import batches
 from train.stages import Stage
-from train.state import save_checkpoint
+from train.state import metrics_path, read_metrics, save_checkpoint
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def train(
         _writing(run),
         _stop_requests() as stop_requested,
         SummaryWriter(str(run / "tensorboard"), purge_step=start + 1) as writer,
+        _metrics_file(run, start) as metrics,
         tqdm(total=config.iterations, initial=start, unit="it", dynamic_ncols=True) as progress,
     ):
         for iteration, (first, second) in enumerate(loader, start=start + 1):
@@ -80,14 +82,14 @@ def train(
                 progress.set_postfix(
                     {name.rpartition("/")[2]: f"{value:.4g}" for name, value in numbers.items()}
                 )
-                _log(writer, {**numbers, "learning_rate": rate}, iteration)
+                _log(writer, metrics, {**numbers, "learning_rate": rate}, iteration)
             if sample:
                 _save_sample(stage, writer, run, iteration)
 
             # --- what is kept of it
             if save:
                 figures = stage.validate()
-                _log(writer, figures, iteration)
+                _log(writer, metrics, figures, iteration)
                 writer.flush()  # the curves are on disk as far as the checkpoint
                 save_checkpoint(run, iteration, stage)
             if last:
@@ -118,9 +120,26 @@ def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int)
         )
 
 
-def _log(writer: SummaryWriter, numbers: dict[str, float], iteration: int) -> None:
+def _log(writer: SummaryWriter, metrics: TextIO, numbers: dict[str, float], iteration: int) -> None:
     for name, value in numbers.items():
         writer.add_scalar(name, value, iteration)
+    if numbers:
+        line = {"iteration": iteration, "time": round(time.time(), 2), **numbers}
+        metrics.write(json.dumps(line) + "\n")
+        metrics.flush()
+
+
+@contextmanager
+def _metrics_file(run: Path, start: int) -> Iterator[TextIO]:
+    """The run's `metrics.jsonl`, cut back to the checkpoint's iteration, to be appended to.
+
+    A line is what was logged at once: {"iteration": 5, "time": seconds since 1970, "loss/l1": …}.
+    """
+    kept = [line for line in read_metrics(run) if line["iteration"] <= start]
+    with atomic_path(metrics_path(run)) as temporary:
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+    with metrics_path(run).open("a", encoding="utf-8") as file:
+        yield file
 
 
 def _save_sample(stage: Stage, writer: SummaryWriter, run: Path, iteration: int) -> None:

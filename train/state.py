@@ -21,6 +21,19 @@ def checkpoint_path(run: Path) -> Path:
     return run / "checkpoint.pt"
 
 
+def metrics_path(run: Path) -> Path:
+    return run / "metrics.jsonl"
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """What a run logged, in order; a line that was cut short by a crash is left out."""
+    try:
+        lines = metrics_path(run).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
 def save_config(run: Path, stage: StageName, config: Config) -> None:
     """Write the resolved configuration beside the run's results."""
     text = json.dumps({"stage": stage, **to_settings(config)}, indent=2)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,10 +79,7 @@ class Run:
         return self.folder / "generator.safetensors"
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser(
-        "ablation", help="train the models of the paper's Fig. 8 and draw it"
-    )
+def add(command: Parser) -> None:
     command.add_argument("--data", nargs="+", type=Path, required=True, metavar="DIR")
     command.add_argument("--out", type=Path, required=True, help="folder of the runs and figures")
     command.add_argument("--columns", nargs="+", choices=NAMES, default=NAMES, metavar="COLUMN")

@@ -12,8 +12,6 @@ from esrgan.networks import Generator
 from esrgan.upscale import Upscaler
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-# The ends of α where no other models are named.
-PAIR = ("psnr", "gan")
 
 
 def add_running_options(command: Parser) -> None:

@@ -2,10 +2,8 @@
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan import zoo
@@ -16,22 +14,20 @@ from esrgan.errors import UserError
 from esrgan.figures import (
     COLUMN_WIDTH,
     AblationColumn,
-    Crop,
-    busiest_crop,
     draw_ablation,
     latex_figure,
     save_figure,
 )
-from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
+from esrgan.illustrations import UNKNOWN, Example, Row, crops_of, kept
+from esrgan.images import to_rgb
 from esrgan.methods import labels
 from esrgan.networks import RRDBNet
 from esrgan.pairs import load_pair
-from esrgan.results import Results, Score, load_results, picture_path
+from esrgan.results import Score, load_results
 
 # What Fig. 8 says of the losses, by the facts in a weights file.
 ACTIVATIONS = {"True": "before", "False": "after"}
 GANS = {"relativistic": "RaGAN", "standard": "standard"}
-UNKNOWN = "–"
 
 
 def add_width_option(command: Parser, width: float) -> None:
@@ -50,35 +46,13 @@ def add_crop_option(command: Parser) -> None:
     )
 
 
-def write(figure: Figure, options: Namespace, caption: str) -> int:
+def write(figure: Figure, caption: str, options: Namespace) -> int:
     """Save a figure as -o says and, if asked to, print its LaTeX; the exit code."""
     save_figure(figure, options.out)
     print(options.out)
     if options.latex:
         print(latex_figure(options.out, options.width, caption))
     return 0
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a method made of a picture, H×W×3 `uint8`, and its numbers as far as they are known."""
-
-    score: Score
-    picture: np.ndarray
-
-    @property
-    def name(self) -> str:
-        score = self.score
-        return score.model if score.alpha is None else f"{score.mode} α = {score.alpha:g}"
-
-
-@dataclass(frozen=True)
-class Example:
-    """An HR picture, H×W×3 `uint8`, and what the methods made of its LR."""
-
-    name: str
-    hr: np.ndarray
-    rows: Sequence[Row]
 
 
 def examples(options: Namespace, files: Sequence[Path]) -> list[Example]:
@@ -93,42 +67,22 @@ def examples(options: Namespace, files: Sequence[Path]) -> list[Example]:
     """
     if options.evaluation:
         results = load_results(options.evaluation)
-        return [_kept(results, options, file) for file in files]
-    scale, methods = chosen_methods(options)
+        names = None if options.models is None else labels(options.models)
+        curves = (options.mode or ["network"], options.alphas)
+        return [kept(results, options.evaluation, file, names, *curves) for file in files]
+    chosen = chosen_methods(options)
     made = []
     for file in files:
-        pair = load_pair(file, None, scale)
+        pair = load_pair(file, None, chosen.scale)
         rows = [
             Row(
                 Score(m.model, file.name, None, None, None, mode=m.mode, alpha=m.alpha),
                 to_rgb(m.result(pair)),
             )
-            for m in methods
+            for m in chosen.methods
         ]
         made.append(Example(file.stem, to_rgb(pair.hr), rows))
     return made
-
-
-def _kept(results: Results, options: Namespace, file: Path) -> Example:
-    file = file if file.is_file() else Path(results.hr) / file.name
-    rows = [score for score in results.scores if score.picture == file.name]
-    singles = {score.model: score for score in rows if score.alpha is None}
-    names = list(singles) if options.models is None else labels(options.models)
-    missing = [name for name in names if name not in singles]
-    if missing or not rows:
-        lacking = f" by {missing[0]}" if rows else ""
-        raise UserError(f"{options.evaluation} holds no result of {file.name}{lacking}.")
-    modes = options.mode or ["network"]
-    chosen = [singles[name] for name in names]
-    chosen += [row for row in rows if row.alpha in options.alphas and row.mode in modes]
-    hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), results.scale)
-    pictures = [to_rgb(load_image(picture_path(options.evaluation, row))) for row in chosen]
-    return Example(file.stem, hr, [Row(s, p) for s, p in zip(chosen, pictures, strict=True)])
-
-
-def crops_of(picture: np.ndarray, wanted: Sequence[Sequence[int]] | None) -> list[Crop]:
-    """The crops of --crop, or the one that shows most."""
-    return [Crop(*numbers) for numbers in wanted] if wanted else [busiest_crop(picture)]
 
 
 def model_settings(name: str) -> dict[str, str]:

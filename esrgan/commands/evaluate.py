@@ -1,8 +1,8 @@
 """`python -m esrgan evaluate`: measure models, and all that lies between two, on pictures."""
 
 import time
-from argparse import Namespace, _SubParsersAction
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,24 +10,21 @@ from tqdm import tqdm
 
 from esrgan import methods, tables
 from esrgan.command_line import Parser
-from esrgan.commands.common import PAIR, add_running_options, make_upscaler, note_strangers
+from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
 from esrgan.evaluate import Measures, evaluate
 from esrgan.learned_metrics import learned_metrics
-from esrgan.methods import Method, Model
+from esrgan.methods import PAIR, Selection
 from esrgan.niqe import FITTED, load_pristine
 from esrgan.pairs import pair_files
 from esrgan.results import FILE, Results, Score, load_results, save_results, without
 
-# What needs no network.
-COMPARATORS = ("bicubic", "hr")
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40
 SECONDS_BETWEEN_SAVES = 5
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser("evaluate", help="measure models on pictures")
+def add(command: Parser) -> None:
     command.add_argument("hr", type=Path, metavar="HR_DIR", help="HR pictures, or a data set")
     command.add_argument("--lr", type=Path, metavar="LR_DIR", help="else LR is made from HR")
     command.add_argument(
@@ -71,7 +68,8 @@ def add(commands: "_SubParsersAction[Parser]") -> None:
 def run(options: Namespace) -> int:
     """A table of scores, a line a method and picture and a mean a method."""
     pristine = load_pristine(options.niqe_model)
-    scale, chosen = chosen_methods(options)
+    selection = chosen_methods(options)
+    scale, chosen = selection.scale, selection.methods
     files = pair_files(options.hr, options.lr, scale)
     measures = Measures(pristine, learned_metrics())
     known = _known(options.out)
@@ -119,59 +117,24 @@ def _summary(results: Results, options: Namespace) -> str:
     return f"{table}\n{options.out}: {FILE}, {', '.join(tables.WRITERS)}" if options.out else table
 
 
-def chosen_methods(options: Namespace) -> tuple[int, list[Method]]:
+def chosen_methods(options: Namespace) -> Selection:
     """The scale and the rows that the options ask for.
 
     Raises:
-        UserError: a model can't be loaded, their scales differ, or options contradict each other.
+        UserError: as `methods.select`, or options contradict each other.
     """
     if options.mode and not options.alphas:
         raise UserError("--mode needs --alphas, such as --alphas 0 0.2 0.4 0.6 0.8 1.")
     names = list(dict.fromkeys(options.models))
-    networks = [name for name in names if name not in COMPARATORS]
-    ends = _ends(networks) if options.alphas else ()
-    loaded = _load(list(dict.fromkeys([*networks, *ends])), options)
-    scale = _common_scale(loaded, options.scale)
-    comparators = {"bicubic": methods.bicubic(scale), "hr": methods.ground_truth()}
-    chosen = [comparators.get(name) or methods.single(loaded[name]) for name in names]
-    chosen += [methods.from_folder(*methods.named_folder(text)) for text in options.results]
-    if ends:
-        chosen += _curves(loaded[ends[0]], loaded[ends[1]], options)
-    rows = [(method.model, method.mode, method.alpha) for method in chosen]
-    if len(set(rows)) < len(rows):
-        twice = next(row[0] for row in rows if rows.count(row) > 1)
-        raise UserError(f"Two rows would be called {twice!r}; name one of them otherwise.")
-    return scale, chosen
-
-
-def _ends(networks: Sequence[str]) -> Sequence[str]:
-    """Between which two models α goes: the first two networks, or the built-in pair."""
-    if len(networks) == 1:
-        raise UserError(f"--alphas goes between two models, but --models names only {networks[0]}.")
-    return networks[:2] or PAIR
-
-
-def _load(names: Sequence[str], options: Namespace) -> dict[str, Model]:
-    make = partial(make_upscaler, options=options)
-    return {
-        name: methods.load_model(name, label, make, options.scale)
-        for name, label in zip(names, methods.labels(names), strict=True)
-    }
-
-
-def _common_scale(loaded: Mapping[str, Model], wanted: int | None) -> int:
-    scales = {name: model.network.scale for name, model in loaded.items()}
-    if len(set(scales.values())) > 1:
-        listed = ", ".join(f"{name} ×{scale}" for name, scale in scales.items())
-        raise UserError(f"Only models of one scale can stand in one table, not {listed}.")
-    return next(iter(scales.values()), wanted or 4)
-
-
-def _curves(first: Model, second: Model, options: Namespace) -> list[Method]:
-    """A row a mode and α."""
-    modes = list(dict.fromkeys(options.mode or ["network"]))
-    if "network" in modes:
-        note_strangers([first.network, second.network])  # refuses different shapes
-    make = partial(make_upscaler, options=options)
-    alphas = list(dict.fromkeys(options.alphas))
-    return [methods.between(first, second, mode, alpha, make) for mode in modes for alpha in alphas]
+    modes = options.mode or ["network"]
+    chosen = methods.select(
+        dict(zip(names, methods.labels(names), strict=True)),
+        partial(make_upscaler, options=options),
+        options.alphas,
+        modes,
+        [methods.from_folder(*methods.named_folder(text)) for text in options.results],
+        options.scale,
+    )
+    if chosen.ends and "network" in modes:
+        note_strangers(chosen.ends)  # refuses different shapes
+    return chosen

@@ -3,20 +3,15 @@
 import contextlib
 from argparse import Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
-from itertools import product
-from math import isinf
 from pathlib import Path
 
 from esrgan import zoo
 from esrgan.command_line import Parser
-from esrgan.commands.common import PAIR, add_running_options
+from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import (
-    UNKNOWN,
-    Example,
     ablation_figure,
     add_crop_option,
     add_width_option,
-    crops_of,
     examples,
     write,
 )
@@ -25,33 +20,34 @@ from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     Crop,
-    CropExample,
     MethodResult,
-    PlanePoint,
     active_share,
     check_figure_path,
-    draw_brightness,
-    draw_crops,
     draw_features,
-    draw_plane,
-    draw_strip,
     feature_maps,
 )
-from esrgan.histogram import brightness_histogram
+from esrgan.illustrations import (
+    MODES,
+    Example,
+    brightness_figure,
+    crops_figure,
+    crops_of,
+    kept_numbers,
+    plane_figure,
+    strip_figure,
+    written,
+)
 from esrgan.images import load_image, to_rgb, to_uint8
-from esrgan.methods import labels
+from esrgan.methods import PAIR, labels
 from esrgan.metrics import psnr
 from esrgan.niqe import UnmeasurableError, load_pristine, niqe
-from esrgan.results import Results, Score, load_results
+from esrgan.results import load_results
 
-BINS = 64
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-MODES = ("network", "image")
 Found = list[MethodResult]
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser("figure", help="draw a figure of the paper")
+def add(command: Parser) -> None:
     kinds = command.add_subparsers(required=True, metavar="KIND", parser_class=Parser)
     for kind in (_add_plane, _add_features, _add_crops, _add_ablation, _add_brightness, _add_strip):
         kind(kinds)
@@ -98,26 +94,8 @@ def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
 
 
 def plane(options: Namespace) -> int:
-    results = load_results(options.evaluation)
-    means = results.means()
-    measure = options.measure or _measure(means)
-    points = [  # without HR itself, whose RMSE is 0
-        PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode)
-        for mean in means
-        if mean.rmse_y and (value := getattr(mean, measure)) is not None
-    ]
-    label = _label(results, measure)
-    figure = draw_plane(points, label, options.width)
-    return write(figure, options, f"RMSE and {label} of the methods (lower is better).")
-
-
-def _measure(scores: Sequence[Score]) -> str:
-    """The perceptual index if every row has it, else NIQE."""
-    return "pi" if all(score.pi is not None for score in scores) else "niqe"
-
-
-def _label(results: Results, measure: str) -> str:
-    return results.pi_label if measure == "pi" else results.niqe_label
+    drawn = plane_figure(load_results(options.evaluation), options.measure, options.width)
+    return write(*drawn, options)
 
 
 def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
@@ -138,7 +116,7 @@ def features(options: Namespace) -> int:
     figure = draw_features(title, picture, maps, shares, options.width)
     for layer, share in shares.items():
         print(f"{layer} {100 * share:6.2f} % active")
-    return write(figure, options, f"Features of {title} before and after activation.")
+    return write(figure, f"Features of {title} before and after activation.", options)
 
 
 def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
@@ -157,38 +135,16 @@ def crops(options: Namespace) -> int:
     _default_models(options, ["bicubic", *PAIR])
     shown = examples(options, options.pictures)
     if options.evaluation:
-        label, results = _kept_numbers(load_results(options.evaluation), shown)
+        label, results = kept_numbers(load_results(options.evaluation), shown)
     else:
         label, results = _measured_numbers(shown)
-    blocks = [
-        CropExample(each.name, each.hr, crop, found, f"(PSNR / {label})")
-        for each, found in zip(shown, results, strict=True)
-        for crop in crops_of(each.hr, options.crop)
-    ]
-    caption = f"Results of the methods, with PSNR-Y in dB and {label} of the whole picture."
-    return write(draw_crops(blocks, options.width), options, caption)
+    return write(*crops_figure(shown, results, label, options.crop, options.width), options)
 
 
 def _default_models(options: Namespace, names: Sequence[str]) -> None:
     """What --models is if it was not given: these, or all that an evaluation holds."""
     if options.models is None and not options.evaluation:
         options.models = list(names)
-
-
-def _kept_numbers(results: Results, shown: Sequence[Example]) -> tuple[str, list[Found]]:
-    """The heading of the perceptual number, and each example's pictures with their numbers."""
-    measure = _measure([row.score for each in shown for row in each.rows])
-    found = []
-    for each in shown:
-        rows = [
-            MethodResult(
-                row.name, row.picture, _numbers(row.score.psnr_y, getattr(row.score, measure))
-            )
-            for row in each.rows
-        ]
-        has_hr = any(row.name == "HR" for row in rows)
-        found.append(rows if has_hr else [*rows, MethodResult("HR", each.hr)])
-    return _label(results, measure), found
 
 
 def _measured_numbers(shown: Sequence[Example]) -> tuple[str, list[Found]]:
@@ -201,16 +157,9 @@ def _measured_numbers(shown: Sequence[Example]) -> tuple[str, list[Found]]:
             naturalness = None
             with contextlib.suppress(UnmeasurableError):
                 naturalness = niqe(picture, pristine)
-            rows.append(MethodResult(name, picture, _numbers(psnr(picture, each.hr), naturalness)))
+            rows.append(MethodResult(name, picture, written(psnr(picture, each.hr), naturalness)))
         found.append(rows)
     return pristine.label, found
-
-
-def _numbers(*values: float | None) -> str:
-    def written(value: float | None) -> str:
-        return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.2f}"
-
-    return f"({' / '.join(map(written, values))})"
 
 
 def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
@@ -228,7 +177,7 @@ def ablation(options: Namespace) -> int:
     figure = ablation_figure(
         dict(zip(labels(names), names, strict=True)), options.pictures, options
     )
-    return write(figure, options, "Each column is a model; what it changes is red.")
+    return write(figure, "Each column is a model; what it changes is red.", options)
 
 
 def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
@@ -243,13 +192,8 @@ def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
 def brightness(options: Namespace) -> int:
     (example,) = examples(options, [options.picture])
     before, after = (row.picture for row in example.rows)
-    pictures = {"HR": example.hr, "before activation": before, "after activation": after}
-    curves = {name: brightness_histogram(picture, BINS) for name, picture in pictures.items()}
     crop = _one_crop(example, options)
-    crops = {name: crop.cut(picture) for name, picture in pictures.items()}
-    figure = draw_brightness(curves, crops, options.width)
-    caption = f"Brightness of {example.name}, with the perceptual loss before and after activation."
-    return write(figure, options, caption)
+    return write(*brightness_figure(example, before, after, crop, options.width), options)
 
 
 def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
@@ -267,16 +211,7 @@ def strip(options: Namespace) -> int:
     _default_models(options, PAIR)
     (example,) = examples(options, [options.picture])
     crop = _one_crop(example, options)
-    found = {(row.score.mode, row.score.alpha): crop.cut(row.picture) for row in example.rows}
-    for mode, alpha in product(MODES, options.alphas):
-        if (mode, alpha) not in found:
-            raise UserError(
-                f"{options.evaluation} holds no {mode} interpolation of {example.name} at α = "
-                f"{alpha:g}; `evaluate --alphas … --mode network image` makes it."
-            )
-    network, image = ([found[mode, alpha] for alpha in options.alphas] for mode in MODES)
-    figure = draw_strip(options.alphas, network, image, options.width)
-    return write(figure, options, f"Network and image interpolation of {example.name}.")
+    return write(*strip_figure(example, options.alphas, crop, options.width), options)
 
 
 def _one_crop(example: Example, options: Namespace) -> Crop:

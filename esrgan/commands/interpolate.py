@@ -1,6 +1,6 @@
 """`python -m esrgan interpolate`: write the network at α between two models."""
 
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 from pathlib import Path
 
 from esrgan import zoo
@@ -10,8 +10,7 @@ from esrgan.commands.common import note_strangers
 from esrgan.interpolation import alpha_weights, interpolate_networks
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser("interpolate", help="make a model between two models")
+def add(command: Parser) -> None:
     command.add_argument("models", nargs=2, metavar="MODEL")
     command.add_argument("--alpha", type=float, required=True, help="weight of the second")
     command.add_argument("-o", "--out", type=Path, required=True, help="a .safetensors file")

@@ -1,13 +1,13 @@
 """`python -m esrgan models`: the zoo."""
 
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 
 from esrgan import zoo
 from esrgan.command_line import Parser
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    commands.add_parser("models", help="list the models").set_defaults(run=run)
+def add(command: Parser) -> None:
+    command.set_defaults(run=run)
 
 
 def run(_: Namespace) -> int:

@@ -1,6 +1,6 @@
 """`python -m esrgan niqe-fit`: a pristine model of NIQE from one's own photographs."""
 
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +10,7 @@ from esrgan.command_line import Parser
 from esrgan.niqe import fit_pristine, save_pristine
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser("niqe-fit", help="fit NIQE's model of good photographs")
+def add(command: Parser) -> None:
     command.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="good photographs")
     command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.npz")
     command.add_argument(

@@ -1,7 +1,7 @@
 """`python -m esrgan upscale`: pictures and folders of pictures through a model, or between two."""
 
 import sys
-from argparse import Namespace, _SubParsersAction
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,14 @@ from tqdm import tqdm
 
 from esrgan import zoo
 from esrgan.command_line import Parser
-from esrgan.commands.common import PAIR, add_running_options, make_upscaler, note_strangers
+from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
 from esrgan.images import IMAGE_SUFFIXES, load_image, save_image, to_rgb
 from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
-from esrgan.methods import Upscale
+from esrgan.methods import PAIR, Upscale
 
 
-def add(commands: "_SubParsersAction[Parser]") -> None:
-    command = commands.add_parser("upscale", help="upscale pictures")
+def add(command: Parser) -> None:
     command.add_argument("inputs", nargs="+", type=Path, help="pictures and folders of pictures")
     command.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
     command.add_argument("--model", help=f"{', '.join(zoo.MODELS)}, or a file (default: gan)")

@@ -4,7 +4,6 @@ Layout and wiring; what is shown is computed in `comparison`.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ import gradio as gr
 from gradio.data_classes import ImageData
 
 from esrgan.demo import comparison as compute
+from esrgan.demo import finetuning
 from esrgan.demo.comparison import Trio
 from esrgan.demo.messages import told
-from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.viewer import View, Viewer
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
@@ -22,12 +22,14 @@ from esrgan.interpolation import STRANGERS
 EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 FIRST_EXAMPLE = EXAMPLES / "astronaut.png"
 BUILTIN, OFFICIAL, OWN = "Built-in", "Official (downloaded)", "My own files"
+TUNED = "Fine-tuned here"
 AS_HR, AS_LR = "HR: make LR from it and measure", "LR: upscale it"
 
 # Key frames of the network's α in the order in which they are made: usable after two.
-KEY_ALPHAS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
+TENTHS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
+KEY_ALPHAS = (*TENTHS, *(step / 20 for step in range(1, 20, 2)))
 # Larger results get fewer of them: for the time they take and the browser's memory.
-FEW_FRAMES = {1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
+FEW_FRAMES = {300_000: 21, 1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
 
 
 class Upload(gr.Image):
@@ -59,7 +61,7 @@ def build(page: gr.Blocks) -> None:
             )
         with gr.Column(min_width=300):
             kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
-            family, files = _model_choice()
+            family, files, tuned = _model_choice()
             with gr.Row():
                 start = gr.Button("Upscale", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
@@ -67,7 +69,7 @@ def build(page: gr.Blocks) -> None:
 
     comparing: dict[str, Any] = {
         "fn": told(compare),
-        "inputs": [upload, kind, family, *files],
+        "inputs": [upload, kind, family, *files, tuned],
         "outputs": [session, viewer],
         "concurrency_id": "device",
         "show_progress": "minimal",
@@ -90,8 +92,9 @@ def build(page: gr.Blocks) -> None:
     )
 
 
-def _model_choice() -> tuple[gr.Radio, list[gr.File]]:
-    family = gr.Radio([BUILTIN, OFFICIAL, OWN], value=BUILTIN, label="Models", elem_id="models")
+def _model_choice() -> tuple[gr.Radio, list[gr.File], gr.Dropdown]:
+    families = [BUILTIN, OFFICIAL, OWN, TUNED]
+    family = gr.Radio(families, value=BUILTIN, label="Models", elem_id="models")
     with gr.Row(visible=False, elem_id="own-files") as own:
         files = [
             gr.File(label=label, height=110, elem_id=elem_id)
@@ -101,14 +104,26 @@ def _model_choice() -> tuple[gr.Radio, list[gr.File]]:
                 ("GAN, after activation (optional)", "own-after"),
             )
         ]
+    tuned = gr.Dropdown(
+        [],
+        label="Fine-tuned model, as GAN; the model it started from, as PSNR",
+        visible=False,
+        elem_id="tuned",
+    )
     family.input(
-        lambda choice: gr.Row(visible=choice == OWN),
+        _shown_choices,
         family,
-        own,
+        [own, tuned],
         show_progress="hidden",
         api_visibility="undocumented",
     )
-    return family, files
+    return family, files, tuned
+
+
+def _shown_choices(family: str) -> tuple[gr.Row, gr.Dropdown]:
+    names = finetuning.finished_names() if family == TUNED else []
+    tuned = gr.Dropdown(names, value=next(iter(names), None), visible=family == TUNED)
+    return gr.Row(visible=family == OWN), tuned
 
 
 def compare(
@@ -118,12 +133,13 @@ def compare(
     psnr_file: str | None,
     gan_file: str | None,
     after_file: str | None,
+    tuned: str | None,
 ) -> Iterator[tuple[Session, View]]:
     """Run one picture through the models, showing each result as soon as it is there."""
     if upload is None:
         gr.Info("Choose a picture first.")
         return
-    trio = _chosen_trio(family, psnr_file, gan_file, after_file)
+    trio = _chosen_trio(family, psnr_file, gan_file, after_file, tuned)
     if compute.strangers(trio):
         gr.Warning(STRANGERS)
     session = begin(compute.begin(upload, kind == AS_HR, trio))
@@ -137,17 +153,23 @@ def compare(
         picture = compute.network_interpolated(session.comparison, alpha)
         session = add_frame(session, alpha, picture)
         yield session, session.view
-    session = replace(session, view=session.view.model_copy(update={"complete": True}))
+    session = finished(session)
     yield session, session.view
 
 
 def _chosen_trio(
-    family: str, psnr_file: str | None, gan_file: str | None, after_file: str | None
+    family: str,
+    psnr_file: str | None,
+    gan_file: str | None,
+    after_file: str | None,
+    tuned: str | None,
 ) -> Trio:
     if family == OFFICIAL:
         return compute.official_trio()
     if family == OWN:
         return compute.own_trio(psnr_file, gan_file, after_file)
+    if family == TUNED:
+        return finetuning.trio(tuned)
     return compute.builtin_trio()
 
 

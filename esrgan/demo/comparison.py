@@ -27,8 +27,8 @@ from esrgan.upscale import Upscaler
 MAX_LR_PIXELS = 1_048_576
 MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS
 # Results of pictures up to this size are remembered, so that an example that everybody opens is
-# computed once: 64 of them, 100 MB at most.
-REMEMBERED = 64
+# computed once: 128 of them, 200 MB at most.
+REMEMBERED = 128
 REMEMBERED_BYTES = 100_000
 
 

@@ -14,6 +14,7 @@ from esrgan.images import to_rgb, to_uint8
 from esrgan.resize import imresize
 
 END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
+FIRST_ALPHA = 0.8  # as in viewer.html
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
         frames=[*session.view.frames, frame],
         scores={**session.view.scores, f"network {alpha:g}": line},
     )
+
+
+def finished(session: Session) -> Session:
+    """No more frames will come; with the score at the α at which the image slider stands first."""
+    blended = compute.image_interpolated(session.comparison, FIRST_ALPHA)
+    image = ImageScore(alpha=FIRST_ALPHA, score=_line(session.comparison, blended))
+    return _changed(session, image=image, complete=True)
 
 
 def at_rest(session: Session, network_alpha: float, image_alpha: float) -> Session:

@@ -146,17 +146,20 @@ def _label_points(
     colours: dict[tuple[str, str | None], str],
     taken: list[Bbox],
 ) -> None:
-    """Write the name or α beside each point; between the ends of a curve, where there is room."""
+    """Write the name or α beside each point; where another method's name tells as much, and between
+    the ends of a curve, only if there is room."""
     marks = axes.transData.transform([(p.rmse, p.perceptual) for p in points])
     taken += [Bbox.from_bounds(x - 8, y - 8, 16, 16) for x, y in marks]
     for line in axes.get_lines():
         if line.get_linewidth() and line.get_linestyle() != "--":
             taken += _along(axes.transData.transform(line.get_xydata()))
+    named = {tuple(mark.round()) for p, mark in zip(points, marks, strict=True) if p.alpha is None}
     written = set()
     for point, mark in sorted(
         zip(points, marks, strict=True), key=lambda pair: pair[0].alpha not in (None, 0, 1)
     ):
         inner = point.alpha not in (None, 0, 1)
+        dispensable = inner or (point.alpha is not None and tuple(mark.round()) in named)
         string = point.label if point.alpha is None else f"{point.alpha:g}"
         if point.alpha in (0, 1):
             string = f"α = {string}"
@@ -174,7 +177,7 @@ def _label_points(
         )
         shrink(text, axes.get_window_extent().width / 2)
         covered = _place(text, axes.get_window_extent(), mark, marks, taken)
-        if inner and covered:
+        if dispensable and covered:
             text.remove()
         else:
             taken.append(text.get_window_extent())

@@ -48,7 +48,8 @@ function drawPane(name) {
   const context = canvas.getContext('2d');
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, across, down);
-  context.imageSmoothingEnabled = smooth || zoomOf(canvas) < 1;
+  const magnified = zoomOf(canvas) * (name === 'lr' ? width / source('lr').width : 1);
+  context.imageSmoothingEnabled = smooth || magnified < 1;
   context.imageSmoothingQuality = 'high';
   transform(context, canvas);
   if (name === 'wipe') drawWipe(context, canvas);

@@ -47,7 +47,7 @@ async function load() {
   offerPanes();
   root.dataset.complete = view.complete;
   draw();
-  if (view.complete && imageScore === null) rested();
+  if (view.complete && imageScore?.alpha !== alpha.image) restTimer = setTimeout(rested, 4 * REST_MS);
 }
 
 function begin(view) {
@@ -74,5 +74,8 @@ async function takeExact(arrived, mine) {
 }
 
 setMode('grid');
-watch('value', load);
-load();
+// One after the other: what arrived later must not be overtaken by a picture that took longer.
+let loading = Promise.resolve();
+const queueLoad = () => { loading = loading.then(load).catch(console.error); };
+watch('value', queueLoad);
+queueLoad();

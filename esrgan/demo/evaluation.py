@@ -1,0 +1,252 @@
+"""What the Evaluate tab computes: many pictures by many methods. Knows nothing of gradio."""
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.served import served_folder
+from esrgan.errors import UserError
+from esrgan.evaluate import Measures, evaluate
+from esrgan.images import IMAGE_SUFFIXES, crop_to_multiple, decode_image, load_image
+from esrgan.interpolation import check_same_shape, share_ancestor
+from esrgan.learned_metrics import SOURCES, learned_metrics
+from esrgan.methods import Method, from_folder, select
+from esrgan.networks import Generator
+from esrgan.niqe import load_pristine
+from esrgan.pairs import load_pair, pair_files
+from esrgan.results import FILE, Results, Score, save_results
+from esrgan.tables import WRITERS, save_tables
+from esrgan.upscale import Upscaler
+
+# What one visitor may ask of the machine; `python -m esrgan evaluate` has no such limits.
+MAX_PICTURES = 30
+MAX_ROWS = 12  # a picture, without the ends of α, which are the two models once more
+MAX_BACK_PROJECTIONS = 50
+# Where uploads and results lie in an evaluation's folder.
+HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
+TABLE_FILES = (*WRITERS, FILE)
+FOLDER, SECONDS_KEPT = "evaluations", 24 * 3600
+CURVES = ("network", "image")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor asks for; files are uploads, of which only the names are the visitor's.
+
+    Attributes:
+        hr, lr: pictures; without LR, it is made from HR.
+        results: pictures that another method made.
+        results_name: of that method.
+        models: names of the zoo, and of `COMPARATORS`.
+        weights: the visitor's own models.
+        alphas, modes: points between the first two networks.
+        ensemble, back_projections: what is done after each network.
+        learned: whether to measure Ma, PI and LPIPS, for which parameters may be downloaded.
+    """
+
+    hr: Sequence[Path]
+    lr: Sequence[Path] = ()
+    results: Sequence[Path] = ()
+    results_name: str = ""
+    models: Sequence[str] = ()
+    weights: Sequence[Path] = ()
+    alphas: Sequence[float] = ()
+    modes: Sequence[str] = CURVES
+    ensemble: bool = False
+    back_projections: int = 0
+    learned: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How far it is.
+
+    Attributes:
+        folder: of the pictures, those made from them, and what is downloaded; see `forget`.
+        results: the rows that there are.
+        total: how many there will be.
+        strangers: whether α goes between networks without a common ancestor.
+    """
+
+    folder: Path
+    results: Results
+    total: int
+    strangers: bool
+
+
+def run(wish: Wish) -> Iterator[Evaluation]:
+    """The evaluation before its first row, and after each.
+
+    Raises:
+        UserError: a picture or model can't be read, is too large or does not fit, or there is too
+            much to do. Its message holds no folder of the server.
+    """
+    _check_amount(wish)
+    _forget_old()
+    folder = served_folder() / FOLDER / uuid.uuid4().hex
+    with _seen_from(folder):
+        try:
+            state, rows = _begun(wish, folder)
+        except UserError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        yield state
+        for score in rows:
+            scores = (*state.results.scores, score)
+            state = replace(state, results=replace(state.results, scores=scores))
+            yield state
+
+
+@contextmanager
+def _seen_from(folder: Path) -> Iterator[None]:
+    """Messages name files as from inside the folder: LR/baby.png."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(str(error).replace(f"{folder}/", "")) from error
+
+
+def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
+    """Everything is checked here; the rows are computed when they are asked for."""
+    _lay_out(wish, folder)
+    others: list[Method] = []
+    if wish.results:
+        others = [from_folder(wish.results_name, folder / OTHERS)]
+    make = partial(_upscaler, wish=wish)
+    chosen = select(_names(wish), make, wish.alphas, wish.modes, others)
+    strangers = _strangers(chosen.ends, wish.modes)
+    files = pair_files(folder / HR, folder / LR if wish.lr else None, chosen.scale)
+    for pair in files:
+        _check_pair(*pair, chosen.scale, others)
+    learned = learned_metrics() if wish.learned else dict.fromkeys(SOURCES, "not asked for")
+    measures = Measures(load_pristine(), learned)
+    label = measures.pristine.label
+    results = Results((), HR, LR if files[0][1] else "", chosen.scale, label)
+    state = Evaluation(folder, results, len(files) * len(chosen.methods), strangers)
+    rows = evaluate(files, chosen.methods, chosen.scale, measures, folder=folder / KEPT)
+    return state, rows
+
+
+def _check_amount(wish: Wish) -> None:
+    if not wish.hr:
+        raise UserError("Choose HR pictures first.")
+    for pictures in (wish.hr, wish.lr, wish.results):
+        if len(pictures) > MAX_PICTURES:
+            raise UserError(
+                f"The page takes up to {MAX_PICTURES} pictures, not {len(pictures)}; "
+                "`python -m esrgan evaluate` takes any number."
+            )
+    curves = len(wish.modes) * len([alpha for alpha in wish.alphas if alpha not in (0, 1)])
+    rows = len(wish.models) + len(wish.weights) + bool(wish.results) + curves
+    if rows > MAX_ROWS:
+        raise UserError(
+            f"That makes {rows} results a picture, and the page makes up to {MAX_ROWS}: choose "
+            "fewer models or α, or one interpolation only."
+        )
+    if not rows and not wish.alphas:
+        raise UserError("Choose a model or α.")
+    if wish.alphas and not wish.modes:
+        raise UserError("Choose what α interpolates: the network, the image, or both.")
+    if not 0 <= wish.back_projections <= MAX_BACK_PROJECTIONS:
+        raise UserError(f"The rounds of back-projection are 0 to {MAX_BACK_PROJECTIONS}.")
+    if wish.results and not wish.results_name:
+        raise UserError("Give the other method a name.")
+
+
+def _lay_out(wish: Wish, folder: Path) -> None:
+    """Copy the uploads to where the library finds them, after a look at each.
+
+    Raises:
+        UserError: one is no picture or too large, or two have the same name.
+    """
+    for name, files, limit in (
+        (HR, wish.hr, MAX_UPLOAD_PIXELS),
+        (LR, wish.lr, MAX_LR_PIXELS),
+        (OTHERS, wish.results, MAX_UPLOAD_PIXELS),
+    ):
+        (folder / name).mkdir(parents=True)
+        stems: dict[str, str] = {}
+        for file in files:
+            if file.stem in stems:
+                raise UserError(f"{stems[file.stem]} and {file.name} have the same name.")
+            stems[file.stem] = file.name
+            data = file.read_bytes()
+            decode_image(data, file.name, limit)
+            if file.suffix.lower() not in IMAGE_SUFFIXES:
+                raise UserError(f"{file.name} has no ending of a picture, such as .png.")
+            (folder / name / file.name).write_bytes(data)
+
+
+def _check_pair(hr: Path, lr: Path | None, scale: int, others: Sequence[Method]) -> None:
+    """Raises UserError if what belongs to a picture is missing or of another size."""
+    height, width = crop_to_multiple(load_image(hr), scale).shape[:2]
+    least = 11 + 2 * scale  # for the window of SSIM
+    if min(height, width) < least:
+        raise UserError(f"{hr.name} is too small: {least}×{least} pixels are needed.")
+    if lr or others:
+        pair = load_pair(hr, lr, scale)
+        for other in others:
+            other.result(pair)
+
+
+def _names(wish: Wish) -> dict[str, str]:
+    """The label of each model.
+
+    Raises:
+        UserError: two have the same.
+    """
+    names = {name: name for name in wish.models} | {str(file): file.stem for file in wish.weights}
+    labels = list(names.values())
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise UserError(f"Two models are called {twice}; rename one of the files.")
+    return names
+
+
+def _upscaler(network: Generator, wish: Wish) -> Upscaler:
+    return Upscaler(network, ensemble=wish.ensemble, back_projections=wish.back_projections)
+
+
+def _strangers(ends: Sequence[Generator], modes: Sequence[str]) -> bool:
+    """Whether network interpolation is asked for and makes no sense.
+
+    Raises:
+        UserError: it can't be done.
+    """
+    if not ends or "network" not in modes:
+        return False
+    check_same_shape(ends)
+    return not share_ancestor(*ends)
+
+
+def tables(evaluation: Evaluation) -> list[Path]:
+    """`results.csv`, `.md`, `.tex` and `.json` of the rows that there are, written."""
+    folder = evaluation.folder / TABLES
+    save_results(evaluation.results, folder)
+    save_tables(evaluation.results, folder)
+    return [folder / name for name in TABLE_FILES]
+
+
+def pictures(evaluation: Evaluation) -> list[str]:
+    """The HR pictures of which there are results, by name."""
+    return list(dict.fromkeys(score.picture for score in evaluation.results.scores))
+
+
+def forget(evaluation: Evaluation | None) -> None:
+    """Delete an evaluation's pictures and files."""
+    if evaluation is not None:
+        shutil.rmtree(evaluation.folder, ignore_errors=True)
+
+
+def _forget_old() -> None:
+    """Delete what nobody has told us to forget."""
+    for folder in (served_folder() / FOLDER).glob("*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > SECONDS_KEPT:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,210 @@
+"""The paper's figures of what methods made: which pictures and numbers go where, with captions.
+
+From what `evaluate` kept they are drawn without computing anything again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import isinf
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from esrgan.errors import UserError
+from esrgan.figures import (
+    COLUMN_WIDTH,
+    PAGE_WIDTH,
+    Crop,
+    CropExample,
+    MethodResult,
+    PlanePoint,
+    busiest_crop,
+    draw_brightness,
+    draw_crops,
+    draw_plane,
+    draw_strip,
+)
+from esrgan.histogram import brightness_histogram
+from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
+from esrgan.results import Results, Score, picture_path
+
+BINS = 64
+MODES = ("network", "image")
+UNKNOWN = "–"
+Drawn = tuple[Figure, str]  # with its caption
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a method made of a picture, H×W×3 `uint8`, and its numbers as far as they are known."""
+
+    score: Score
+    picture: np.ndarray
+
+    @property
+    def name(self) -> str:
+        score = self.score
+        return score.model if score.alpha is None else f"{score.mode} α = {score.alpha:g}"
+
+
+@dataclass(frozen=True)
+class Example:
+    """An HR picture, H×W×3 `uint8`, and what the methods made of its LR."""
+
+    name: str
+    hr: np.ndarray
+    rows: Sequence[Row]
+
+
+def kept(
+    results: Results,
+    folder: Path,
+    file: Path,
+    names: Sequence[str] | None = None,
+    modes: Sequence[str] = MODES,
+    alphas: Sequence[float] = (),
+) -> Example:
+    """What `evaluate` kept of a picture.
+
+    Args:
+        results: of the evaluation.
+        folder: where it keeps the SR pictures.
+        file: of the HR picture; its name is enough.
+        names: of the methods that are no points of a curve; None for all.
+        modes, alphas: of the points of curves.
+
+    Raises:
+        UserError: a result is missing, or a picture can't be read.
+    """
+    file = file if file.is_file() else Path(results.hr) / file.name
+    rows = [score for score in results.scores if score.picture == file.name]
+    singles = {score.model: score for score in rows if score.alpha is None}
+    names = list(singles) if names is None else names
+    missing = [name for name in names if name not in singles]
+    if missing or not rows:
+        lacking = f" by {missing[0]}" if rows else ""
+        raise UserError(f"The evaluation holds no result of {file.name}{lacking}.")
+    chosen = [singles[name] for name in names]
+    chosen += [row for row in rows if row.alpha in alphas and row.mode in modes]
+    hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), results.scale)
+    pictures = [to_rgb(load_image(picture_path(folder, row))) for row in chosen]
+    return Example(file.stem, hr, [Row(s, p) for s, p in zip(chosen, pictures, strict=True)])
+
+
+def crops_of(picture: np.ndarray, wanted: Sequence[Sequence[int]] | None) -> list[Crop]:
+    """The crops x, y, width, height that are wanted, or the one that shows most."""
+    return [Crop(*numbers) for numbers in wanted] if wanted else [busiest_crop(picture)]
+
+
+def plane_figure(
+    results: Results, measure: str | None = None, width: float = COLUMN_WIDTH
+) -> Drawn:
+    """Fig. 2 of the means, by "niqe" or "pi" (default: where every row has it).
+
+    Raises:
+        UserError: as `draw_plane`.
+    """
+    means = results.means()
+    measure = measure or _measure(means)
+    points = [  # without HR itself, whose RMSE is 0
+        PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode)
+        for mean in means
+        if mean.rmse_y and (value := getattr(mean, measure)) is not None
+    ]
+    label = _label(results, measure)
+    caption = f"RMSE and {label} of the methods (lower is better)."
+    return draw_plane(points, label, width), caption
+
+
+def _measure(scores: Sequence[Score]) -> str:
+    """The perceptual index if every row has it, else NIQE."""
+    return "pi" if all(score.pi is not None for score in scores) else "niqe"
+
+
+def _label(results: Results, measure: str) -> str:
+    return results.pi_label if measure == "pi" else results.niqe_label
+
+
+def kept_numbers(
+    results: Results, shown: Sequence[Example]
+) -> tuple[str, list[list[MethodResult]]]:
+    """The heading of the perceptual number, and each example's pictures with their numbers."""
+    measure = _measure([row.score for each in shown for row in each.rows])
+    found = []
+    for each in shown:
+        rows = [
+            MethodResult(
+                row.name, row.picture, written(row.score.psnr_y, getattr(row.score, measure))
+            )
+            for row in each.rows
+        ]
+        has_hr = any(row.name == "HR" for row in rows)
+        found.append(rows if has_hr else [*rows, MethodResult("HR", each.hr)])
+    return _label(results, measure), found
+
+
+def written(*values: float | None) -> str:
+    """Numbers below a crop."""
+
+    def number(value: float | None) -> str:
+        return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.2f}"
+
+    return f"({' / '.join(map(number, values))})"
+
+
+def crops_figure(
+    shown: Sequence[Example],
+    results: Sequence[Sequence[MethodResult]],
+    label: str,
+    wanted: Sequence[Sequence[int]] | None = None,
+    width: float = PAGE_WIDTH,
+) -> Drawn:
+    """Fig. 7: a block an example and crop, with PSNR and the number that `label` names.
+
+    Raises:
+        UserError: as `draw_crops`.
+    """
+    blocks = [
+        CropExample(each.name, each.hr, crop, found, f"(PSNR / {label})")
+        for each, found in zip(shown, results, strict=True)
+        for crop in crops_of(each.hr, wanted)
+    ]
+    caption = f"Results of the methods, with PSNR-Y in dB and {label} of the whole picture."
+    return draw_crops(blocks, width), caption
+
+
+def brightness_figure(
+    example: Example,
+    before: np.ndarray,
+    after: np.ndarray,
+    crop: Crop,
+    width: float = COLUMN_WIDTH,
+) -> Drawn:
+    """Fig. 9, of results with the perceptual loss before and after activation."""
+    pictures = {"HR": example.hr, "before activation": before, "after activation": after}
+    curves = {name: brightness_histogram(picture, BINS) for name, picture in pictures.items()}
+    crops = {name: crop.cut(picture) for name, picture in pictures.items()}
+    caption = f"Brightness of {example.name}, with the perceptual loss before and after activation."
+    return draw_brightness(curves, crops, width), caption
+
+
+def strip_figure(
+    example: Example, alphas: Sequence[float], crop: Crop, width: float = PAGE_WIDTH
+) -> Drawn:
+    """Fig. 10, of an example that has both curves.
+
+    Raises:
+        UserError: a point of one is missing.
+    """
+    found = {(row.score.mode, row.score.alpha): crop.cut(row.picture) for row in example.rows}
+    for mode, alpha in product(MODES, alphas):
+        if (mode, alpha) not in found:
+            raise UserError(
+                f"The evaluation holds no {mode} interpolation of {example.name} at α = {alpha:g}; "
+                "the strip needs both interpolations at each α."
+            )
+    network, image = ([found[mode, alpha] for alpha in alphas] for mode in MODES)
+    caption = f"Network and image interpolation of {example.name}."
+    return draw_strip(alphas, network, image, width), caption

@@ -1,0 +1,328 @@
+"""The page in a real Chromium, served by the real `python app.py`, offline."""
+
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from esrgan import zoo
+from esrgan.checkpoints import save_generator
+from esrgan.histogram import brightness
+from esrgan.images import load_image
+from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.metrics import psnr, ssim
+from esrgan.networks import RRDBConfig, RRDBNet, build_generator
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "assets" / "examples"
+SECONDS = 60_000  # of patience, in milliseconds: CI shares its cores
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=SECONDS)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page after its first comparison; every request must stay on this machine."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+    opened.set_default_timeout(SECONDS)
+    elsewhere: list[str] = []
+    opened.on(
+        "request",
+        lambda r: (
+            None if r.url.startswith((address, "data:", "blob:")) else elsewhere.append(r.url)
+        ),
+    )
+    opened.goto(address)
+    wait_for_result(opened)
+    yield opened
+    opened.close()
+    assert elsewhere == []
+
+
+def wait_for_result(page: Page, **marks: str) -> None:
+    """Wait until a comparison is complete, and its viewer has these marks."""
+    viewer = page.locator(".viewer")
+    for name, value in {"complete": "true", **marks}.items():
+        expect(viewer).to_have_attribute(f"data-{name}", value)
+
+
+def saved(page: Page, pane: str) -> np.ndarray:
+    """What a pane shows, through its download."""
+    with page.expect_download() as download:
+        page.locator(f"[data-pane={pane}]").get_by_label("Save as PNG").click()
+    picture = load_image(download.value.path())
+    if picture.shape[2] == 4:  # as canvases write it
+        assert (picture[..., 3] == 255).all()
+    return picture[..., :3]
+
+
+def caption(page: Page, pane: str) -> Locator:
+    return page.locator(f"[data-pane={pane}] figcaption")
+
+
+def upload(page: Page, file: Path, kind: str | None = None) -> None:
+    """Choose a file as a visitor does, after saying whether it is LR or HR."""
+    page.locator("#upload").get_by_label("Remove Image").click()
+    if kind:
+        page.locator("#kind").get_by_text(kind).click()
+    page.locator("#upload input[type=file]").set_input_files(file)
+
+
+def dismiss_message(page: Page) -> None:
+    page.locator("[data-testid=toast-close]").click()
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+def slide(page: Page, slider: str, alpha: float) -> None:
+    page.locator(f"#{slider} input[type=range]").evaluate(
+        """(range, value) => {
+            Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')
+                .set.call(range, value);
+            range.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        str(alpha),
+    )
+
+
+def test_first_comparison_is_lossless_and_offline(page: Page) -> None:
+    hr = load_image(EXAMPLES / "astronaut.png")
+    lr = imresize(hr, 1 / 4)
+    np.testing.assert_array_equal(saved(page, "hr"), hr)
+    np.testing.assert_array_equal(saved(page, "lr"), lr)
+    for name in ("psnr", "gan"):
+        result = Upscaler(zoo.load(name))(lr)
+        np.testing.assert_array_equal(saved(page, name), result)
+        expect(caption(page, name)).to_have_text(
+            f"PSNR {psnr(result, hr):.2f} dB · SSIM {ssim(result, hr):.4f}"
+        )
+
+
+def test_canvas_shows_the_very_pixels(page: Page) -> None:
+    page.locator("[data-do=one]").click()
+    page.wait_for_timeout(200)
+    shown = page.locator("[data-pane=hr] canvas").evaluate(
+        """canvas => {
+            const {width, height} = canvas;
+            const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
+            return [height, width, [...data]];
+        }"""
+    )
+    height, width, values = shown
+    seen = np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+    hr = load_image(EXAMPLES / "astronaut.png")
+    top, left = round(256 - height / 2), round(256 - width / 2)
+    np.testing.assert_array_equal(seen, hr[top : top + height, left : left + width])
+
+
+def test_histogram_is_that_of_the_library(page: Page) -> None:
+    hr = load_image(EXAMPLES / "astronaut.png")
+    lr = imresize(hr, 1 / 4)
+    pictures = {"hr": hr, "gan": Upscaler(zoo.load("gan"))(lr)}
+    pictures["after"] = Upscaler(zoo.load("gan-after"))(lr)
+    for name, picture in pictures.items():
+        mean = float(page.locator(f"[data-curve={name}]").get_attribute("data-mean") or "nan")
+        assert mean == pytest.approx(brightness(picture)[::2, ::2].mean(), abs=1e-3)
+
+
+def test_uploaded_photo_as_lr_and_both_sliders(page: Page, tmp_path: Path) -> None:
+    lr = load_image(EXAMPLES / "chelsea.png")[100:180, 150:270]
+    Image.fromarray(lr).save(tmp_path / "my photo.png")
+    before = page.locator(".viewer").get_attribute("data-run")
+    upload(page, tmp_path / "my photo.png", kind="LR: upscale it")
+    expect(page.locator(".viewer")).not_to_have_attribute("data-run", before or "")
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "lr"), lr)
+    expect(page.locator("[data-pane=hr]")).to_be_hidden()
+    expect(caption(page, "psnr")).to_have_text("480×320")
+
+    networks = [zoo.load("psnr"), zoo.load("gan")]
+    ends = [Upscaler(network)(lr) for network in networks]
+    for alpha in (0.0, 0.35, 1.0):
+        weights = alpha_weights(alpha)
+        slide(page, "network-alpha", alpha)
+        expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+        expected = Upscaler(interpolate_networks(networks, weights))(lr)
+        np.testing.assert_array_equal(saved(page, "network"), expected)
+
+        slide(page, "image-alpha", alpha)
+        expect(caption(page, "image")).to_contain_text(f"α = {alpha:.2f}")
+        np.testing.assert_array_equal(saved(page, "image"), interpolate_images(ends, weights))
+    assert (ends[0] != ends[1]).mean() > 0.1
+
+
+def test_between_key_frames_the_picture_is_approximate_until_the_hand_rests(page: Page) -> None:
+    slide(page, "network-alpha", 0.53)
+    expect(page.locator("#network-alpha em")).to_have_text("≈ approximate")
+    moved = saved(page, "network")
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+    exact = saved(page, "network")
+    error = np.abs(moved.astype(int) - exact)
+    assert 0 < error.mean() <= 0.15  # rounding alone makes 0.1
+    assert np.quantile(error, 0.999) <= 2
+    told = page.locator(".viewer").get_attribute("data-error")
+    assert told == f"{error.mean():.3f},{np.quantile(error, 0.999, method='inverted_cdf'):.0f}"
+
+
+def test_a_moving_slider_repaints_in_the_next_frame_without_a_request(page: Page) -> None:
+    painted, requests = page.evaluate(
+        """async () => {
+            const slider = document.querySelector('#network-alpha input');
+            const context = document.querySelector('[data-pane=network] canvas').getContext('2d');
+            const requests = () => performance.getEntriesByType('resource').length;
+            const before = requests(), painted = [];
+            for (const alpha of [0.1, 0.33, 0.66, 0.95]) {
+                slider.value = alpha;
+                slider.dispatchEvent(new Event('input'));
+                await new Promise(requestAnimationFrame);
+                painted.push(context.getImageData(150, 150, 50, 50).data.join());
+            }
+            return [painted, requests() - before];
+        }"""
+    )
+    assert len(set(painted)) == 4
+    assert requests == 0
+
+
+def test_zoom_is_common_and_a_click_marks_the_same_crop_everywhere(page: Page) -> None:
+    canvas = page.locator("[data-pane=psnr] canvas")
+    canvas.click(position={"x": 100, "y": 100})
+    mark = page.locator(".viewer").get_attribute("data-mark")
+    assert mark is not None
+    assert mark.endswith(",64,64")
+    expect(page.locator(".strip canvas")).to_be_visible()
+    size = page.locator(".strip canvas").evaluate("canvas => [canvas.width, canvas.height]")
+    assert size == [6 * 68 - 4, 2 * 64 + 4]
+    page.locator(".viewer").press("+")
+    page.wait_for_timeout(200)
+    shown = page.locator(".pane:not([hidden]) canvas").evaluate_all(
+        """all => all.map(canvas => {
+            const matrix = canvas.getContext('2d').getTransform();
+            return [matrix.a, matrix.e, matrix.f].join();
+        })"""
+    )
+    assert len(shown) == 6
+    assert len(set(shown)) == 1
+    page.locator(".viewer").press("Escape")
+    expect(page.locator(".strip")).to_be_hidden()
+
+
+def test_wipe_and_difference(page: Page) -> None:
+    page.locator("[data-mode=difference]").click()
+    page.locator(".gain input").fill("1")
+    gan, psnr_result = (Upscaler(zoo.load(name))(lr_of_astronaut()) for name in ("gan", "psnr"))
+    error = np.abs(gan.astype(int) - psnr_result)
+    expect(caption(page, "difference")).to_contain_text(f"mean {error.mean():.2f} grey levels")
+    np.testing.assert_array_equal(saved(page, "difference"), error.astype(np.uint8))
+    page.locator("[data-mode=wipe]").click()
+    expect(page.locator("[data-pane=wipe] header")).to_contain_text("PSNR model")
+    expect(page.locator("[data-pane=difference]")).to_be_hidden()
+
+
+def lr_of_astronaut() -> np.ndarray:
+    return imresize(load_image(EXAMPLES / "astronaut.png"), 1 / 4)
+
+
+def test_another_example_by_a_click(page: Page) -> None:
+    page.locator("#examples img").nth(1).click()
+    expect(caption(page, "hr")).to_have_text("448×300")
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "hr"), load_image(EXAMPLES / "chelsea.png"))
+
+
+def test_readable_on_a_phone(browser: Browser, address: str) -> None:
+    phone = browser.new_page(viewport={"width": 390, "height": 800}, has_touch=True)
+    phone.goto(address)
+    wait_for_result(phone)
+    widths = phone.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1]
+    boxes = [pane.bounding_box() for pane in phone.locator(".pane:not([hidden])").all()]
+    assert all(box and box["width"] > 300 for box in boxes)
+    phone.close()
+
+
+def huge_png() -> bytes:
+    """A 20,000×20,000 PNG of a few kilobytes."""
+    side = 20_000
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+        )
+
+    header = side.to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])
+    rows = zlib.compress(bytes(side * (1 + side // 8)))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+BAD_PICTURES: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "text": ("notes.png", lambda: b"just a text", "is not a picture"),
+    "empty": ("empty.png", bytes, "empty"),
+    "truncated": ("cut.jpg", lambda: jpeg()[:2000], "damaged or incomplete"),
+    "huge": ("huge.png", huge_png, "limit"),
+    "svg": ("drawing.svg", lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+}
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.open(EXAMPLES / "coffee.png").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("case", BAD_PICTURES)
+def test_bad_pictures_are_refused_in_one_sentence(page: Page, tmp_path: Path, case: str) -> None:
+    name, make, words = BAD_PICTURES[case]
+    (tmp_path / name).write_bytes(make())
+    upload(page, tmp_path / name)
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text(words)
+    dismiss_message(page)
+    page.locator("#examples img").nth(2).click()  # the server goes on
+    expect(caption(page, "hr")).to_have_text("600×400")
+
+
+def test_own_models_and_what_is_wrong_with_them(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4))
+    save_generator(tmp_path / "mine.safetensors", network, {})
+    wider = RRDBConfig(num_features=16, num_blocks=1, growth_channels=4)
+    save_generator(tmp_path / "wider.safetensors", build_generator(wider), {})
+    (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'touch /tmp/evil'\ntR.")
+
+    page.locator("#models").get_by_text("My own files").click()
+    page.locator("#own-psnr input[type=file]").set_input_files(tmp_path / "mine.safetensors")
+    for bad, words in (("evil.pth", "evil.pth"), ("wider.safetensors", "num features")):
+        page.locator("#own-gan input[type=file]").set_input_files(tmp_path / bad)
+        expect(page.locator("#own-gan")).to_contain_text(bad.split(".")[0])
+        page.locator("#start").click()
+        expect(page.locator("[data-testid=toast-body]")).to_contain_text(words)
+        dismiss_message(page)
+        page.locator("#own-gan").get_by_label("Clear").or_(
+            page.locator("#own-gan button[aria-label='Remove this file']")
+        ).first.click()
+
+    page.locator("#own-gan input[type=file]").set_input_files(tmp_path / "mine.safetensors")
+    expect(page.locator("#own-gan")).to_contain_text("mine")
+    page.locator("#start").click()
+    expect(page.locator("[data-chip=after]")).to_have_count(0)
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "gan"), Upscaler(network)(lr_of_astronaut()))
+
+
+def test_official_models_without_a_network(page: Page) -> None:
+    page.locator("#models").get_by_text("Official").click()
+    page.locator("#start").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("could not be downloaded")
+    dismiss_message(page)
+    page.locator("#models").get_by_text("Built-in").click()
+    page.locator("#start").click()
+    wait_for_result(page)
