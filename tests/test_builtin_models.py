@@ -1,0 +1,86 @@
+"""The weights in assets/: what is promised of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esrgan import zoo
+from esrgan.checkpoints import read_facts
+from esrgan.images import load_image
+from esrgan.interpolation import alpha_weights, interpolate_networks, share_ancestor
+from esrgan.metrics import psnr
+from esrgan.networks import Generator
+from esrgan.pairs import load_pair, pair_files
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, Generator]:
+    return {name: zoo.load(name) for name in ("psnr", "gan", "gan-after")}
+
+
+@pytest.fixture(scope="module")
+def lr() -> np.ndarray:
+    return imresize(load_image(EXAMPLES / "chelsea.png"), 1 / 4)
+
+
+def sharpness(picture: np.ndarray) -> float:
+    return float(np.abs(np.diff(picture.astype(float), axis=1)).mean())
+
+
+def test_alpha_goes_from_one_end_to_the_other(networks, lr) -> None:
+    ends = [networks["psnr"], networks["gan"]]
+    first, last = (Upscaler(network)(lr).astype(float) for network in ends)
+    between = [
+        Upscaler(interpolate_networks(ends, alpha_weights(alpha)))(lr)
+        for alpha in np.linspace(0, 1, 11)
+    ]
+    np.testing.assert_array_equal(between[0], first)
+    np.testing.assert_array_equal(between[-1], last)
+    away = [np.abs(picture - first).mean() for picture in between]
+    left = [np.abs(picture - last).mean() for picture in between]
+    assert (np.diff(away) > 0).all()
+    assert (np.diff(left) < 0).all()
+
+
+def test_what_lies_between_is_not_darker(networks, lr) -> None:
+    for other in ("gan", "gan-after"):
+        ends = [networks["psnr"], networks[other]]
+        assert share_ancestor(*ends)
+        levels = [Upscaler(network)(lr).mean() for network in ends]
+        middle = Upscaler(interpolate_networks(ends, [0.5, 0.5]))(lr).mean()
+        assert min(levels) - 1 < middle < max(levels) + 1
+
+
+def test_the_gan_models_sharpen(networks, lr) -> None:
+    plain = sharpness(Upscaler(networks["psnr"])(lr))
+    for name in ("gan", "gan-after"):
+        assert sharpness(Upscaler(networks[name])(lr)) > 1.1 * plain
+
+
+@pytest.mark.parametrize("name", ["Set5", "Set14"])
+def test_psnr_model_beats_bicubic_by_a_decibel(networks, benchmark_data: Path, name: str) -> None:
+    upscaler = Upscaler(networks["psnr"])
+    pairs = [load_pair(hr, lr, 4) for hr, lr in pair_files(benchmark_data / name, None, 4)]
+    ours = np.mean([psnr(upscaler(pair.lr), pair.hr) for pair in pairs])
+    bicubic = np.mean([psnr(imresize(pair.lr, 4), pair.hr) for pair in pairs])
+    assert ours > bicubic + 1
+
+
+def test_the_two_gan_models_differ_in_activation_only() -> None:
+    facts = [read_facts(zoo.ASSETS / f"{name}.safetensors") for name in ("gan", "gan-after")]
+    assert [each["loss"].pop("before_activation") for each in facts] == [True, False]
+    for key in ("loss", "preset", "data", "seed", "iterations"):
+        assert facts[0][key] == facts[1][key]
+
+
+def test_every_file_says_how_it_was_made() -> None:
+    for file in zoo.ASSETS.glob("*.safetensors"):
+        facts = read_facts(file)
+        assert facts["command"].startswith("python -m train ")
+        assert {"data", "iterations", "seed"} <= facts.keys()
+        assert file.stat().st_size <= 10_500_000
