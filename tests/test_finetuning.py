@@ -20,6 +20,7 @@ from esrgan.checkpoints import load_generator, save_generator
 from esrgan.demo import finetuning, page
 from esrgan.demo.finetune_tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
 from esrgan.demo.finetuning import Settings
+from esrgan.demo.training_pictures import allowed_folders, unpacked
 from esrgan.networks import RRDBNet
 
 ROOT = Path(__file__).parent.parent
@@ -232,7 +233,7 @@ def zip_of(path: Path, members: dict[str, bytes]) -> str:
 
 def test_a_zip_is_unpacked_under_names_of_ours(tmp_path: Path) -> None:
     members = {"a/1.PNG": b"1", "b/1.png": b"2", "notes.txt": b"x", "__MACOSX/._1.png": b"x"}
-    folder = finetuning._unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
+    folder = unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
         "00001.png": b"1",
         "00002.png": b"2",
@@ -258,7 +259,7 @@ def test_uploads_that_are_too_much_or_too_little(
             finetuning.start(settings, [upload])
     for limit, value in (("MAX_PICTURES", 4), ("MAX_TOTAL_BYTES", 450), ("MAX_PICTURE_BYTES", 99)):
         with monkeypatch.context() as patch:
-            patch.setattr(finetuning, limit, value)
+            patch.setattr(f"esrgan.demo.training_pictures.{limit}", value)
             with refused("more than" if "E_B" not in limit else "larger than"):
                 finetuning.start(settings, [many])
 
@@ -269,7 +270,7 @@ def test_only_folders_that_the_owner_allows(
     allowed = os.pathsep.join([str(training_pictures), f"/elsewhere/{training_pictures.name}"])
     monkeypatch.setenv("ESRGAN_TRAINING_FOLDERS", allowed)
     name = training_pictures.name
-    assert list(finetuning.allowed_folders()) == [name, f"{name} (2)"]
+    assert list(allowed_folders()) == [name, f"{name} (2)"]
     for folder in ("/etc", str(training_pictures), f"../{name}"):
         with refused("owner allows"):
             finetuning.start(settings, folder=folder)

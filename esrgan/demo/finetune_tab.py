@@ -15,6 +15,7 @@ from esrgan.demo import finetuning
 from esrgan.demo.finetuning import Run, Settings
 from esrgan.demo.messages import told
 from esrgan.demo.served import serve
+from esrgan.demo.training_pictures import allowed_folders
 from esrgan.errors import UserError
 from esrgan.images import load_image
 
@@ -98,7 +99,7 @@ def _choices() -> list[gr.components.Component]:
     own = gr.File(
         label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id="train-own"
     )
-    folders = [UPLOADED, *finetuning.allowed_folders()]
+    folders = [UPLOADED, *allowed_folders()]
     source = gr.Dropdown(
         folders,
         value=UPLOADED,
