@@ -8,6 +8,7 @@ architecture is always read off the tensors' shapes, never assumed.
 import json
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -199,7 +200,9 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
 
 def _unpickle(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice on files that it then refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if re.search("unsupported (global|class)", str(error), re.IGNORECASE):
             found = re.search(r"GLOBAL (\S+)", str(error))
@@ -208,7 +211,9 @@ def _unpickle(path: Path) -> object:
                 f"{path.name} holds Python objects besides weights{what}; nothing in it was run. "
                 "Ask for a safetensors file or a plain state dict."
             ) from error
-        raise UserError(f"{path.name} is not a PyTorch weights file.") from error
+        raise UserError(
+            f"{path.name} is not a PyTorch weights file; nothing in it was run."
+        ) from error
     except Exception as error:  # torch.load raises anything on broken files
         raise UserError(f"{path.name} is truncated or not a PyTorch weights file.") from error
 
