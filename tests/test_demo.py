@@ -11,7 +11,7 @@ from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
 from esrgan.errors import UserError
 from esrgan.interpolation import interpolate_images, interpolate_networks
-from esrgan.networks import RRDBNet
+from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.resize import imresize
 from esrgan.upscale import Upscaler
 
@@ -69,6 +69,15 @@ def test_too_large_uploads_are_refused_before_decoding(tmp_path: Path, trio) -> 
     with pytest.raises(UserError, match=r"2000×1000 pixels; the limit is 1\.05 megapixels"):
         compute.begin(str(wide), is_hr=False, trio=trio)
     assert compute.begin(str(wide), is_hr=True, trio=trio).lr.shape == (250, 500)
+
+
+def test_results_too_large_for_the_page_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x8.safetensors"
+    config = RRDBConfig(num_features=8, num_blocks=1, growth_channels=4, scale=8)
+    save_generator(file, RRDBNet(config), {})
+    Image.new("1", (1000, 1000)).save(tmp_path / "wide.png")
+    with pytest.raises(UserError, match=r"At ×8, wide\.png would become too large"):
+        compute.begin(str(tmp_path / "wide.png"), is_hr=False, trio=Trio(file, file))
 
 
 def test_own_models_need_two_files() -> None:

@@ -106,9 +106,11 @@ def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
     path = Path(upload)
     limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
     picture = decode_image(path.read_bytes(), path.name, limit)
-    if not is_hr:
-        return Comparison(trio, lr=picture, hr=None)
     scale = upscaler(trio.psnr).scale
+    if not is_hr:
+        if picture.shape[0] * picture.shape[1] * scale**2 > MAX_UPLOAD_PIXELS:
+            raise UserError(f"At ×{scale}, {path.name} would become too large for the page.")
+        return Comparison(trio, lr=picture, hr=None)
     hr = crop_to_multiple(picture, scale)
     return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr)
 
