@@ -101,7 +101,7 @@ def test_a_run_from_start_to_result(
 def test_stopped_by_a_restarted_server_and_resumed(
     settings: Settings, pictures: list[str], refused
 ) -> None:
-    name = finetuning.start(replace(settings, iterations=2000), pictures)
+    name = finetuning.start(replace(settings, iterations=20000), pictures)
     wait_until(lambda: finetuning.look(name).iteration > 20)
     assert finetuning.look(name).seconds_left is not None
     script = (
@@ -117,7 +117,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
     assert restarted.stdout.split()[2] in ("stopping", "stopped")
     run = ended(name)
     assert run.state == "stopped"
-    assert 0 < run.iteration < 2000
+    assert 0 < run.iteration < 20000
     first = finetuning.result(name)
     assert first is not None
 
@@ -362,7 +362,9 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor.get_by_role("tab", name="Compare").click()
     visitor.locator("#models").get_by_text("Fine-tuned here").click()
     expect(visitor.locator("#tuned input")).to_have_value(finetuning.names()[0])
-    before = visitor.locator(".viewer").get_attribute("data-run")
+    viewer = visitor.locator(".viewer")  # a click is not heard while the first comparison runs
+    expect(viewer).to_have_attribute("data-complete", "true", timeout=SECONDS)
+    before = viewer.get_attribute("data-run")
     visitor.locator("#start").click()
     expect(visitor.locator(".viewer")).not_to_have_attribute(
         "data-run", before or "", timeout=SECONDS
