@@ -101,7 +101,7 @@ def test_a_run_from_start_to_result(
 def test_stopped_by_a_restarted_server_and_resumed(
     settings: Settings, pictures: list[str], refused
 ) -> None:
-    name = finetuning.start(replace(settings, iterations=20000), pictures)
+    name = finetuning.start(replace(settings, iterations=2000), pictures)
     wait_until(lambda: finetuning.look(name).iteration > 20)
     assert finetuning.look(name).seconds_left is not None
     script = (
@@ -117,7 +117,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
     assert restarted.stdout.split()[2] in ("stopping", "stopped")
     run = ended(name)
     assert run.state == "stopped"
-    assert 0 < run.iteration < 20000
+    assert 0 < run.iteration < 2000
     first = finetuning.result(name)
     assert first is not None
 
