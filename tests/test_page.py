@@ -295,27 +295,88 @@ def test_own_models_and_what_is_wrong_with_them(page: Page, tmp_path: Path) -> N
     network = RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4))
     save_generator(tmp_path / "mine.safetensors", network, {})
     wider = RRDBConfig(num_features=16, num_blocks=1, growth_channels=4)
-    save_generator(tmp_path / "wider.safetensors", build_generator(wider), {})
+    wide = build_generator(wider)
+    save_generator(tmp_path / "wider.safetensors", wide, {})
     (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'touch /tmp/evil'\ntR.")
 
-    page.locator("#models").get_by_text("My own files").click()
-    page.locator("#own-psnr input[type=file]").set_input_files(tmp_path / "mine.safetensors")
-    for bad, words in (("evil.pth", "evil.pth"), ("wider.safetensors", "num features")):
-        page.locator("#own-gan input[type=file]").set_input_files(tmp_path / bad)
-        expect(page.locator("#own-gan")).to_contain_text(bad.split(".")[0])
-        page.locator("#start").click()
-        expect(page.locator("[data-testid=toast-body]")).to_contain_text(words)
-        dismiss_message(page)
-        page.locator("#own-gan").get_by_label("Clear").or_(
-            page.locator("#own-gan button[aria-label='Remove this file']")
-        ).first.click()
-
-    page.locator("#own-gan input[type=file]").set_input_files(tmp_path / "mine.safetensors")
-    expect(page.locator("#own-gan")).to_contain_text("mine")
+    page.locator("#models").get_by_text("Any two or three").click()
+    names = ["evil.pth", "mine.safetensors", "wider.safetensors"]
+    page.locator("#own-files input[type=file]").set_input_files([tmp_path / name for name in names])
+    expect(page.locator("#own-files")).to_contain_text("wider")
+    choose(page, "first-model", "mine.safetensors")
+    choose(page, "second-model", "evil.pth")
     page.locator("#start").click()
-    expect(page.locator("[data-chip=after]")).to_have_count(0)
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("evil.pth")
+    dismiss_message(page)
+
+    choose(page, "second-model", "wider.safetensors")
+    page.locator("#start").click()
+    told = page.locator("#network-alpha em")
+    expect(told).to_contain_text("can't be interpolated: they differ in num features (8 and 16)")
     wait_for_result(page)
-    np.testing.assert_array_equal(saved(page, "gan"), Upscaler(network)(lr_of_astronaut()))
+    expect(page.locator("#network-alpha input")).to_be_disabled()
+    expect(page.locator("[data-chip=network]")).to_have_count(0)
+    ends = [saved(page, "psnr"), saved(page, "gan")]
+    blend = interpolate_images(ends, alpha_weights(0.8))
+    np.testing.assert_array_equal(saved(page, "image"), blend)
+    for end, each in zip(ends, (network, wide), strict=True):
+        assert np.abs(end - Upscaler(each)(lr_of_astronaut()).astype(int)).max() <= 1
+
+    choose(page, "second-model", "mine.safetensors")
+    page.locator("#start").click()
+    wait_for_result(page, exact="true")
+    expect(page.locator("[data-chip=after]")).to_have_count(0)
+    expect(page.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
+    np.testing.assert_array_equal(saved(page, "gan"), ends[0])
+
+
+def choose(page: Page, dropdown: str, option: str) -> None:
+    page.locator(f"#{dropdown} input").click()
+    page.locator(f"#{dropdown}").get_by_role("option", name=option, exact=True).click()
+
+
+def test_a_third_model_takes_its_share(page: Page) -> None:
+    slide(page, "third-share", 0.25)
+    slide(page, "network-alpha", 0.6)
+    slide(page, "image-alpha", 0.6)
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+    lr = lr_of_astronaut()
+    networks = [zoo.load(name) for name in ("psnr", "gan", "gan-after")]
+    shares = [0.75 * 0.4, 0.75 * 0.6, 0.25]
+    expected = Upscaler(interpolate_networks(networks, shares))(lr)
+    np.testing.assert_array_equal(saved(page, "network"), expected)
+    blend = interpolate_images([Upscaler(network)(lr) for network in networks], shares)
+    np.testing.assert_array_equal(saved(page, "image"), blend)
+    expect(caption(page, "image")).to_contain_text("third model 0.25 · PSNR")
+
+
+def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: str) -> None:
+    page.goto(
+        f"{address}/?example=coffee&models=gan-after,psnr&network=0.35&image=0.2&crop=8,16,64,64"
+    )
+    wait_for_result(page, network="0.35", image="0.2", mark="8,16,64,64", exact="true")
+    expect(page.locator("[data-pane=psnr] header")).to_contain_text("GAN, loss after activation")
+    lr = imresize(load_image(EXAMPLES / "coffee.png"), 1 / 4)
+    networks = [zoo.load("gan-after"), zoo.load("psnr")]
+    expected = Upscaler(interpolate_networks(networks, alpha_weights(0.35)))(lr)
+    np.testing.assert_array_equal(saved(page, "network"), expected)
+
+    slide(page, "image-alpha", 0.9)
+    page.locator("[data-do=link]").click()
+    copied = page.locator("input.link").input_value()
+    page.goto(copied)
+    wait_for_result(page, network="0.35", image="0.9", mark="8,16,64,64", exact="true")
+    expect(caption(page, "hr")).to_have_text("600×400")
+
+
+def test_a_new_wish_ends_the_comparison_at_hand(page: Page) -> None:
+    for number in (1, 2, 3):
+        page.locator("#examples img").nth(number).click()
+        page.wait_for_timeout(150)
+    page.locator("#examples img").nth(2).click()
+    expect(caption(page, "hr")).to_have_text("600×400")
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "hr"), load_image(EXAMPLES / "coffee.png"))
 
 
 def test_official_models_without_a_network(page: Page) -> None:

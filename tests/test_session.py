@@ -10,6 +10,7 @@ from esrgan.checkpoints import save_generator
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.viewer import Alphas, Link
 from esrgan.images import load_image
 from esrgan.networks import RRDBNet
 
@@ -26,7 +27,7 @@ def session(
         tiny_network.conv_last.bias.data.add_(0.1)
     alpha = np.linspace(0, 255, photo[..., 0].size).reshape(photo.shape[:2]).astype(np.uint8)
     Image.fromarray(np.dstack((photo, alpha))).save(tmp_path / "x.png")
-    started = begin(compute.begin(str(tmp_path / "x.png"), True, Trio(*files)))
+    started = begin(compute.begin(str(tmp_path / "x.png"), True, Trio(tuple(files))), Link())
     for comparison in compute.run(started.comparison):
         started = add_result(started, comparison)
     return started
@@ -53,11 +54,11 @@ def test_frames_are_the_ends_and_what_is_added(session: Session) -> None:
 def test_a_known_alpha_is_not_computed_again(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rested = at_rest(session, 0.25, 0.75)
+    rested = at_rest(session, Alphas(network=0.25, image=0.75))
     assert rested.view.exact is not None
     assert rested.view.exact.alpha == 0.25
     assert rested.view.image is not None
     assert rested.view.image.alpha == 0.75
     monkeypatch.setattr(compute, "network_interpolated", lambda *_: pytest.fail("computed again"))
-    assert at_rest(rested, 0.25, 0.5).view.exact == rested.view.exact
-    assert at_rest(session, 1.0, 0.5).view.exact is None
+    assert at_rest(rested, Alphas(network=0.25, image=0.5)).view.exact == rested.view.exact
+    assert at_rest(session, Alphas(network=1.0, image=0.5)).view.exact is None

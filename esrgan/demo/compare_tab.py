@@ -3,27 +3,30 @@
 Layout and wiring; what is shown is computed in `comparison`.
 """
 
-from collections.abc import Iterator
+import os
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
 
+from esrgan.demo import choice, examples, finetuning, page_link
 from esrgan.demo import comparison as compute
-from esrgan.demo import finetuning
 from esrgan.demo.comparison import Trio
 from esrgan.demo.messages import told
+from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
-from esrgan.demo.viewer import View, Viewer
+from esrgan.demo.viewer import Alphas, Link, View, Viewer
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
-EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
-FIRST_EXAMPLE = EXAMPLES / "astronaut.png"
-BUILTIN, OFFICIAL, OWN = "Built-in", "Official (downloaded)", "My own files"
-TUNED = "Fine-tuned here"
+BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
+ANY = "Any two or three"
 AS_HR, AS_LR = "HR: make LR from it and measure", "LR: upscale it"
+# The owner of a server chooses what visitors see first: ESRGAN_MODELS=official.
+FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
 
 # Key frames of the network's α in the order in which they are made: usable after two.
 TENTHS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
@@ -42,114 +45,177 @@ class Upload(gr.Image):
 
 
 def build(page: gr.Blocks) -> None:
-    """Fill the tab; the first example is run when the page is opened."""
+    """Fill the tab; when the page is opened, the first example or what its address names is run."""
     session = gr.State(None, time_to_live=3600)
+    address = gr.State(None, time_to_live=3600)
+    request = gr.State(None)
+    pictures = examples.pictures()
     with gr.Row():
         with gr.Column(min_width=300):
             upload = Upload(
-                value=str(FIRST_EXAMPLE),
+                value=str(pictures[examples.FIRST]),
                 label="Your picture",
                 sources=["upload", "clipboard"],
                 height=240,
                 elem_id="upload",
             )
-            examples = gr.Examples(
-                [[str(path)] for path in sorted(EXAMPLES.glob("*.png"))],
+            shown_examples = gr.Examples(
+                [[str(path)] for path in pictures.values()],
                 upload,
                 label="or one of these",
                 elem_id="examples",
             )
         with gr.Column(min_width=300):
             kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
-            family, files, tuned = _model_choice()
+            family, tuned, own, trio = _model_choice()
             with gr.Row():
                 start = gr.Button("Upscale", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
     viewer = Viewer(elem_id="viewer")
 
-    comparing: dict[str, Any] = {
-        "fn": told(compare),
-        "inputs": [upload, kind, family, *files, tuned],
-        "outputs": [session, viewer],
-        "concurrency_id": "device",
-        "show_progress": "minimal",
-        "show_progress_on": [viewer],
-        "api_visibility": "undocumented",
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
+    run = request.change(
+        told(compare),
+        [upload, kind, family, tuned, own, *trio, address],
+        [session, viewer],
+        concurrency_id="device",
+        trigger_mode="multiple",
+        show_progress="minimal",
+        show_progress_on=[viewer],
+        api_visibility="undocumented",
+    )
+    # A new wish ends the comparison at hand.
+    wish: dict[str, Any] = {
+        "fn": lambda: (uuid.uuid4().hex, None),
+        "outputs": [request, address],
+        "cancels": [run],
     }
-    runs = [
-        gr.on([start.click, upload.upload, kind.input, page.load], **comparing),
-        examples.load_input_event.then(**comparing),
-    ]
-    stop.click(None, cancels=runs, api_visibility="undocumented")
+    gr.on([start.click, upload.upload, kind.input], **wish, **quietly)
+    shown_examples.load_input_event.then(**wish, **quietly)
+    page.load(arrive, None, [upload, kind, family, *trio, address, request], **quietly)
+    stop.click(None, cancels=[run], api_visibility="undocumented")
     viewer.release(
         told(exactly),
         [session],
         [session, viewer],
         trigger_mode="always_last",
         concurrency_id="device",
-        show_progress="hidden",
-        api_visibility="undocumented",
+        **quietly,
     )
 
 
-def _model_choice() -> tuple[gr.Radio, list[gr.File], gr.Dropdown]:
-    families = [BUILTIN, OFFICIAL, OWN, TUNED]
-    family = gr.Radio(families, value=BUILTIN, label="Models", elem_id="models")
-    with gr.Row(visible=False, elem_id="own-files") as own:
-        files = [
-            gr.File(label=label, height=110, elem_id=elem_id)
-            for label, elem_id in (
-                ("PSNR model (.safetensors, .pth)", "own-psnr"),
-                ("GAN model", "own-gan"),
-                ("GAN, after activation (optional)", "own-after"),
-            )
-        ]
+def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
+    """Family, the fine-tuned one, uploaded files, and any two or three."""
+    official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
+    family = gr.Radio(
+        [BUILTIN, OFFICIAL, ANY, TUNED],
+        value=OFFICIAL if official else BUILTIN,
+        label="Models",
+        elem_id="models",
+    )
     tuned = gr.Dropdown(
         [],
-        label="Fine-tuned model, as GAN; the model it started from, as PSNR",
+        label="Fine-tuned model, as α = 1; the model it started from, as α = 0",
         visible=False,
         elem_id="tuned",
     )
-    family.input(
-        _shown_choices,
-        family,
-        [own, tuned],
-        show_progress="hidden",
-        api_visibility="undocumented",
-    )
-    return family, files, tuned
+    with gr.Column(visible=False, elem_id="any-models") as parts:
+        own = gr.File(
+            file_count="multiple",
+            label="My own files, to choose from below (.safetensors, .pth)",
+            height=110,
+            elem_id="own-files",
+        )
+        with gr.Row():
+            offered, nothing = choice.offered([]), [("none", choice.NONE)]
+            trio = [
+                gr.Dropdown(
+                    offered if number < 2 else nothing + offered,
+                    value=value,
+                    label=label,
+                    min_width=140,
+                    elem_id=elem_id,
+                )
+                for number, (label, value, elem_id) in enumerate(
+                    (
+                        ("α = 0", "psnr", "first-model"),
+                        ("α = 1", "gan", "second-model"),
+                        ("Third", choice.NONE, "third-model"),
+                    )
+                )
+            ]
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
+    family.input(_shown_choices, [family, own, *trio], [tuned, parts, *trio], **quietly)
+    gr.on([own.upload, own.clear, own.delete], _offer, [own, *trio], trio, **quietly)
+    return family, tuned, own, trio
 
 
-def _shown_choices(family: str) -> tuple[gr.Row, gr.Dropdown]:
+def _shown_choices(
+    family: str, files: list[str] | None, *chosen: str
+) -> tuple[gr.Dropdown | gr.Column, ...]:
     names = finetuning.finished_names() if family == TUNED else []
     tuned = gr.Dropdown(names, value=next(iter(names), None), visible=family == TUNED)
-    return gr.Row(visible=family == OWN), tuned
+    return tuned, gr.Column(visible=family == ANY), *_offer(files, *chosen)
+
+
+def _offer(files: list[str] | None, *chosen: str) -> tuple[gr.Dropdown, ...]:
+    """The three choices, with the uploaded files among them."""
+    offered = choice.offered(files or [])
+    known = {value for _, value in offered}
+    fallback = (*choice.BUILTIN[:2], choice.NONE)
+    return tuple(
+        gr.Dropdown(
+            offered if number < 2 else [("none", choice.NONE), *offered],
+            value=value if value in known else fallback[number],
+        )
+        for number, value in enumerate(chosen)
+    )
+
+
+def arrive(request: gr.Request) -> tuple[Any, ...]:
+    """What the page's address asks for; the page as it is where it asks for nothing."""
+    address = page_link.read(dict(request.query_params))
+    if not request.query_params:
+        return *[gr.skip()] * 6, None, uuid.uuid4().hex
+    family = ANY if address.models else gr.skip()
+    models = (*address.models, choice.NONE)[:3] if address.models else [gr.skip()] * 3
+    for family_models, name in ((choice.BUILTIN, BUILTIN), (choice.OFFICIAL, OFFICIAL)):
+        if address.models == family_models:
+            family = name
+    kind = AS_HR if address.is_hr else AS_LR
+    return str(address.example), kind, family, *models, address, uuid.uuid4().hex
 
 
 def compare(
     upload: str | None,
     kind: str,
     family: str,
-    psnr_file: str | None,
-    gan_file: str | None,
-    after_file: str | None,
     tuned: str | None,
+    own: list[str] | None,
+    first: str,
+    second: str,
+    third: str,
+    address: Address | None,
 ) -> Iterator[tuple[Session, View]]:
     """Run one picture through the models, showing each result as soon as it is there."""
     if upload is None:
         gr.Info("Choose a picture first.")
         return
-    trio = _chosen_trio(family, psnr_file, gan_file, after_file, tuned)
-    if compute.strangers(trio):
-        gr.Warning(STRANGERS)
-    session = begin(compute.begin(upload, kind == AS_HR, trio))
+    trio = _trio(family, tuned, own or [], (first, second, third))
+    begun = compute.begin(upload, kind == AS_HR, trio)
+    _warn_of_strangers(trio)
+    link = Link(
+        example=examples.name_of(Path(upload)),
+        kind="hr" if kind == AS_HR else "lr",
+        models=trio.names,
+        mark=address.mark if address else (),
+    )
+    session = begin(begun, link, Alphas(**address.alphas) if address else None)
     yield session, session.view
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
         yield session, session.view
-    height, width = session.view.height, session.view.width
-    count = next((n for pixels, n in FEW_FRAMES.items() if height * width <= pixels), 2)
-    for alpha in KEY_ALPHAS[2:count]:
+    for alpha in _key_alphas(session.view):
         picture = compute.network_interpolated(session.comparison, alpha)
         session = add_frame(session, alpha, picture)
         yield session, session.view
@@ -157,29 +223,39 @@ def compare(
     yield session, session.view
 
 
-def _chosen_trio(
-    family: str,
-    psnr_file: str | None,
-    gan_file: str | None,
-    after_file: str | None,
-    tuned: str | None,
-) -> Trio:
+def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:
     if family == OFFICIAL:
-        return compute.official_trio()
-    if family == OWN:
-        return compute.own_trio(psnr_file, gan_file, after_file)
+        return choice.official_trio()
+    if family == ANY:
+        return choice.chosen_trio(*chosen, own)
     if family == TUNED:
         return finetuning.trio(tuned)
-    return compute.builtin_trio()
+    return choice.builtin_trio()
+
+
+def _warn_of_strangers(trio: Trio) -> None:
+    interpolable = [files for files in (trio.ends, trio.files) if not compute.obstacle(files)]
+    if any(compute.strangers(files) for files in interpolable):
+        gr.Warning(STRANGERS)
+
+
+def _key_alphas(view: View) -> Sequence[float]:
+    """Those between the ends, fewer the larger the picture."""
+    if view.obstacle:
+        return ()
+    pixels = view.height * view.width
+    return KEY_ALPHAS[2 : next((n for limit, n in FEW_FRAMES.items() if pixels <= limit), 2)]
 
 
 def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Session, View]]:
-    """What only the server can tell of the α at which the sliders rest: the network's picture
-    between key frames, and the scores."""
-    if session is None or event.run != session.view.run or "gan" not in session.comparison.results:
+    """What only the server can tell of where the sliders rest: the network's picture between key
+    frames, and the scores."""
+    results = session.comparison.results if session else {}
+    if session is None or event.run != session.view.run or "gan" not in results:
         yield gr.skip(), gr.skip()
         return
-    session = at_rest(session, _alpha(event.network), _alpha(event.image))
+    at = {name: _alpha(getattr(event, name)) for name in Alphas.model_fields}
+    session = at_rest(session, Alphas(**at))
     yield session, session.view
 
 

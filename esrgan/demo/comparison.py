@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from esrgan import zoo
 from esrgan.checkpoints import load_generator
 from esrgan.errors import UserError
 from esrgan.images import crop_to_multiple, decode_image
@@ -32,18 +31,30 @@ REMEMBERED = 128
 REMEMBERED_BYTES = 100_000
 
 
+# Names of the models' results, in the order in which they are made.
+RESULTS = ("psnr", "gan", "after")
 # Weights files and their shares in a network; the shares sum to 1.
 Blend = tuple[tuple[Path, float], ...]
 
 
 @dataclass(frozen=True)
 class Trio:
-    """The models of a comparison: files of a PSNR model, a GAN model and, perhaps, the same GAN
-    model trained with the perceptual loss after activation."""
+    """The models of a comparison, as files.
 
-    psnr: Path
-    gan: Path
-    after: Path | None = None
+    Attributes:
+        files: of the PSNR and the GAN model, the ends of α, and perhaps of a third one, such as
+            the GAN model trained with the loss after activation.
+        titles: the models' names for people, where they are not those of the attributes.
+        names: those of `zoo.MODELS`, if all have one.
+    """
+
+    files: tuple[Path, ...]
+    titles: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> tuple[Path, ...]:
+        return self.files[:2]
 
 
 @dataclass(frozen=True)
@@ -59,54 +70,45 @@ class Comparison:
         return replace(self, results={**self.results, name: picture})
 
 
-def builtin_trio() -> Trio:
-    return Trio(zoo.find("psnr"), zoo.find("gan"), zoo.find("gan-after"))
-
-
-def official_trio() -> Trio:
-    """The authors' pair, downloaded if need be; they published no after-activation model."""
-    return Trio(zoo.find("official-psnr"), zoo.find("official-gan"))
-
-
-def own_trio(psnr_file: str | None, gan_file: str | None, after_file: str | None) -> Trio:
-    """The user's own files.
-
-    Raises:
-        UserError: one of the first two is missing.
-    """
-    if psnr_file is None or gan_file is None:
-        raise UserError("Choose two weights files: a PSNR model and a GAN model.")
-    return Trio(Path(psnr_file), Path(gan_file), Path(after_file) if after_file else None)
-
-
 @lru_cache(maxsize=8)
 def upscaler(weights: Path) -> Upscaler:
     """The network of a weights file, ready on the device."""
     return Upscaler(load_generator(weights))
 
 
-@lru_cache(maxsize=8)
-def strangers(trio: Trio) -> bool:
-    """Whether the two ends of α have no common ancestor.
+@lru_cache(maxsize=16)
+def obstacle(files: tuple[Path, ...]) -> str | None:
+    """Why these networks can't be interpolated, or None if they can.
 
     Raises:
-        UserError: they can't be interpolated at all.
+        UserError: one of them can't be loaded.
     """
-    networks = [upscaler(trio.psnr).network, upscaler(trio.gan).network]
-    check_same_shape(networks)
-    return not share_ancestor(*networks)
+    networks = [upscaler(file).network for file in files]
+    try:
+        check_same_shape(networks)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=16)
+def strangers(files: tuple[Path, ...]) -> bool:
+    """Whether one of these, which can be interpolated, has no ancestor in common with the first."""
+    first, *others = (upscaler(file).network for file in files)
+    return not all(share_ancestor(first, other) for other in others)
 
 
 def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
     """Decode an uploaded file, as LR or as the HR from which LR is made.
 
     Raises:
-        UserError: it is no picture, damaged, or too large for the page.
+        UserError: it is no picture, damaged, or too large for the page, or the models don't
+            upscale by the same factor.
     """
     path = Path(upload)
     limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
     picture = decode_image(path.read_bytes(), path.name, limit)
-    scale = upscaler(trio.psnr).scale
+    scale = common_scale(trio)
     if not is_hr:
         if picture.shape[0] * picture.shape[1] * scale**2 > MAX_UPLOAD_PIXELS:
             raise UserError(f"At ×{scale}, {path.name} would become too large for the page.")
@@ -115,20 +117,33 @@ def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
     return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr)
 
 
+def common_scale(trio: Trio) -> int:
+    """By how much all of the models upscale."""
+    scales = [upscaler(file).scale for file in trio.files]
+    if len(set(scales)) > 1:
+        factors = ", ".join(f"×{scale}" for scale in scales)
+        raise UserError(f"Only models of one scale can be compared, not of {factors}.")
+    return scales[0]
+
+
 def run(comparison: Comparison) -> Iterator[Comparison]:
     """Add the results "psnr", "gan" and "after", one at a time."""
-    trio = comparison.trio
-    for name, weights in (("psnr", trio.psnr), ("gan", trio.gan), ("after", trio.after)):
-        if weights is not None:
-            comparison = comparison.with_result(name, _upscaled(comparison.lr, ((weights, 1.0),)))
-            yield comparison
+    for name, weights in zip(RESULTS, comparison.trio.files, strict=False):
+        comparison = comparison.with_result(name, _upscaled(comparison.lr, ((weights, 1.0),)))
+        yield comparison
 
 
-def network_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
-    """The LR through the network at α (Eq. 4)."""
+def shares(alpha: float, third: float) -> tuple[float, float, float]:
+    """The shares of the three models: α between the first two, then `third` of the third."""
     first, second = alpha_weights(alpha)
-    ends = ((comparison.trio.psnr, first), (comparison.trio.gan, second))
-    return _upscaled(comparison.lr, tuple(end for end in ends if end[1] != 0))
+    rest, third = alpha_weights(third)
+    return rest * first, rest * second, third
+
+
+def network_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
+    """The LR through the network at α (Eq. 4), of which `third` is the third model's share."""
+    blend = zip(comparison.trio.files, shares(alpha, third), strict=False)
+    return _upscaled(comparison.lr, tuple(part for part in blend if part[1] != 0))
 
 
 def _upscaled(lr: np.ndarray, blend: Blend) -> np.ndarray:
@@ -165,17 +180,18 @@ def _network(blend: Blend) -> Upscaler:
     return Upscaler(interpolate_networks([upscaler(file).network for file in files], weights))
 
 
-def image_interpolated(comparison: Comparison, alpha: float) -> np.ndarray:
-    """The pictures of the two ends, blended at α."""
-    ends = [comparison.results["psnr"], comparison.results["gan"]]
-    return interpolate_images(ends, alpha_weights(alpha))
+def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
+    """The models' pictures, blended as `network_interpolated` blends the networks."""
+    pictures = [comparison.results[name] for name in RESULTS if name in comparison.results]
+    weights = shares(alpha, third)[: len(pictures)]
+    return interpolate_images(pictures, weights)
 
 
 def scores(comparison: Comparison, picture: np.ndarray) -> tuple[float, float] | None:
     """PSNR-Y in dB and SSIM-Y against the HR, or None without one (or with too small a one)."""
     if comparison.hr is None:
         return None
-    border = upscaler(comparison.trio.psnr).scale
+    border = common_scale(comparison.trio)
     if min(picture.shape[:2]) < 11 + 2 * border:
         return None
     return psnr(picture, comparison.hr, border), ssim(picture, comparison.hr, border)

@@ -11,8 +11,8 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import evaluation as compute
+from esrgan.demo import examples
 from esrgan.demo import illustrating as figures
-from esrgan.demo.compare_tab import EXAMPLES
 from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.messages import told
 from esrgan.demo.score_table import progress, score_tables
@@ -196,7 +196,7 @@ def evaluate(
     """Measure, showing rows as soon as they are there."""
     own = source == AS_OWN
     wish = Wish(
-        _paths(hr) if own else sorted(EXAMPLES.glob("*.png")),
+        _paths(hr) if own else list(examples.pictures().values()),
         _paths(lr) if own else (),
         _paths(results) if own else (),
         name.strip(),

@@ -463,4 +463,4 @@ def trio(name: str | None) -> Trio:
     origin = Path(_read_json(folder_of(name) / "origin.json").get("weights", ""))
     if not origin.is_file():
         raise UserError(f"The model from which {name} started is not there any more.")
-    return Trio(origin, weights)
+    return Trio((origin, weights))

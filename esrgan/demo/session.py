@@ -9,12 +9,13 @@ from gradio.data_classes import ImageData
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Comparison
 from esrgan.demo.served import serve
-from esrgan.demo.viewer import Exact, Frame, ImageScore, Picture, View
+from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, View
 from esrgan.images import to_rgb, to_uint8
 from esrgan.resize import imresize
 
 END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
-FIRST_ALPHA = 0.8  # as in viewer.html
+FIRST = Alphas()  # as in viewer.html
+TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,15 @@ class Session:
     view: View
 
 
-def begin(comparison: Comparison) -> Session:
-    """LR, bicubic and, if there is one, HR."""
-    bicubic = imresize(comparison.lr, compute.upscaler(comparison.trio.psnr).scale)
+def begin(comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
+    """LR, bicubic and, if there is one, HR.
+
+    Args:
+        link: what of the comparison an address can name.
+        start: where the sliders go; they stay where they are if None.
+    """
+    trio = comparison.trio
+    bicubic = imresize(comparison.lr, compute.common_scale(trio))
     given = {"lr": comparison.lr, "bicubic": bicubic, "hr": comparison.hr}
     height, width = bicubic.shape[:2]
     sizes = {"lr": _size(comparison.lr), "bicubic": _line(comparison, bicubic)}
@@ -42,6 +49,14 @@ def begin(comparison: Comparison) -> Session:
         ],
         frames=[],
         scores=sizes,
+        titles={
+            name: TITLES[name].format(title)
+            for name, title in zip(compute.RESULTS, trio.titles, strict=False)
+        },
+        obstacle=compute.obstacle(trio.ends),
+        third_obstacle=compute.obstacle(trio.files),
+        link=link,
+        start=start,
     )
     return Session(comparison, view)
 
@@ -72,28 +87,37 @@ def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
 
 
 def finished(session: Session) -> Session:
-    """No more frames will come; with the score at the α at which the image slider stands first."""
-    blended = compute.image_interpolated(session.comparison, FIRST_ALPHA)
-    image = ImageScore(alpha=FIRST_ALPHA, score=_line(session.comparison, blended))
-    return _changed(session, image=image, complete=True)
+    """No more frames will come; with what belongs to the α at which the sliders stand first."""
+    return _changed(at_rest(session, session.view.start or FIRST), complete=True)
 
 
-def at_rest(session: Session, network_alpha: float, image_alpha: float) -> Session:
+def at_rest(session: Session, at: Alphas) -> Session:
     """The exact picture of the network between key frames, and the image interpolation's score."""
     comparison = session.comparison
-    blended = compute.image_interpolated(comparison, image_alpha)
-    image = ImageScore(alpha=image_alpha, score=_line(comparison, blended))
-    known = {frame.alpha for frame in session.view.frames}
-    last = session.view.exact
-    if network_alpha in known or (last is not None and last.alpha == network_alpha):
-        return _changed(session, image=image)
-    picture = compute.network_interpolated(comparison, network_alpha)
+    if "after" not in comparison.results:
+        at = at.model_copy(update={"third": 0.0})
+    blended = compute.image_interpolated(comparison, at.image, at.third)
+    image = ImageScore(alpha=at.image, third=at.third, score=_line(comparison, blended))
+    session = _changed(session, image=image)
+    third = 0.0 if session.view.third_obstacle else at.third
+    if not _asks_for_exact(session.view, at.network, third):
+        return session
+    picture = compute.network_interpolated(comparison, at.network, third)
     exact = Exact(
-        alpha=network_alpha,
+        alpha=at.network,
+        third=third,
         score=_line(comparison, picture),
-        **_files(picture, f"network-alpha-{network_alpha:.2f}"),
+        **_files(picture, f"network-alpha-{at.network:.2f}"),
     )
-    return _changed(session, image=image, exact=exact)
+    return _changed(session, exact=exact)
+
+
+def _asks_for_exact(view: View, alpha: float, third: float) -> bool:
+    """Whether the network's picture there can be made, and the browser does not have it yet."""
+    last = view.exact
+    if view.obstacle or (last is not None and (last.alpha, last.third) == (alpha, third)):
+        return False
+    return third > 0 or alpha not in {frame.alpha for frame in view.frames}
 
 
 def _changed(session: Session, **parts: object) -> Session:

@@ -37,19 +37,45 @@ class Frame(GradioModel):
 
 
 class Exact(GradioModel):
-    """The network's picture at the α at which the slider rested, and its score."""
+    """The network's picture where the sliders rested, and its score."""
 
     alpha: float
+    third: float = 0
     file: ImageData
     original: ImageData | None = None
     score: str
 
 
 class ImageScore(GradioModel):
-    """The score of the image interpolation at an α; its pixels are blended in the browser."""
+    """The score of the image interpolation; its pixels are blended in the browser."""
 
     alpha: float
+    third: float = 0
     score: str
+
+
+class Alphas(GradioModel):
+    """Where the sliders stand: the two α, and the third model's share in both blends."""
+
+    network: float = 0.8
+    image: float = 0.8
+    third: float = 0
+
+
+class Link(GradioModel):
+    """What of a comparison an address can name; `page_link` reads it.
+
+    Attributes:
+        example: the file's name without suffix, or "" for a visitor's own picture.
+        kind: "hr" or "lr".
+        models: names of `zoo.MODELS`; none if there are others among them.
+        mark: x, y, w, h of the marked crop, to begin with.
+    """
+
+    example: str = ""
+    kind: str = "hr"
+    models: tuple[str, ...] = ()
+    mark: tuple[int, ...] = ()
 
 
 class View(GradioModel):
@@ -59,6 +85,11 @@ class View(GradioModel):
         run: changes with every comparison.
         width, height: of the results in pixels.
         scores: a line for each pane, by its name.
+        titles: of the models' panes, where they are not the usual ones.
+        obstacle, third_obstacle: why the networks of the two ends, or all three, can't be
+            interpolated.
+        link: for an address that shows the same.
+        start: where the sliders go when the comparison begins.
         complete: no more frames will come.
     """
 
@@ -68,14 +99,19 @@ class View(GradioModel):
     pictures: list[Picture]
     frames: list[Frame]
     scores: dict[str, str]
+    titles: dict[str, str]
+    link: Link
+    obstacle: str | None = None
+    third_obstacle: str | None = None
+    start: Alphas | None = None
     exact: Exact | None = None
     image: ImageScore | None = None
     complete: bool = False
 
 
 class Viewer(gr.HTML):
-    """Shows a `View`. Events: `release` when a slider rests (its data: run, network, image, the two
-    α), `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels)."""
+    """Shows a `View`. Events: `release` when a slider rests (its data: run and those of `Alphas`),
+    `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels)."""
 
     data_model = View
 

@@ -57,22 +57,28 @@ function drawPane(name) {
   if (mark) drawMark(context, canvas);
   if (lens && pointer) drawLens(context, canvas, name);
   const [title] = pane.querySelectorAll('header span');
-  title.textContent = name === 'wipe' ? chosenPair().map(n => TITLES[n]).join(' | ')
-    : name === 'difference' ? 'Difference of ' + chosenPair().map(n => TITLES[n]).join(' and ') : TITLES[name];
+  title.textContent = name === 'wipe' ? chosenPair().map(n => titles[n]).join(' | ')
+    : name === 'difference' ? 'Difference of ' + chosenPair().map(n => titles[n]).join(' and ') : titles[name];
   pane.querySelector('figcaption').textContent = caption(name);
 }
 
 function caption(name) {
   if (name === 'network') {
-    const known = exact !== null && exact.alpha === alpha.network ? exact.score : scores[`network ${alpha.network}`];
-    return `α = ${alpha.network.toFixed(2)}` + (known ? ` · ${known}` : '');
+    const share = thirdShare('network');
+    const known = fetchedExactly() ? exact.score : share === 0 ? scores[`network ${alpha.network}`] : share === 1 ? scores.after : null;
+    return sharesText('network') + (known ? ` · ${known}` : '');
   }
-  if (name === 'image') return `α = ${alpha.image.toFixed(2)}` + (imageScore?.alpha === alpha.image ? ` · ${imageScore.score}` : '');
+  if (name === 'image') return sharesText('image') + (imageScore?.alpha === alpha.image && imageScore.third === thirdShare('image') ? ` · ${imageScore.score}` : '');
   if (name === 'difference') {
     const {mean, high} = errorOf(...chosenPair().map(pixelsOf));
     return `mean ${mean.toFixed(2)} grey levels, 99.9th percentile ${high}`;
   }
   return scores[name] ?? '';
+}
+
+function sharesText(kind) {
+  const share = thirdShare(kind);
+  return `α = ${alpha[kind].toFixed(2)}` + (share ? `, third model ${share.toFixed(2)}` : '');
 }
 
 function drawWipe(context, canvas) {
@@ -133,9 +139,12 @@ function draw() {
 }
 
 function tellAlpha() {
-  for (const kind of ['network', 'image']) sliders[kind].querySelector('output').textContent = alpha[kind].toFixed(2);
-  const state = isExact(alpha.network) ? 'exact' : '≈ approximate';
-  const error = exact?.error ? ` (≈ was off by ${exact.error.mean.toFixed(2)})` : '';
-  sliders.network.querySelector('em').textContent = state + (state === 'exact' ? error : '');
-  Object.assign(root.dataset, {network: alpha.network, image: alpha.image, frames: keys.length, exact: isExact(alpha.network)});
+  for (const kind in sliders) sliders[kind].querySelector('output').textContent = alpha[kind].toFixed(2);
+  const error = exact?.error && fetchedExactly() ? ` (≈ was off by ${exact.error.mean.toFixed(2)})` : '';
+  sliders.network.querySelector('em').textContent = obstacle ?? (isExact() ? 'exact' + error : '≈ approximate');
+  sliders.network.querySelector('input').disabled = obstacle !== null;
+  sliders.third.hidden = !bitmaps.has('after');
+  sliders.third.querySelector('span').textContent = `+ ${titles.after}`;
+  sliders.third.querySelector('em').textContent = thirdObstacle === null ? '' : `images only: ${thirdObstacle}`;
+  Object.assign(root.dataset, {...alpha, frames: keys.length, exact: isExact()});
 }

@@ -22,23 +22,26 @@ function updateDifference() {
 function drawStrip() {
   const box = find('.strip');
   box.hidden = !mark || keys.length < 2;
+  const rows = obstacle === null ? 2 : 1;
   if (box.hidden || !box.open) return;
   const canvas = box.querySelector('canvas'), gap = 4, across = mark.w + gap;
   canvas.width = STRIP_ALPHAS.length * across - gap;
-  canvas.height = 2 * mark.h + gap;
+  canvas.height = rows * (mark.h + gap) - gap;
   const context = canvas.getContext('2d');
   context.imageSmoothingEnabled = false;
   const cut = (picture, column, row) =>
     context.drawImage(picture, mark.x, mark.y, mark.w, mark.h, column * across, row * (mark.h + gap), mark.w, mark.h);
   STRIP_ALPHAS.forEach((a, column) => {
-    const {low, high, t} = neighbours(a);
-    cut(bitmaps.get(low), column, 0);
-    context.globalAlpha = t;
-    if (t) cut(bitmaps.get(high), column, 0);
-    context.globalAlpha = 1;
-    cut(bitmaps.get('0'), column, 1);
+    if (obstacle === null) {
+      const {low, high, t} = neighbours(a);
+      cut(bitmaps.get(low), column, 0);
+      context.globalAlpha = t;
+      if (t) cut(bitmaps.get(high), column, 0);
+      context.globalAlpha = 1;
+    }
+    cut(bitmaps.get('0'), column, rows - 1);
     context.globalAlpha = a;
-    cut(bitmaps.get('1'), column, 1);
+    cut(bitmaps.get('1'), column, rows - 1);
     context.globalAlpha = 1;
   });
 }
@@ -48,16 +51,19 @@ function brightnessOf(name) {
   return maps.get(name);
 }
 
+function networkBrightness() {
+  const {low, high, t} = neighbours(alpha.network), between = blendedMap(brightnessOf(low), brightnessOf(high), t);
+  const share = thirdShare('network');
+  return share ? blendedMap(between, brightnessOf('after'), share) : between;
+}
+
 function curves() {
   const region = mark ?? {x: 0, y: 0, w: width, h: height}, result = {};
   const reference = bitmaps.has('hr') ? 'hr' : 'bicubic';
   for (const [name, key] of [[reference, reference], ['psnr', '0'], ['gan', '1'], ['after', 'after']]) {
-    if (bitmaps.has(key)) result[name] = brightnessShares(brightnessOf(key), brightnessOf(key), 0, region);
+    if (bitmaps.has(key)) result[name] = brightnessShares(brightnessOf(key), region);
   }
-  if (keys.length) {
-    const {low, high, t} = neighbours(alpha.network);
-    result.network = brightnessShares(brightnessOf(low), brightnessOf(high), t, region);
-  }
+  if (keys.length && obstacle === null) result.network = brightnessShares(networkBrightness(), region);
   return result;
 }
 
@@ -91,7 +97,8 @@ function drawHistogram() {
   find('.legend').replaceChildren(...Object.entries(found).map(([name, {mean}], i) => {
     const line = document.createElement('span'), colour = document.createElement('i');
     colour.style.background = CURVES[name];
-    const title = {gan: 'GAN, loss before activation', network: `network α = ${alpha.network.toFixed(2)}`, psnr: 'PSNR'}[name] ?? TITLES[name];
+    const usual = {gan: 'GAN, loss before activation', psnr: 'PSNR'}[name];
+    const title = name === 'network' ? `network ${sharesText('network')}` : titles[name] === TITLES[name] && usual || titles[name];
     line.dataset.curve = name;
     line.dataset.mean = mean;
     line.append(colour, `${title}: mean ${mean.toFixed(2)}` + (i ? ` (${mean >= reference ? '+' : ''}${(mean - reference).toFixed(2)})` : ''));

@@ -3,7 +3,8 @@
 function setAlpha(kind, value) {
   alpha[kind] = Math.min(1, Math.max(0, Math.round(value * 100) / 100));
   sliders[kind].querySelector('input').value = alpha[kind];
-  if (kind === 'network') updateNetwork(); else updateImage();
+  if (kind !== 'image') updateNetwork();
+  if (kind !== 'network') updateImage();
   repaint();
   clearTimeout(restTimer);
   restTimer = setTimeout(rested, REST_MS);
@@ -11,7 +12,7 @@ function setAlpha(kind, value) {
 
 // The hand rests: ask for what only the server can tell.
 function rested() {
-  trigger('release', {run, network: alpha.network, image: alpha.image});
+  trigger('release', {run, ...alpha});
 }
 
 function toCanvas(canvas, point) {
@@ -46,12 +47,14 @@ function keepInside(canvas) {
   repaint();
 }
 
-function setMark(point) {
-  if (!point) mark = null;
-  else {
-    const size = Number(find('.crop-size').value), w = Math.min(size, width), h = Math.min(size, height);
-    mark = {x: Math.round(Math.min(width - w, Math.max(0, point.x - w / 2))), y: Math.round(Math.min(height - h, Math.max(0, point.y - h / 2))), w, h};
-  }
+function markAround(point) {
+  const size = Number(find('.crop-size').value), w = Math.min(size, width), h = Math.min(size, height);
+  const inside = (middle, side, whole) => Math.round(Math.min(whole - side, Math.max(0, middle - side / 2)));
+  setMark({x: inside(point.x, w, width), y: inside(point.y, h, height), w, h});
+}
+
+function setMark(place) {
+  mark = place;
   root.dataset.mark = mark ? `${mark.x},${mark.y},${mark.w},${mark.h}` : '';
   trigger('select', {mark});
   repaint();
@@ -89,7 +92,7 @@ function listen(canvas) {
     } else if (lens) repaint();
   });
   const up = event => {
-    if (fingers.delete(event.pointerId) && event.type === 'pointerup' && moved <= 3 && !wiping) setMark(toPicture(canvas, event));
+    if (fingers.delete(event.pointerId) && event.type === 'pointerup' && moved <= 3 && !wiping) markAround(toPicture(canvas, event));
   };
   canvas.addEventListener('pointerup', up);
   canvas.addEventListener('pointercancel', up);
@@ -100,11 +103,26 @@ function listen(canvas) {
   }, {passive: false});
 }
 
+// An address that shows the same: models and picture as far as they have names.
+async function copyLink() {
+  const address = new URL(location.pathname, location.origin), query = address.searchParams;
+  if (link.example) query.set('example', link.example);
+  query.set('as', link.kind);
+  if (link.models.length) query.set('models', link.models.join(','));
+  for (const kind in alpha) query.set(kind, alpha[kind]);
+  if (mark && link.example) query.set('crop', root.dataset.mark);
+  const box = find('input.link');
+  Object.assign(box, {value: address.href, hidden: false,
+    title: link.example ? '' : 'Your own picture is not part of it.'});
+  box.select();
+  await navigator.clipboard?.writeText(address.href).catch(() => {});
+}
+
 const anyCanvas = () => panes.querySelector('.pane:not([hidden]) canvas');
 const actions = {
   in: () => zoomBy(2, anyCanvas()), out: () => zoomBy(0.5, anyCanvas()), fit: () => { zoom = null; repaint(); },
   one: () => { centre = zoom === null ? {x: width / 2, y: height / 2} : centre; zoom = 1 / devicePixelRatio; keepInside(anyCanvas()); },
-  smooth: () => { smooth = !smooth; repaint(); }, lens: () => { lens = !lens; repaint(); }, unmark: () => setMark(null),
+  smooth: () => { smooth = !smooth; repaint(); }, lens: () => { lens = !lens; repaint(); }, unmark: () => setMark(null), link: copyLink,
 };
 const KEYS = {'+': 'in', '=': 'in', '-': 'out', '0': 'fit', '1': 'one', s: 'smooth', l: 'lens', Escape: 'unmark'};
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
@@ -129,7 +147,7 @@ root.addEventListener('keydown', event => {
 });
 for (const button of element.querySelectorAll('[data-do]')) button.onclick = () => act(button.dataset.do);
 for (const button of element.querySelectorAll('[data-mode]')) button.onclick = () => setMode(button.dataset.mode);
-for (const kind of ['network', 'image']) sliders[kind].querySelector('input').oninput = event => setAlpha(kind, Number(event.target.value));
+for (const kind in sliders) sliders[kind].querySelector('input').oninput = event => setAlpha(kind, Number(event.target.value));
 ['.left', '.right'].forEach((chooser, i) => { find(chooser).onchange = event => { pair[i] = event.target.value; repaint(); }; });
 find('.gain input').oninput = repaint;
 for (const box of element.querySelectorAll('details')) box.ontoggle = repaint;
@@ -148,12 +166,12 @@ function offerPanes() {
   const there = available();
   find('.chips').replaceChildren(...there.map(name => {
     const chip = document.createElement('button');
-    chip.textContent = name === 'lr' || name === 'hr' ? name.toUpperCase() : {psnr: 'PSNR', gan: 'GAN', network: 'Network α', image: 'Image α', after: 'After activation'}[name] ?? TITLES[name];
+    chip.textContent = name === 'lr' || name === 'hr' ? name.toUpperCase() : titles[name] === TITLES[name] && SHORT[name] || titles[name];
     chip.dataset.chip = name;
     chip.setAttribute('aria-pressed', shown.has(name));
     chip.onclick = () => { shown.delete(name) || shown.add(name); offerPanes(); repaint(); };
     return chip;
   }));
   ['.left', '.right'].forEach((chooser, i) =>
-    find(chooser).replaceChildren(...there.map(name => new Option(TITLES[name], name, false, name === pair[i]))));
+    find(chooser).replaceChildren(...there.map(name => new Option(titles[name], name, false, name === pair[i]))));
 }

@@ -39,6 +39,7 @@ async function load() {
   }));
   if (mine !== run) return;
   scores = view.scores;
+  link = view.link;
   imageScore = view.image;
   const waiting = keys.length < view.frames.length;
   keys = view.frames.map(frame => frame.alpha).filter(key => bitmaps.has(String(key))).sort((a, b) => a - b);
@@ -47,17 +48,27 @@ async function load() {
   offerPanes();
   root.dataset.complete = view.complete;
   draw();
-  if (view.complete && imageScore?.alpha !== alpha.image) restTimer = setTimeout(rested, 4 * REST_MS);
+  const scored = imageScore?.alpha === alpha.image && imageScore.third === thirdShare('image');
+  if (view.complete && !(scored && (obstacle !== null || isExact()))) restTimer = setTimeout(rested, 4 * REST_MS);
 }
 
 function begin(view) {
   ({run, width, height} = view);
+  titles = {...TITLES, ...view.titles};
+  obstacle = view.obstacle ?? null;
+  thirdObstacle = view.third_obstacle ?? null;
   Object.assign(root.dataset, {run, complete: false});
   delete root.dataset.error;
   for (const bitmap of bitmaps.values()) bitmap.close();
   asked = new Set(); originals = new Map(); bitmaps = new Map(); bytes = new Map(); maps = new Map();
   keys = []; exact = null; zoom = null; onlyPane = null;
   if (mark) setMark(null);
+  for (const kind in view.start ?? {}) {
+    alpha[kind] = view.start[kind];
+    sliders[kind].querySelector('input').value = alpha[kind];
+  }
+  const [x, y, w, h] = view.link.mark;
+  if (x + w <= width && y + h <= height) setMark({x, y, w, h});
 }
 
 async function takeExact(arrived, mine) {
@@ -68,7 +79,8 @@ async function takeExact(arrived, mine) {
   exact = {...arrived, error: null};
   if (width * height > PIXELS_IN_MEMORY) return;
   const {low, high, t} = neighbours(arrived.alpha), guess = new Uint8ClampedArray(4 * width * height);
-  blend(rgba(low), rgba(high), t, guess);
+  const share = arrived.third;
+  blendThree(rgba(low), rgba(high), rgba(share ? 'after' : low), [(1 - share) * (1 - t), (1 - share) * t, share], guess);
   exact.error = errorOf(guess, rgba('exact'));
   root.dataset.error = `${exact.error.mean.toFixed(3)},${exact.error.high}`;
 }

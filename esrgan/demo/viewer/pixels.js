@@ -6,6 +6,11 @@ function blend(a, b, t, out) {
   for (let i = 0; i < out.length; i++) out[i] = s * a[i] + t * b[i];
 }
 
+// u a + v b + w c of RGBA bytes, likewise.
+function blendThree(a, b, c, [u, v, w], out) {
+  for (let i = 0; i < out.length; i++) out[i] = u * a[i] + v * b[i] + w * c[i];
+}
+
 // |a − b| · gain of RGBA bytes, opaque.
 function difference(a, b, gain, out) {
   for (let i = 0; i < out.length; i++) out[i] = i % 4 === 3 ? 255 : Math.abs(a[i] - b[i]) * gain;
@@ -67,18 +72,22 @@ function brightnessMap(rgba, width, height) {
   return {map, width: w, height: h};
 }
 
-// Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region in pixels of the picture.
 // Filtering is linear, so that the map of a blend is the blend of the maps.
-function brightnessShares(first, second, t, region) {
+function blendedMap(first, second, t) {
+  if (t === 0) return first;
+  return {...first, map: first.map.map((level, i) => (1 - t) * level + t * second.map[i])};
+}
+
+// Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region in pixels of the picture.
+function brightnessShares({map, width, height}, region) {
   const counts = new Float64Array(BINS);
-  const x0 = Math.floor(region.x / STRIDE), x1 = Math.min(first.width, Math.ceil((region.x + region.w) / STRIDE));
-  const y0 = Math.floor(region.y / STRIDE), y1 = Math.min(first.height, Math.ceil((region.y + region.h) / STRIDE));
+  const x0 = Math.floor(region.x / STRIDE), x1 = Math.min(width, Math.ceil((region.x + region.w) / STRIDE));
+  const y0 = Math.floor(region.y / STRIDE), y1 = Math.min(height, Math.ceil((region.y + region.h) / STRIDE));
   let sum = 0;
   for (let y = y0; y < y1; y++) {
-    for (let i = y * first.width + x0; i < y * first.width + x1; i++) {
-      const level = (1 - t) * first.map[i] + t * second.map[i];
-      counts[Math.min(BINS - 1, Math.max(0, Math.floor(level / 255 * BINS)))]++;
-      sum += level;
+    for (let i = y * width + x0; i < y * width + x1; i++) {
+      counts[Math.min(BINS - 1, Math.max(0, Math.floor(map[i] / 255 * BINS)))]++;
+      sum += map[i];
     }
   }
   const total = (x1 - x0) * (y1 - y0);
