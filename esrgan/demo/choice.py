@@ -36,6 +36,11 @@ def official_trio() -> Trio:
     return _named(OFFICIAL)
 
 
+def pair(first: str, second: str) -> Trio:
+    """Two of `zoo.MODELS`."""
+    return _named((first, second))
+
+
 def _named(names: tuple[str, ...]) -> Trio:
     return Trio(tuple(zoo.find(name) for name in names), names=names)
 

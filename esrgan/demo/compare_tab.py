@@ -19,6 +19,7 @@ from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.viewer import Alphas, Link, View, Viewer
+from esrgan.demo.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
@@ -212,15 +213,8 @@ def compare(
     )
     session = begin(begun, link, Alphas(**address.alphas) if address else None)
     yield session, session.view
-    for comparison in compute.run(session.comparison):
-        session = add_result(session, comparison)
-        yield session, session.view
-    for alpha in _key_alphas(session.view):
-        picture = compute.network_interpolated(session.comparison, alpha)
-        session = add_frame(session, alpha, picture)
-        yield session, session.view
-    session = finished(session)
-    yield session, session.view
+    for further in computed(session):
+        yield further, further.view
 
 
 def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:
@@ -239,6 +233,19 @@ def _warn_of_strangers(trio: Trio) -> None:
         gr.Warning(STRANGERS)
 
 
+@on_gpu(seconds=120)
+def computed(session: Session) -> Iterator[Session]:
+    """The comparison with one result or key frame after another."""
+    for comparison in compute.run(session.comparison):
+        session = add_result(session, comparison)
+        yield session
+    for alpha in _key_alphas(session.view):
+        picture = compute.network_interpolated(session.comparison, alpha)
+        session = add_frame(session, alpha, picture)
+        yield session
+    yield finished(session)
+
+
 def _key_alphas(view: View) -> Sequence[float]:
     """Those between the ends, fewer the larger the picture."""
     if view.obstacle:
@@ -255,7 +262,7 @@ def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Sess
         yield gr.skip(), gr.skip()
         return
     at = {name: _alpha(getattr(event, name)) for name in Alphas.model_fields}
-    session = at_rest(session, Alphas(**at))
+    session = on_gpu(seconds=30)(at_rest)(session, Alphas(**at))
     yield session, session.view
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.served import served_folder
+from esrgan.demo.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.evaluate import Measures, evaluate
 from esrgan.images import IMAGE_SUFFIXES, crop_to_multiple, decode_image, load_image
@@ -80,6 +81,7 @@ class Evaluation:
     strangers: bool
 
 
+@on_gpu(seconds=300)
 def run(wish: Wish) -> Iterator[Evaluation]:
     """The evaluation before its first row, and after each.
 

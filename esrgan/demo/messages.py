@@ -1,7 +1,9 @@
 """Errors for people, as messages on the page."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
@@ -9,14 +11,28 @@ import gradio as gr
 from esrgan.errors import UserError
 
 
-def told(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Show a UserError as a message on the page."""
+def told(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show a UserError of a function or generator as a message on the page."""
+    if isgeneratorfunction(function):
+
+        @wraps(function)
+        def generator(*inputs: Any) -> Iterator[Any]:
+            with _as_message():
+                yield from function(*inputs)
+
+        return generator
 
     @wraps(function)
-    def wrapper(*inputs: Any) -> Iterator[Any]:
-        try:
-            yield from function(*inputs)
-        except UserError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
+    def plain(*inputs: Any) -> Any:
+        with _as_message():
+            return function(*inputs)
 
-    return wrapper
+    return plain
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), duration=None, print_exception=False) from error

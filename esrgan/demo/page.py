@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import compare_tab, evaluate_tab, finetune_tab
+from esrgan.demo import api, compare_tab, evaluate_tab, finetune_tab
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
@@ -25,6 +25,7 @@ def build() -> gr.Blocks:
             evaluate_tab.build()
         with gr.Tab("Fine-tune"):
             finetune_tab.build()
+        api.build()
     return page
 
 
@@ -36,5 +37,6 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,
+        mcp_server=True,
         **options,
     )

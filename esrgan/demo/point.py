@@ -1,0 +1,72 @@
+"""One picture at one point between two models, for programs. Knows nothing of gradio."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from esrgan.demo import comparison as compute
+from esrgan.demo.comparison import Comparison, Trio
+from esrgan.demo.served import serve
+from esrgan.demo.zero_gpu import on_gpu
+from esrgan.errors import UserError
+from esrgan.evaluate import Measures
+from esrgan.evaluate import measured as measured_score
+from esrgan.images import to_rgb, to_uint8
+from esrgan.learned_metrics import SOURCES
+from esrgan.niqe import load_pristine
+from esrgan.pairs import Pair
+from esrgan.results import METRICS
+
+MODES = ("network", "image")
+MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi"))
+SSIM_WINDOW = 11
+
+
+def upscaled(picture: str | None, pair: Trio, alpha: float, mode: str) -> str:
+    """A PNG file, as `serve` gives it, of an uploaded LR picture's result.
+
+    Raises:
+        UserError: there is no picture, as `comparison.begin`, or the networks can't be
+            interpolated.
+    """
+    path = _uploaded(picture)
+    begun = compute.begin(str(path), False, pair)
+    return serve(_result(begun, alpha, mode), f"{path.stem}_x{compute.common_scale(pair)}", ".png")
+
+
+def measured(picture: str | None, pair: Trio, alpha: float, mode: str) -> dict[str, Any]:
+    """What became of an uploaded HR picture's LR, as numbers by name.
+
+    Raises:
+        UserError: as `upscaled`, or the picture is too small to be measured.
+    """
+    path = _uploaded(picture)
+    begun = compute.begin(str(path), True, pair)
+    assert begun.hr is not None
+    scale = compute.common_scale(pair)
+    if min(begun.hr.shape[:2]) < SSIM_WINDOW + 2 * scale:
+        raise UserError(f"{path.name} is too small to be measured.")
+    lr, hr, result = (
+        to_rgb(to_uint8(each)) for each in (begun.lr, begun.hr, _result(begun, alpha, mode))
+    )
+    measures = Measures(load_pristine(), dict.fromkeys(SOURCES, "not measured here"))
+    score = measured_score(path.name, result, Pair(path.name, lr, hr), scale, measures)
+    return {name: score.reasons.get(name, getattr(score, name)) for name in MEASURED}
+
+
+def _uploaded(picture: str | None) -> Path:
+    if picture is None:
+        raise UserError("Send a picture.")
+    return Path(picture)
+
+
+@on_gpu(seconds=60)
+def _result(comparison: Comparison, alpha: float, mode: str) -> np.ndarray:
+    if mode == "network":
+        obstacle = compute.obstacle(comparison.trio.files)
+        if obstacle:
+            raise UserError(obstacle)
+        return compute.network_interpolated(comparison, alpha)
+    *_, done = compute.run(comparison)
+    return compute.image_interpolated(done, alpha)

@@ -1,0 +1,29 @@
+"""Hugging Face's ZeroGPU: what needs the GPU runs in a process that has it for a while.
+
+Elsewhere nothing of this happens. Import this before torch: `spaces` asks for it.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., object])
+VARIABLE = "SPACES_ZERO_GPU"
+
+
+def on_gpu(seconds: int) -> Callable[[Function], Function]:
+    """Lend the decorated function (or generator) the GPU, on ZeroGPU for at most `seconds`.
+
+    There, arguments and results travel between processes, and what the function remembers is
+    forgotten.
+    """
+
+    def decorate(function: Function) -> Function:
+        if not os.environ.get(VARIABLE):
+            return function
+        import spaces
+
+        lent: Function = spaces.GPU(duration=seconds)(function)
+        return lent
+
+    return decorate
