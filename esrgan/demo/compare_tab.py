@@ -15,6 +15,7 @@ from gradio.data_classes import ImageData
 from esrgan.demo import choice, examples, finetuning, page_link
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
+from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
@@ -47,8 +48,8 @@ class Upload(gr.Image):
 
 def build(page: gr.Blocks) -> None:
     """Fill the tab; when the page is opened, the first example or what its address names is run."""
-    session = gr.State(None, time_to_live=3600)
-    address = gr.State(None, time_to_live=3600)
+    session = gr.State(None, time_to_live=seconds_kept())
+    address = gr.State(None, time_to_live=seconds_kept())
     request = gr.State(None)
     pictures = examples.pictures()
     with gr.Row():

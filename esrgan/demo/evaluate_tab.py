@@ -14,6 +14,7 @@ from esrgan.demo import evaluation as compute
 from esrgan.demo import examples
 from esrgan.demo import illustrating as figures
 from esrgan.demo.evaluation import Evaluation, Wish
+from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.score_table import progress, score_tables
 from esrgan.errors import UserError
@@ -42,7 +43,7 @@ SECONDS_BETWEEN_TABLES = 0.5
 
 def build() -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
-    state = gr.State(None, time_to_live=3600, delete_callback=compute.forget)
+    state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
     with gr.Row():
         with gr.Column(min_width=300):
             pictures = _picture_choice()

@@ -5,6 +5,8 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import api, compare_tab, evaluate_tab, finetune_tab
+from esrgan.demo.housekeeping import keep_sweeping, seconds_kept, sweep_interval
+from esrgan.demo.served import served_folder
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
@@ -17,7 +19,8 @@ a GAN, and by everything between: **network α** blends the parameters of the tw
 
 def build() -> gr.Blocks:
     """The page; models are loaded when they are first used."""
-    with gr.Blocks(title="ESRGAN", delete_cache=(3600, 3600)) as page:
+    kept = seconds_kept()
+    with gr.Blocks(title="ESRGAN", delete_cache=(sweep_interval(kept), kept)) as page:
         gr.Markdown(INTRO)
         with gr.Tab("Compare"):
             compare_tab.build(page)
@@ -31,6 +34,7 @@ def build() -> gr.Blocks:
 
 def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
+    keep_sweeping(served_folder())
     page.queue(max_size=QUEUE_LENGTH)
     return page.launch(
         theme=gr.themes.Default(font=FONTS),

@@ -1,12 +1,12 @@
 """Pictures as files that the browser may fetch: lossless, and gone after a while."""
 
 import os
-import tempfile
 import uuid
 from pathlib import Path
 
 import numpy as np
 
+from esrgan.demo.housekeeping import new_folder
 from esrgan.images import encode_image
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
@@ -15,7 +15,7 @@ FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
 def served_folder() -> Path:
     """The folder that gradio serves; made, and told to gradio, where there is none yet."""
     if FOLDER_VARIABLE not in os.environ:
-        os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix="esrgan-")
+        os.environ[FOLDER_VARIABLE] = str(new_folder())
     return Path(os.environ[FOLDER_VARIABLE])
 
 

@@ -1,0 +1,82 @@
+"""What the server writes for its visitors does not stay: not for long, nor after a crash."""
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+KEEP_VARIABLE = "ESRGAN_KEEP_SECONDS"
+PREFIX = "esrgan-served-"
+LOCK = "in-use.lock"
+# Folders of one result, as `served.serve` names them, and of one upload, as gradio does.
+RESULT, UPLOAD = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
+
+_locks: list[FileLock] = []  # held as long as the process lives
+
+
+def seconds_kept() -> int:
+    """How long results and uploads stay; an hour unless the server's owner says otherwise."""
+    given = os.environ.get(KEEP_VARIABLE, "")
+    return max(1, int(given)) if given.isdecimal() else 3600
+
+
+def new_folder() -> Path:
+    """A temporary folder of this process; those of processes that have died are deleted."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        _delete_if_abandoned(folder)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = FileLock(folder / LOCK)
+    lock.acquire()
+    _locks.append(lock)
+    return folder
+
+
+def _delete_if_abandoned(folder: Path) -> None:
+    try:
+        if (folder / LOCK).is_file():
+            with FileLock(folder / LOCK, timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+    except (Timeout, OSError):  # in use, or another user's
+        return
+
+
+def sweep(folder: Path, seconds: float) -> None:
+    """Delete what was served longer ago than that; gradio deletes uploads, but no folders."""
+    for each in folder.iterdir():
+        if RESULT.fullmatch(each.name) and _age(each) > seconds:
+            shutil.rmtree(each, ignore_errors=True)
+        elif UPLOAD.fullmatch(each.name) and _age(each) > seconds:
+            with suppress(OSError):  # not empty
+                each.rmdir()
+
+
+def _age(folder: Path) -> float:
+    """Seconds since anything in it changed."""
+    try:
+        times = [path.lstat().st_ctime for path in (folder, *folder.iterdir())]
+    except OSError:
+        return 0
+    return time.time() - max(times)
+
+
+def sweep_interval(seconds: int) -> int:
+    """How often to look for what is older than that."""
+    return max(1, min(300, seconds // 2))
+
+
+def keep_sweeping(folder: Path) -> None:
+    """Sweep now and then, in the background, until the process ends."""
+    seconds = seconds_kept()
+
+    def work() -> None:
+        while True:
+            time.sleep(sweep_interval(seconds))
+            sweep(folder, seconds)
+
+    threading.Thread(target=work, daemon=True, name="housekeeping").start()

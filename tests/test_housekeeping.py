@@ -1,0 +1,81 @@
+"""What the server writes does not stay."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from esrgan.demo import housekeeping
+from esrgan.demo.housekeeping import new_folder, seconds_kept, sweep
+
+ROOT = Path(__file__).parent.parent
+HOLD = """
+from esrgan.demo.housekeeping import new_folder
+print(new_folder(), flush=True)
+input()
+"""
+
+
+def holder(tmp: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process with a folder of its own below `tmp`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_killed_servers_files_are_deleted_by_the_next_and_a_living_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, abandoned = holder(tmp_path)
+    living, used = holder(tmp_path)
+    assert {abandoned.parent, used.parent} == {tmp_path}
+    (abandoned / "picture.webp").write_bytes(b"x")
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(20)
+    monkeypatch.setattr(housekeeping.tempfile, "tempdir", str(tmp_path))
+    ours = new_folder()
+    assert not abandoned.exists()
+    assert used.is_dir()
+    assert ours.is_dir()
+    living.kill()
+    living.wait(20)
+
+
+def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:
+    old, job = tmp_path / ("a" * 32), tmp_path / "evaluations"
+    for folder in (old, job):
+        folder.mkdir()
+        (folder / "x.png").write_bytes(b"x")
+    example, upload, new = (tmp_path / (letter * 64) for letter in "bcd")
+    for folder in (example, upload):
+        folder.mkdir()
+    (example / "x.png").write_bytes(b"x")
+    time.sleep(0.3)
+    new.mkdir()
+    sweep(tmp_path, 0.2)
+    assert not old.exists()
+    assert not upload.exists()
+    assert (example / "x.png").is_file()
+    assert job.is_dir()
+    assert new.is_dir()
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, 3600), ("20", 20), ("0", 1), ("soon", 3600)])
+def test_the_owner_says_how_long(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, kept: int
+) -> None:
+    monkeypatch.delenv(housekeeping.KEEP_VARIABLE, raising=False)
+    if given is not None:
+        monkeypatch.setenv(housekeeping.KEEP_VARIABLE, given)
+    assert seconds_kept() == kept
