@@ -125,7 +125,7 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
         own = gr.File(
             file_count="multiple",
             label="My own files, to choose from below (.safetensors, .pth)",
-            height=110,
+            height=140,
             elem_id="own-files",
         )
         with gr.Row():
