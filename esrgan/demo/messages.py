@@ -1,4 +1,4 @@
-"""Errors for people, as messages on the page."""
+"""What is said to people on the page: errors, and durations."""
 
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -20,3 +20,10 @@ def told(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]
             raise gr.Error(str(error), duration=None, print_exception=False) from error
 
     return wrapper
+
+
+def duration(seconds: float) -> str:
+    """40 s, 12 min or 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import compare_tab, evaluate_tab, finetune_tab
+from esrgan.demo import batch_tab, compare_tab, evaluate_tab, finetune_tab
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
@@ -21,6 +21,8 @@ def build() -> gr.Blocks:
         gr.Markdown(INTRO)
         with gr.Tab("Compare"):
             compare_tab.build(page)
+        with gr.Tab("Batch") as batch:
+            batch_tab.build(batch)
         with gr.Tab("Evaluate"):
             evaluate_tab.build()
         with gr.Tab("Fine-tune"):
