@@ -9,11 +9,12 @@ import numpy as np
 
 from esrgan.images import save_image, to_rgb
 from esrgan.learned_metrics import Metric
-from esrgan.methods import Method, Upscale, file_digest
+from esrgan.methods import Method, file_digest
 from esrgan.metrics import psnr, rmse, ssim
 from esrgan.niqe import PristineModel, UnmeasurableError, niqe
 from esrgan.pairs import Pair, load_pair
 from esrgan.results import Score, picture_path
+from esrgan.upscale import Upscale
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4

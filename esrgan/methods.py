@@ -15,9 +15,8 @@ from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_
 from esrgan.networks import Generator
 from esrgan.pairs import Pair, load_result, match, pictures_of
 from esrgan.resize import imresize
-from esrgan.upscale import Upscaler
+from esrgan.upscale import Upscale, Upscaler
 
-Upscale = Callable[[np.ndarray], np.ndarray]
 # How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
 MakeUpscaler = Callable[[Generator], Upscaler]
 # The ends of α where no networks are named, and what needs no network.
@@ -199,6 +198,26 @@ def between(first: Model, second: Model, mode: str, alpha: float, make: MakeUpsc
         return interpolate_images([upscale(pair.lr) for upscale in ends], weights)
 
     return Method(f"{first.label}–{second.label}", result, lambda _: digest, mode, alpha)
+
+
+def interpolating(
+    networks: Sequence[Generator], alpha: float, mode: str, make: MakeUpscaler
+) -> Upscale:
+    """The function from LR to SR at α between two networks, by network or image interpolation.
+
+    Raises:
+        UserError: α is not in [0, 1], or the networks can't be interpolated so.
+    """
+    weights = alpha_weights(alpha)
+    if mode == "network":
+        return make(interpolate_networks(networks, weights))
+    first, second = (make(network) for network in networks)
+    if first.scale != second.scale:
+        raise UserError(
+            f"One model's scale is {first.scale}, the other's {second.scale}: their pictures "
+            "can't be interpolated."
+        )
+    return lambda lr: interpolate_images([first(lr), second(lr)], weights)
 
 
 def from_folder(name: str, folder: Path) -> Method:

@@ -1,6 +1,8 @@
 """Pictures through a network: devices, precision, tiles, transparency."""
 
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,10 +11,11 @@ from torch import Tensor
 
 from esrgan.devices import choose_device, place
 from esrgan.errors import UserError
-from esrgan.images import to_image, to_tensor
+from esrgan.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
 from esrgan.networks import Generator
 from esrgan.refine import back_projection, check_iterations, self_ensemble
 
+Upscale = Callable[[np.ndarray], np.ndarray]
 # LR pixels of context around a tile: beyond the reach of what the networks really use.
 TILE_OVERLAP = 32
 # Tiles begin at multiples of this, so that pixel-unshuffling networks fold them as the whole.
@@ -34,6 +37,8 @@ class Upscaler:
             ones in tiles, 0 always whole.
         ensemble: average over the eight flips and turns of LR; eight times the work.
         back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
+        before_tile: called before each tile, and each picture done whole; what it raises ends
+            the work.
 
     Raises:
         UserError: the network is not one for RGB pictures, the tile size is negative, or as
@@ -48,6 +53,7 @@ class Upscaler:
         tile: int | None = None,
         ensemble: bool = False,
         back_projections: int = 0,
+        before_tile: Callable[[], None] | None = None,
     ) -> None:
         channels = (
             getattr(network.config, "in_channels", 3),
@@ -65,6 +71,7 @@ class Upscaler:
         self.network = place(network, self.device).eval()
         self.dtype, self.tile = dtype, tile
         self.ensemble, self.back_projections = ensemble, back_projections
+        self.before_tile = before_tile
 
     @property
     def scale(self) -> int:
@@ -125,6 +132,8 @@ class Upscaler:
         return out
 
     def _run(self, lr: Tensor) -> Tensor:
+        if self.before_tile is not None:
+            self.before_tile()
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
             return self.network(x).float().cpu()
@@ -141,3 +150,28 @@ def _tile_start(begin: int) -> int:
     """Where the context of a tile begins whose own pixels begin at `begin`."""
     start = max(0, begin - TILE_OVERLAP)
     return start - start % TILE_ALIGNMENT
+
+
+def upscale_file(
+    source: Path, target: Path, upscale: Upscale, max_pixels: int = MAX_PIXELS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Upscale a picture file into another, whose suffix says its format.
+
+    JPEG holds no transparency: it is laid over white.
+
+    Returns:
+        LR and SR, as `load_image` and `upscale` gave them.
+
+    Raises:
+        UserError: as `load_image` and `save_image`, or the network failed or ran out of memory.
+    """
+    lr = load_image(source, max_pixels)
+    try:
+        sr = upscale(lr)
+        save_image(to_rgb(sr) if target.suffix == ".jpg" else sr, target)
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        if isinstance(error, MemoryError) or "memory" in reason:  # torch has both
+            reason = "there is not enough memory; reduce it, or use smaller tiles"
+        raise UserError(f"{source.name} could not be upscaled: {reason}.") from error
+    return lr, sr

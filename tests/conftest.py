@@ -133,14 +133,14 @@ def address() -> Iterator[str]:
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(240):
+    for _ in range(720):
         assert server.poll() is None, "app.py ended by itself"
         try:
             urllib.request.urlopen(url, timeout=5).close()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.25)
-    pytest.fail("app.py did not answer within a minute")
+    pytest.fail("app.py did not answer within three minutes")
 
 
 @pytest.fixture(scope="session")

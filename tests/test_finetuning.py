@@ -254,9 +254,10 @@ def test_uploads_that_are_too_much_or_too_little(
 ) -> None:
     many = zip_of(tmp_path / "many.zip", {f"{n}.png": bytes(100) for n in range(5)})
     (tmp_path / "broken.zip").write_bytes(Path(many).read_bytes()[:-30])
-    for upload, words in ((str(tmp_path / "broken.zip"), "damaged"), ("notes.txt", "Choose HR")):
+    (tmp_path / "notes.txt").write_text("no picture")
+    for name, words in (("broken.zip", "damaged"), ("notes.txt", "Choose HR")):
         with refused(words):
-            finetuning.start(settings, [upload])
+            finetuning.start(settings, [str(tmp_path / name)])
     for limit, value in (("MAX_PICTURES", 4), ("MAX_TOTAL_BYTES", 450), ("MAX_PICTURE_BYTES", 99)):
         with monkeypatch.context() as patch:
             patch.setattr(f"esrgan.demo.training_pictures.{limit}", value)

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -12,9 +13,9 @@ from esrgan import zoo
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
-from esrgan.images import IMAGE_SUFFIXES, load_image, save_image, to_rgb
-from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
-from esrgan.methods import PAIR, Upscale
+from esrgan.images import IMAGE_SUFFIXES
+from esrgan.methods import PAIR, interpolating
+from esrgan.upscale import Upscale, upscale_file
 
 
 def add(command: Parser) -> None:
@@ -48,19 +49,14 @@ def run(options: Namespace) -> int:
         for job in progress:
             progress.set_postfix_str(job.source.name)
             try:
-                result = upscale(load_image(job.source))
-                save_image(to_rgb(result) if options.format == "jpg" else result, job.target)
+                upscale_file(job.source, job.target, upscale)
                 written += 1
-            except (UserError, MemoryError, RuntimeError) as error:
-                failures.append(f"{job.source}: {_first_line(error)}")
+            except UserError as error:
+                failures.append(f"{job.source}: {error}")
     print(f"{written} written to {options.out}, {len(failures)} failed")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def plan(
@@ -113,11 +109,10 @@ def _chosen_upscale(options: Namespace) -> Upscale:
         return make_upscaler(network, options)
     if options.model:
         raise UserError("--alpha goes between two models: give --models A B instead of --model.")
-    weights = alpha_weights(options.alpha)
     networks = [zoo.load(model, options.scale) for model in options.models or PAIR]
-    if options.mode == "image":
-        first, second = (make_upscaler(network, options) for network in networks)
-        return lambda image: interpolate_images([first(image), second(image)], weights)
-    interpolated = interpolate_networks(networks, weights)
-    note_strangers(networks)
-    return make_upscaler(interpolated, options)
+    mode = options.mode or "network"
+    make = partial(make_upscaler, options=options)
+    upscale = interpolating(networks, options.alpha, mode, make)
+    if mode == "network":
+        note_strangers(networks)
+    return upscale

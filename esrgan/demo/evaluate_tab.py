@@ -145,10 +145,17 @@ def _model_choice() -> list[gr.components.Component]:
 
 def _running_choice() -> list[gr.components.Component]:
     with gr.Accordion("After each network, and more measures", open=False):
-        ensemble = gr.Checkbox(label="Self-ensemble: mean over 8 flips and turns (8 times slower)")
-        rounds = gr.Slider(0, 20, 0, step=1, label="Rounds of back-projection (Sec. 4.5)")
+        refinements = refinement_choice()
         learned = gr.Checkbox(label="Measure Ma, PI and LPIPS too (needs pyiqa)")
-    return [ensemble, rounds, learned]
+    return [*refinements, learned]
+
+
+def refinement_choice() -> list[gr.components.Component]:
+    """Self-ensemble, and rounds of back-projection."""
+    return [
+        gr.Checkbox(label="Self-ensemble: mean over 8 flips and turns (8 times slower)"),
+        gr.Slider(0, 20, 0, step=1, label="Rounds of back-projection (Sec. 4.5)"),
+    ]
 
 
 def _downloads() -> list[gr.DownloadButton]:

@@ -1,16 +1,14 @@
 """What the Evaluate tab computes: many pictures by many methods. Knows nothing of gradio."""
 
 import shutil
-import time
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
-from esrgan.demo.served import served_folder
+from esrgan.demo.served import job_folder
 from esrgan.demo.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.evaluate import Measures, evaluate
@@ -32,7 +30,7 @@ MAX_BACK_PROJECTIONS = 50
 # Where uploads and results lie in an evaluation's folder.
 HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
 TABLE_FILES = (*WRITERS, FILE)
-FOLDER, SECONDS_KEPT = "evaluations", 24 * 3600
+FOLDER = "evaluations"
 CURVES = ("network", "image")
 
 
@@ -90,8 +88,7 @@ def run(wish: Wish) -> Iterator[Evaluation]:
             much to do. Its message holds no folder of the server.
     """
     _check_amount(wish)
-    _forget_old()
-    folder = served_folder() / FOLDER / uuid.uuid4().hex
+    folder = job_folder(FOLDER)
     with _seen_from(folder):
         try:
             state, rows = _begun(wish, folder)
@@ -244,11 +241,3 @@ def forget(evaluation: Evaluation | None) -> None:
     """Delete an evaluation's pictures and files."""
     if evaluation is not None:
         shutil.rmtree(evaluation.folder, ignore_errors=True)
-
-
-def _forget_old() -> None:
-    """Delete what nobody has told us to forget."""
-    for folder in (served_folder() / FOLDER).glob("*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > SECONDS_KEPT:
-                shutil.rmtree(folder, ignore_errors=True)

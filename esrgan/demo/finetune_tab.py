@@ -13,7 +13,7 @@ import pandas as pd
 from esrgan import zoo
 from esrgan.demo import finetuning
 from esrgan.demo.finetuning import Run, Settings
-from esrgan.demo.messages import told
+from esrgan.demo.messages import duration, told
 from esrgan.demo.served import serve
 from esrgan.demo.training_pictures import allowed_folders
 from esrgan.errors import UserError
@@ -258,14 +258,8 @@ def _status(run: Run) -> str:
     done = f"iteration {run.iteration} of {run.iterations}" if run.iterations else "starting"
     parts = [f"**{STATES[run.state]}**", run.message or done]
     if run.state == "running" and run.seconds_left is not None:
-        parts.append(f"about {_duration(run.seconds_left)} left")
+        parts.append(f"about {duration(run.seconds_left)} left")
     return " · ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _download(run: Run) -> gr.DownloadButton:

@@ -25,6 +25,7 @@ from esrgan.checkpoints import load_generator
 from esrgan.demo.comparison import Trio
 from esrgan.demo.served import served_folder
 from esrgan.demo.training_pictures import chosen_folder, unpacked
+from esrgan.demo.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
 
@@ -98,7 +99,7 @@ class Run:
 
 def refusal() -> str | None:
     """Why this server doesn't train, or None if it does."""
-    if os.environ.get("SPACES_ZERO_GPU"):
+    if on_zero_gpu():
         return "Training is off here: a ZeroGPU Space lends its GPU for seconds only."
     if os.environ.get("SPACE_ID") and os.environ.get("ESRGAN_ALLOW_TRAINING") != "1":
         return (

@@ -1,4 +1,4 @@
-"""Errors for people, as messages on the page."""
+"""What is said to people on the page: errors, and durations."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,3 +36,10 @@ def _as_message() -> Iterator[None]:
         yield
     except UserError as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+
+def duration(seconds: float) -> str:
+    """40 s, 12 min or 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

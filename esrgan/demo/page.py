@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import api, compare_tab, evaluate_tab, finetune_tab
+from esrgan.demo import api, batch_tab, compare_tab, evaluate_tab, finetune_tab
 from esrgan.demo.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.served import served_folder
 
@@ -24,6 +24,8 @@ def build() -> gr.Blocks:
         gr.Markdown(INTRO)
         with gr.Tab("Compare"):
             compare_tab.build(page)
+        with gr.Tab("Batch") as batch:
+            batch_tab.build(batch)
         with gr.Tab("Evaluate"):
             evaluate_tab.build()
         with gr.Tab("Fine-tune"):

@@ -1,7 +1,10 @@
 """Pictures as files that the browser may fetch: lossless, and gone after a while."""
 
 import os
+import shutil
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from esrgan.demo.housekeeping import new_folder
 from esrgan.images import encode_image
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
+SECONDS_KEPT = 24 * 3600
 
 
 def served_folder() -> Path:
@@ -32,3 +36,15 @@ def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:
     path = folder / f"{name}{suffix}"
     path.write_bytes(encode_image(image, suffix))
     return str(path)
+
+
+def job_folder(kind: str) -> Path:
+    """The folder of a new job; former jobs' that nobody has told us to forget are deleted."""
+    jobs = served_folder() / kind
+    for folder in jobs.glob("*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > SECONDS_KEPT:
+                shutil.rmtree(folder, ignore_errors=True)
+    folder = jobs / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    return folder

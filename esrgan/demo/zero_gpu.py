@@ -11,6 +11,10 @@ Function = TypeVar("Function", bound=Callable[..., object])
 VARIABLE = "SPACES_ZERO_GPU"
 
 
+def on_zero_gpu() -> bool:
+    return bool(os.environ.get(VARIABLE))
+
+
 def on_gpu(seconds: int) -> Callable[[Function], Function]:
     """Lend the decorated function (or generator) the GPU, on ZeroGPU for at most `seconds`.
 
@@ -19,7 +23,7 @@ def on_gpu(seconds: int) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        if not os.environ.get(VARIABLE):
+        if not on_zero_gpu():
             return function
         import spaces
 

@@ -1,0 +1,126 @@
+"""Files that visitors upload, and those in zips of them: read one by one, and never trusted."""
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from esrgan.errors import UserError
+
+ENCRYPTED = 0x1  # a bit of a member's flags
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+CHUNK = 2**20
+# A zip's table of contents is read into memory at once; this is some ten thousand files.
+MAX_CONTENTS_BYTES = 2 * 2**20
+# What the standard library raises for damaged zips, besides what it documents.
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A file as its sender knows it.
+
+    Attributes:
+        name: in a zip, its path there; it never leads out of where it is put.
+        size: in bytes, as declared.
+        opened: opens it.
+    """
+
+    name: PurePosixPath
+    size: int
+    opened: Callable[[], IO[bytes]]
+
+    def copy_to(self, target: Path, limit: int) -> int:
+        """Write a copy and return its size: as it is read, whatever a zip says of itself.
+
+        Raises:
+            UserError: it has more than `limit` bytes, or is damaged.
+        """
+        too_large = f"{self.name.name} is larger than {limit / 2**20:.3g} MB."
+        if self.size > limit:
+            raise UserError(too_large)
+        size = 0
+        damaged = f"{self.name.name} is damaged: its zip can't be unpacked there."
+        with _zip_errors(damaged), self.opened() as source, target.open("wb") as copy:
+            while size <= limit and (chunk := source.read(CHUNK)):
+                copy.write(chunk)
+                size += len(chunk)
+        if size > limit:
+            raise UserError(too_large)
+        return size
+
+
+def uploaded_files(upload: Path) -> Iterator[Uploaded]:
+    """The upload itself or, if it is a zip, the files in it, without hidden ones.
+
+    A member can be read until the next one is asked for.
+
+    Raises:
+        UserError: the zip is damaged, encrypted, hostile, or packed in an unusual way.
+    """
+    if upload.suffix.lower() == ".zip":
+        yield from _members(upload)
+    else:
+        yield Uploaded(
+            PurePosixPath(upload.name), upload.stat().st_size, partial(io.FileIO, upload)
+        )
+
+
+def _members(upload: Path) -> Iterator[Uploaded]:
+    with _ZipBytes(upload) as data:
+        with _zip_errors(f"{upload.name} is damaged, or it is no zip."):
+            archive = zipfile.ZipFile(data)
+        named = [(_safe_name(member, upload.name), member) for member in archive.infolist()]
+        members = [(name, m) for name, m in named if not m.is_dir() and not _is_hidden(name)]
+        if any(member.flag_bits & ENCRYPTED for _, member in members):
+            raise UserError(f"{upload.name} is encrypted; unpack it and choose its pictures.")
+        if any(member.compress_type not in METHODS for _, member in members):
+            raise UserError(f"{upload.name} is packed in an unusual way; pack it as a plain zip.")
+        for name, member in members:
+            yield Uploaded(name, member.file_size, partial(archive.open, member))
+
+
+class _ZipBytes(io.FileIO):
+    """A zip as a file that refuses to be read in larger pieces than a sound one needs."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_CONTENTS_BYTES:
+            raise UserError(f"{Path(str(self.name)).name} holds too many files.")
+        return super().read(size) or b""
+
+
+@contextmanager
+def _zip_errors(message: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except ZIP_ERRORS as error:
+        raise UserError(message) from error
+
+
+def _safe_name(member: zipfile.ZipInfo, archive: str) -> PurePosixPath:
+    """Raises UserError: the name in a zip points out of it."""
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.filename):
+        raise UserError(f"{archive} was refused: it holds a file that points out of it.")
+    return path
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
