@@ -1,7 +1,7 @@
 """Pictures through a network: devices, precision, tiles, transparency."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,10 @@ from esrgan.errors import UserError
 from esrgan.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
 from esrgan.networks import Generator
 from esrgan.refine import back_projection, check_iterations, self_ensemble
+from esrgan.streaming import run_in_strips
+from esrgan.tiles import Tile, tiles
 
 Upscale = Callable[[np.ndarray], np.ndarray]
-# LR pixels of context around a tile: beyond the reach of what the networks really use.
-TILE_OVERLAP = 32
-# Tiles begin at multiples of this, so that pixel-unshuffling networks fold them as the whole.
-TILE_ALIGNMENT = 4
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
 DEFAULT_TILE = 384
@@ -102,54 +100,52 @@ class Upscaler:
         return Image.fromarray(self(np.asarray(picture)))
 
     def _upscale_rgb(self, rgb: np.ndarray) -> np.ndarray:
-        lr = to_tensor(rgb)
-        sr = self_ensemble(self.tensor)(lr) if self.ensemble else self.tensor(lr)
-        sr = back_projection(sr, lr, self.back_projections, self.scale)
-        return to_image(sr, rgb.dtype.type)
-
-    @torch.inference_mode()
-    def tensor(self, lr: Tensor) -> Tensor:
-        """N×3×H×W in [0, 1] -> N×3×(scale·H)×(scale·W) float32 on the CPU, not clipped."""
-        height, width = lr.shape[-2:]
-        tile = self.tile
-        if tile is None:
-            tile = 0 if height * width <= WHOLE_PIXELS else DEFAULT_TILE
-        if tile == 0 or max(height, width) <= tile:
-            return self._run(lr)
-        s, batch = self.scale, lr.shape[0]
-        out = torch.empty(batch, 3, height * s, width * s)
-        for top in range(0, height, tile):
-            for left in range(0, width, tile):
-                bottom, right = min(top + tile, height), min(left + tile, width)
-                y0, x0 = _tile_start(top), _tile_start(left)
-                y1, x1 = bottom + TILE_OVERLAP, right + TILE_OVERLAP
-                done = self._run(lr[..., y0:y1, x0:x1])
-                y, x = (top - y0) * s, (left - x0) * s
-                h, w = (bottom - top) * s, (right - left) * s
-                out[..., top * s : bottom * s, left * s : right * s] = done[
-                    ..., y : y + h, x : x + w
-                ]
+        height, width = rgb.shape[:2]
+        if self.back_projections:
+            lr = to_tensor(rgb)
+            sr = back_projection(self.tensor(lr), lr, self.back_projections, self.scale)
+            return to_image(sr, rgb.dtype.type)
+        # tile by tile: as floating-point numbers the whole result would take four times the memory
+        out = np.empty((height * self.scale, width * self.scale, 3), rgb.dtype)
+        for tile in self._tiles(height, width):
+            done = self._tile(to_tensor(rgb[tile.rows_seen, tile.columns_seen]), tile)
+            out[tile.rows_made, tile.columns_made] = to_image(done, rgb.dtype.type)
         return out
 
-    def _run(self, lr: Tensor) -> Tensor:
+    def tensor(self, lr: Tensor) -> Tensor:
+        """N×3×H×W in [0, 1] -> N×3×(scale·H)×(scale·W) float32 on the CPU, not clipped."""
+        batch, _, height, width = lr.shape
+        out = torch.empty(batch, 3, height * self.scale, width * self.scale)
+        for tile in self._tiles(height, width):
+            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile)
+            out[..., tile.rows_made, tile.columns_made] = done
+        return out
+
+    def _tiles(self, height: int, width: int) -> Iterator[Tile]:
+        side = self.tile
+        if side is None:
+            side = 0 if height * width <= WHOLE_PIXELS else DEFAULT_TILE
+        return tiles(height, width, side or max(height, width), self.scale)
+
+    @torch.inference_mode()
+    def _tile(self, lr: Tensor, tile: Tile) -> Tensor:
+        """What becomes of a tile, without its surroundings."""
         if self.before_tile is not None:
             self.before_tile()
+        sr = self_ensemble(self._run)(lr) if self.ensemble else self._run(lr)
+        return sr[..., tile.rows_kept, tile.columns_kept]
+
+    def _run(self, lr: Tensor) -> Tensor:
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
-            return self.network(x).float().cpu()
+            return run_in_strips(self.network, x).cpu()
         with torch.autocast(self.device.type, self.dtype):
-            out = self.network(x).float()
+            out = run_in_strips(self.network, x)
         if not torch.isfinite(out).all():
             name = str(self.dtype).removeprefix("torch.")
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
-            out = self.network(x).float()
+            out = run_in_strips(self.network, x)
         return out.cpu()
-
-
-def _tile_start(begin: int) -> int:
-    """Where the context of a tile begins whose own pixels begin at `begin`."""
-    start = max(0, begin - TILE_OVERLAP)
-    return start - start % TILE_ALIGNMENT
 
 
 def upscale_file(

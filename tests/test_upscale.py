@@ -96,7 +96,9 @@ def test_tiled_equals_whole(rng, tile, size, scale, unshuffle):
 def test_tiles_are_really_used(photo, monkeypatch):
     sizes = []
     network = small_reach()
-    network.register_forward_pre_hook(lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:])))
+    network.conv_first.register_forward_pre_hook(
+        lambda _, inputs: sizes.append(tuple(inputs[0].shape[-2:]))
+    )
     lr = torch.rand(1, 3, 200, 100)
     for tile in (None, 0, 200):
         Upscaler(network, "cpu", tile=tile).tensor(lr)
@@ -113,7 +115,7 @@ def test_large_pictures_are_tiled_unless_told_otherwise(monkeypatch):
     assert WHOLE_PIXELS >= 256 * 256
     calls = []
     network = small_reach()
-    network.register_forward_pre_hook(lambda *_: calls.append(1))
+    network.conv_first.register_forward_pre_hook(lambda *_: calls.append(1))
     for tile, shape, expected in (
         (None, (30, 30), 1),
         (None, (30, 31), 4),

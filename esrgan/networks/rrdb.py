@@ -108,6 +108,9 @@ class RRDBNet(nn.Module):
     is not clipped. Any H, W ≥ 1. The parameter names are the project's canonical ones.
     """
 
+    # An output pixel of `enlarged` sees so many features beyond its own: 1/2 + 1/4 + 2/4 at ×4.
+    reach = 2
+
     def __init__(self, config: RRDBConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or RRDBConfig()
@@ -129,15 +132,23 @@ class RRDBNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
+        out = self.enlarged(self.features(x))
+        return out[..., : height * self.scale, : width * self.scale]
+
+    def features(self, x: Tensor) -> Tensor:
+        """What is computed before the upsampling: N×F×⌈H/r⌉×⌈W/r⌉, r the unshuffle factor."""
         if self.config.unshuffle > 1:
             x = self._unshuffled(x)  # N×(C·r²)×⌈H/r⌉×⌈W/r⌉
-        first = self.conv_first(x)  # N×F×H×W
-        features = first + self.conv_body(self.body(first))
+        first = self.conv_first(x)
+        return first + self.conv_body(self.body(first))
+
+    def enlarged(self, features: Tensor) -> Tensor:
+        """The rest: N×F×h×w -> N×out_channels×(scale·r·h)×(scale·r·w)."""
         for stage, factor in enumerate(self.factors, start=1):
             features = F.interpolate(features, scale_factor=factor, mode="nearest")
             features = leaky_relu(self.get_submodule(f"conv_up{stage}")(features))
-        out = self.conv_last(leaky_relu(self.conv_hr(features)))
-        return out[..., : height * self.scale, : width * self.scale]
+        out: Tensor = self.conv_last(leaky_relu(self.conv_hr(features)))
+        return out
 
     def _unshuffled(self, x: Tensor) -> Tensor:
         r = self.config.unshuffle

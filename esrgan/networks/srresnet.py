@@ -51,6 +51,9 @@ class SRResNet(nn.Module):
     Input N×3×H×W and output N×3×(scale·H)×(scale·W), RGB in [0, 1]; the output is not clipped.
     """
 
+    # An output pixel of `enlarged` sees so many features beyond its own: 4 of a 9×9 kernel at ×1.
+    reach = 4
+
     def __init__(self, config: SRResNetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SRResNetConfig()
@@ -71,9 +74,17 @@ class SRResNet(nn.Module):
         return self.config.scale
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.activation(self.conv_first(x))  # N×F×H×W
-        features = first + self.norm_body(self.conv_body(self.body(first)))
-        return self.conv_last(self.upsampling(features))
+        return self.enlarged(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What is computed before the upsampling: N×F×H×W."""
+        first: Tensor = self.activation(self.conv_first(x))
+        return first + self.norm_body(self.conv_body(self.body(first)))
+
+    def enlarged(self, features: Tensor) -> Tensor:
+        """The rest: N×F×H×W -> N×3×(scale·H)×(scale·W)."""
+        out: Tensor = self.conv_last(self.upsampling(features))
+        return out
 
 
 def _sub_pixel_stage(num_features: int) -> nn.Sequential:
