@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from esrgan.histogram import brightness_shift
 from esrgan.images import save_image, to_rgb
 from esrgan.learned_metrics import Metric
 from esrgan.methods import Method, file_digest
@@ -18,8 +19,8 @@ from esrgan.upscale import Upscale
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4
-# To be counted up when a number's definition changes, so that no row of before is taken for new.
-DEFINITIONS = 1
+# Counted up when a number changes its definition or joins, so that no row of before is taken.
+DEFINITIONS = 2
 
 
 @dataclass(frozen=True)
@@ -135,4 +136,5 @@ def score(model: str, upscale: Upscale, pair: Pair, scale: int) -> Score:
         ssim_y=ssim(sr, pair.hr, scale),
         rmse_y=rmse(sr, pair.hr, scale),
         psnr_rgb=psnr(sr, pair.hr, scale, "rgb"),
+        brightness=brightness_shift(sr, pair.hr),
     )

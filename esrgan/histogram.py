@@ -1,4 +1,4 @@
-"""The brightness histogram of Fig. 9a: how bright a picture is, regardless of its texture."""
+"""The brightness of Fig. 9a: how bright a picture is, regardless of its texture."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -23,6 +23,15 @@ def brightness(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
     """
     rgb = to_rgb(image) * (255 / np.iinfo(image.dtype).max)
     return gaussian_filter(rgb @ GREY_WEIGHTS, sigma, mode="reflect")  # both steps are linear
+
+
+def brightness_shift(sr: np.ndarray, hr: np.ndarray) -> float:
+    """How much brighter SR is than HR on average, in grey levels of 0 … 255; darker is below 0.
+
+    Args:
+        sr, hr: as `brightness` takes them, of one size.
+    """
+    return float(np.mean(brightness(sr) - brightness(hr)))
 
 
 def brightness_histogram(image: np.ndarray, bins: int = 64, sigma: float = SIGMA) -> np.ndarray:

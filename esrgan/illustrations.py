@@ -3,7 +3,7 @@
 From what `evaluate` kept they are drawn without computing anything again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import isinf
@@ -16,23 +16,30 @@ from esrgan.errors import UserError
 from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
+    AblationColumn,
     Crop,
     CropExample,
     MethodResult,
     PlanePoint,
     busiest_crop,
+    draw_ablation,
     draw_brightness,
     draw_crops,
+    draw_features,
     draw_plane,
     draw_strip,
+    feature_maps,
 )
 from esrgan.histogram import brightness_histogram
 from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
+from esrgan.methods import UNKNOWN
+from esrgan.networks import VGG19Features
 from esrgan.results import Results, Score, picture_path
 
 BINS = 64
 MODES = ("network", "image")
-UNKNOWN = "–"
+# The layers of Fig. 6.
+SHALLOW_AND_DEEP = ("conv2_2", "conv5_4")
 Drawn = tuple[Figure, str]  # with its caption
 
 
@@ -127,6 +134,26 @@ def _label(results: Results, measure: str) -> str:
     return results.pi_label if measure == "pi" else results.niqe_label
 
 
+def features_figure(
+    network: VGG19Features,
+    title: str,
+    picture: np.ndarray,
+    shares: Mapping[str, float],
+    layers: Sequence[str] = SHALLOW_AND_DEEP,
+    channels: int = 6,
+    width: float = PAGE_WIDTH,
+) -> Drawn:
+    """Fig. 6 of an H×W×3 `uint8` picture, of which `shares` are those of `active_share`.
+
+    Raises:
+        UserError: as `feature_maps` and `draw_features`.
+    """
+    maps = [feature_maps(network, picture, layer, channels) for layer in layers]
+    active = ", ".join(f"{100 * shares[layer]:.2f} % at {layer}" for layer in layers)
+    caption = f"Features of {title} before and after activation, where neurons stay: {active}."
+    return draw_features(title, picture, maps, shares, width), caption
+
+
 def kept_numbers(
     results: Results, shown: Sequence[Example]
 ) -> tuple[str, list[list[MethodResult]]]:
@@ -173,6 +200,35 @@ def crops_figure(
     ]
     caption = f"Results of the methods, with PSNR-Y in dB and {label} of the whole picture."
     return draw_crops(blocks, width), caption
+
+
+def ablation_figure(
+    shown: Sequence[Example],
+    crops: Sequence[Crop],
+    settings: Mapping[str, Mapping[str, str]],
+    width: float = PAGE_WIDTH,
+) -> Drawn:
+    """Fig. 8: a row an example and its crop, a column a model.
+
+    Args:
+        shown: each with the results of the models, in the order of `settings`.
+        crops: as many.
+        settings: of `model_settings`, by the titles of the columns.
+
+    Raises:
+        UserError: there are no models or examples.
+    """
+    columns = [
+        AblationColumn(
+            title,
+            found,
+            [crop.cut(each.rows[n].picture) for each, crop in zip(shown, crops, strict=True)],
+        )
+        for n, (title, found) in enumerate(settings.items())
+    ]
+    references = [crop.cut(each.hr) for each, crop in zip(shown, crops, strict=True)]
+    caption = "Each column is a model; what it changes from the one before it is red."
+    return draw_ablation(columns, [each.name for each in shown], references, width), caption
 
 
 def brightness_figure(

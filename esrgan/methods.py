@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from esrgan import zoo
+from esrgan.checkpoints import read_facts
 from esrgan.errors import UserError
 from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
-from esrgan.networks import Generator
+from esrgan.networks import Generator, RRDBNet
 from esrgan.pairs import Pair, load_result, match, pictures_of
 from esrgan.resize import imresize
 from esrgan.upscale import Upscale, Upscaler
@@ -22,6 +23,10 @@ MakeUpscaler = Callable[[Generator], Upscaler]
 # The ends of α where no networks are named, and what needs no network.
 PAIR = ("psnr", "gan")
 COMPARATORS = ("bicubic", "hr")
+# What Fig. 8 says of the losses, by the facts in a weights file.
+ACTIVATIONS = {"True": "before", "False": "after"}
+GANS = {"relativistic": "RaGAN", "standard": "standard"}
+UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,24 @@ def refinements(upscaler: Upscaler) -> str:
     """What is done after the network, to be told in its name: " ×8 BP10"."""
     ensemble = " ×8" if upscaler.ensemble else ""
     return ensemble + (f" BP{upscaler.back_projections}" if upscaler.back_projections else "")
+
+
+def model_settings(name: str) -> dict[str, str]:
+    """What Fig. 8 says of a model: its layers, and the loss that its file says it was trained with.
+
+    Raises:
+        UserError: as `zoo.load`.
+    """
+    network, facts = zoo.load(name), read_facts(zoo.find(name))
+    recorded = facts.get("loss")
+    loss = recorded if isinstance(recorded, dict) else {}
+    blocks = network.config.num_blocks
+    return {
+        "BN?": "yes" if getattr(network.config, "batch_norm", False) else "no",
+        "Activation": ACTIVATIONS.get(str(loss.get("before_activation")), UNKNOWN),
+        "GAN": GANS.get(str(loss.get("adversarial")), UNKNOWN),
+        "Blocks": f"{blocks} RRDB" if isinstance(network, RRDBNet) else f"{blocks} residual",
+    }
 
 
 def _remembering(upscale: Upscale) -> Upscale:

@@ -7,20 +7,21 @@ model. No ground truth is needed; lower is better. The paper's perceptual index 
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 from scipy.ndimage import correlate1d
 from scipy.special import gamma
 
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
 from esrgan.images import list_images, load_image, rgb_to_y
+from esrgan.matfile import read_matrices
 from esrgan.resize import imresize
 
 BLOCK = 96  # pixels a side; half as many at the second scale
@@ -41,16 +42,24 @@ KEYS = (
     ("mu_prisparam", "cov_prisparam"),
     ("mu_pris_param", "cov_pris_param"),
 )
-# What SciPy and NumPy raise on files that are none of theirs, or damaged.
+ARRAYS = {name for keys in KEYS for name in keys}
+WORDS = {"name", "facts"}
+# Bytes of a file, and of what it unpacks to, which is 11 kB; and the largest number in it.
+LARGEST_FILE, LARGEST_NUMBER = 100_000, 1e6
+LONGEST_NAME = 40
+# What NumPy raises on files that are none of theirs, or damaged.
 READING_ERRORS = (
     OSError,
     ValueError,
     TypeError,
-    KeyError,
+    LookupError,
     EOFError,
-    NotImplementedError,
-    MatReadError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
     zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -289,8 +298,8 @@ def save_pristine(model: PristineModel, path: Path) -> None:
 def load_pristine(path: Path = FITTED) -> PristineModel:
     """A pristine model: ours as `.npz`, or the published one as `.mat` or BasicSR's `.npz`.
 
-    Nothing in the file is run. Without a name in the file, it is named after the file, unless it
-    is the published model.
+    The file may be anybody's: nothing in it is run, and it is read only as far as a pristine model
+    goes. Without a name in the file, it is named after the file; only the published model has none.
 
     Raises:
         UserError: no such file, or not a pristine model.
@@ -298,25 +307,46 @@ def load_pristine(path: Path = FITTED) -> PristineModel:
     if not path.is_file():
         raise UserError(f"There is no pristine model {path}.")
     try:
-        arrays = _read_arrays(path)
+        data, is_matlab = _read_bytes(path), path.suffix.lower() == ".mat"
+        arrays = read_matrices(data, ARRAYS, LARGEST_FILE) if is_matlab else _read_npz(data)
         keys = next(keys for keys in KEYS if keys[0] in arrays)
-        mean, covariance = (np.asarray(arrays[key], dtype=np.float64) for key in keys)
+        mean, covariance = (arrays[key].astype(np.float64, casting="safe") for key in keys)
         mean = mean.reshape(FEATURES)
         covariance = covariance.reshape(FEATURES, FEATURES)
     except (StopIteration, *READING_ERRORS) as error:
         raise UserError(_no_model(path)) from error
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+    if not _is_gaussian(mean, covariance):
         raise UserError(_no_model(path))
     model = PristineModel(mean, covariance, path.stem, str(arrays.get("facts", "")))
-    published = "" if model.digest == PUBLISHED else path.stem
-    return replace(model, name=str(arrays.get("name", published)))
+    name = str(arrays.get("name", "")).strip() or path.stem
+    return replace(model, name="" if model.digest == PUBLISHED else name[:LONGEST_NAME])
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if path.suffix.lower() == ".mat":
-        return loadmat(path)
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+def _is_gaussian(mean: np.ndarray, covariance: np.ndarray) -> bool:
+    """Whether it is one of finite, sensible numbers: a symmetric covariance that is nowhere
+    negative but for rounding."""
+    numbers = np.concatenate([mean[None], covariance])
+    if not (np.abs(numbers) < LARGEST_NUMBER).all():  # nor NaN
+        return False
+    variances = np.linalg.eigvalsh(covariance)
+    least = -1e-6 * variances[-1]
+    return bool(np.allclose(covariance, covariance.T) and least <= variances[0])
+
+
+def _read_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError("too large")
+    return data
+
+
+def _read_npz(data: bytes) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(BytesIO(data)) as packed:
+        if any(member.file_size > LARGEST_FILE for member in packed.infolist()):
+            raise ValueError("unpacks too large")
+    with np.lib.npyio.NpzFile(BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files if name in ARRAYS | WORDS}
 
 
 def _no_model(path: Path) -> str:

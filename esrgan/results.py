@@ -26,6 +26,7 @@ class Score:
         psnr_y, ssim_y, rmse_y, psnr_rgb: against HR, cropped by the scale. An RMSE is in grey
             levels, the mean one the root of the mean squared error, as in PIRM.
         niqe: 4 pixels shaved; of the pristine model that `Results.niqe_label` names.
+        brightness: of SR less that of HR, in grey levels (Fig. 9a); of the whole picture.
         ma, pi, lpips: Ma's score, the perceptual index (Sec. 1), LPIPS (AlexNet); from pyiqa.
         mode, alpha: "network" or "image", and α, for a point of a curve.
         reasons: why a number is missing, in a few words, by its attribute; in a mean also why
@@ -47,6 +48,7 @@ class Score:
     alpha: float | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
+    brightness: float | None = None
 
     @property
     def method(self) -> tuple[str, str | None, float | None]:
@@ -54,7 +56,7 @@ class Score:
         return self.model, self.mode, self.alpha
 
 
-METRICS = ("psnr_y", "ssim_y", "rmse_y", "psnr_rgb", "niqe", "ma", "pi", "lpips")
+METRICS = ("psnr_y", "ssim_y", "rmse_y", "psnr_rgb", "brightness", "niqe", "ma", "pi", "lpips")
 
 
 @dataclass(frozen=True)

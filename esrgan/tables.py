@@ -9,16 +9,17 @@ from pathlib import Path
 from esrgan.files import atomic_path
 from esrgan.results import Results, Score
 
-# Heading, attribute, decimals; the headings of NIQE and PI name the pristine model.
+# Heading, attribute, format; the headings of NIQE and PI name the pristine model.
 COLUMNS = (
-    ("PSNR-Y", "psnr_y", 2),
-    ("SSIM-Y", "ssim_y", 4),
-    ("PSNR-RGB", "psnr_rgb", 2),
-    ("RMSE-Y", "rmse_y", 3),
-    ("NIQE", "niqe", 3),
-    ("Ma", "ma", 3),
-    ("PI", "pi", 3),
-    ("LPIPS", "lpips", 4),
+    ("PSNR-Y", "psnr_y", ".2f"),
+    ("SSIM-Y", "ssim_y", ".4f"),
+    ("PSNR-RGB", "psnr_rgb", ".2f"),
+    ("RMSE-Y", "rmse_y", ".3f"),
+    ("Brightness", "brightness", "+z.2f"),
+    ("NIQE", "niqe", ".3f"),
+    ("Ma", "ma", ".3f"),
+    ("PI", "pi", ".3f"),
+    ("LPIPS", "lpips", ".4f"),
 )
 NOTHING = "–"
 
@@ -53,13 +54,14 @@ def make_table(
         pictures: whether to say which picture a row is of.
     """
     headings = {"niqe": results.niqe_label, "pi": results.pi_label}
-    columns = [(headings.get(name, head), name, digits) for head, name, digits in COLUMNS]
+    columns = [(headings.get(name, head), name, written) for head, name, written in COLUMNS]
     empty = [c for c in columns if narrow and all(getattr(s, c[1]) is None for s in scores)]
     shown = [column for column in columns if column not in empty]
     curves = any(score.alpha is not None for score in scores) or not narrow
     head = ["model", *["mode", "alpha"] * curves, *["picture"] * pictures]
     rows = [
-        _words(score, curves, pictures) + [_cell(score, name, digits) for _, name, digits in shown]
+        _words(score, curves, pictures)
+        + [_cell(score, name, written) for _, name, written in shown]
         for score in scores
     ]
     missing: dict[str, list[str]] = {}
@@ -78,9 +80,9 @@ def _words(score: Score, curves: bool, pictures: bool) -> list[str]:
     return [score.model, *[score.mode or "", alpha] * curves, *[score.picture] * pictures]
 
 
-def _cell(score: Score, name: str, digits: int) -> str:
+def _cell(score: Score, name: str, written: str) -> str:
     value = getattr(score, name)
-    return score.reasons.get(name, NOTHING) if value is None else f"{value:.{digits}f}"
+    return score.reasons.get(name, NOTHING) if value is None else f"{value:{written}}"
 
 
 def _reasons(scores: Sequence[Score], name: str) -> str:
@@ -134,7 +136,10 @@ def latex_table(results: Results) -> str:
 def _latex(table: Table) -> str:
     head = [r"$\alpha$" if title == "alpha" else _escaped(title) for title in table.head]
     layout = "l" * table.words + "r" * (len(head) - table.words)
-    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in table.rows]
+    rows = [
+        " & ".join([*map(_escaped, row[: table.words]), *map(_number, row[table.words :])]) + r" \\"
+        for row in table.rows
+    ]
     return "\n".join(
         [
             rf"\begin{{tabular}}{{{layout}}}",
@@ -148,6 +153,11 @@ def _latex(table: Table) -> str:
             "",
         ]
     )
+
+
+def _number(cell: str) -> str:
+    """A minus sign is not the hyphen of text."""
+    return _escaped(cell) if not cell.startswith("-") else f"$-${cell[1:]}"
 
 
 def _escaped(text: str) -> str:

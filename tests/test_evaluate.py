@@ -55,6 +55,7 @@ def test_perfect_upscaling_scores_perfectly(hr_folder: Path) -> None:
     (pair,) = load_pairs(hr_folder, None)
     perfect = score("oracle", lambda _: pair.hr, pair, 4)
     assert (perfect.psnr_y, perfect.ssim_y, perfect.rmse_y) == (np.inf, 1, 0)
+    assert perfect.brightness == 0
 
 
 def test_mean_rmse_is_the_root_of_the_mean_squared_error() -> None:
@@ -89,6 +90,9 @@ def test_every_number_or_its_reason(measures: Measures, natural: Pair) -> None:
     sr = imresize(natural.lr, 4)
     found = measured("m", sr, natural, 4, measures)
     assert found.niqe == niqe(sr, measures.pristine)
+    darker = measured("m", np.maximum(sr, 3) - 3, natural, 4, measures)
+    assert found.brightness is not None
+    assert darker.brightness == pytest.approx(found.brightness - 3, abs=0.1)
     assert (found.ma, found.pi, found.lpips) == (None, None, None)
     assert found.reasons == dict.fromkeys(("ma", "lpips", "pi"), "not here")
     small = Pair("small.png", natural.lr[:20, :20], natural.hr[:80, :80])

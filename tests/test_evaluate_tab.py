@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
+from esrgan import illustrations
 from esrgan.checkpoints import save_generator
 from esrgan.demo import evaluation, illustrating
 from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.served import FOLDER_VARIABLE
 from esrgan.evaluate import measured
+from esrgan.figures import draw_ablation
+from esrgan.methods import model_settings
 from esrgan.metrics import psnr
 from esrgan.networks import RRDBNet
+from esrgan.niqe import niqe
 from esrgan.pairs import load_pair
 from esrgan.resize import imresize
 from esrgan.results import load_results
@@ -130,12 +136,100 @@ def test_tables_and_figures_without_computing_again(
     ]
     assert load_results(files[-1]) == state.results
     assert str(state.folder) not in "".join(file.read_text() for file in files)
-    for kind in (illustrating.PLANE, illustrating.CROPS, illustrating.STRIP):
-        for suffix, start in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
-            drawn = illustrating.illustrate(state, kind, "two.png", suffix, 3.4)
-            assert drawn.file.read_bytes().startswith(start)
-            assert drawn.shown.suffix == ".png"
-            assert f"{{{drawn.file.name}}}" in drawn.latex
+    starts = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
+    for kind, suffix in (
+        *((illustrating.PLANE, suffix) for suffix in starts),
+        (illustrating.FEATURES, "png"),
+        (illustrating.CROPS, "svg"),
+        (illustrating.ABLATION, "pdf"),
+        (illustrating.STRIP, "png"),
+    ):
+        drawn = illustrating.illustrate(state, kind, "two.png", suffix, 3.4)
+        assert drawn.file.read_bytes().startswith(starts[suffix])
+        assert drawn.shown.suffix == ".png"
+        assert f"{{{drawn.file.name}}}" in drawn.latex
+        assert (drawn.place is not None) == (kind in illustrating.OF_CROPS)
+
+
+def test_niqe_is_of_the_parameters_that_were_uploaded(wish: Wish, tmp_path: Path) -> None:
+    fitted = evaluation.load_pristine()
+    file = tmp_path / "mine.mat"
+    savemat(file, {"mu_prisparam": fitted.mean[None] + 1, "cov_prisparam": fitted.covariance})
+    state = last(replace(wish, models=["hr"], weights=[], alphas=[], pristine=file))
+    assert state.results.niqe_label == "NIQE (mine)"
+    expected = niqe(np.asarray(Image.open(wish.hr[0])), evaluation.load_pristine(file))
+    assert state.results.scores[0].niqe == expected
+
+
+def test_the_ablation_figure_says_what_each_network_is_made_of(
+    wish: Wish, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    monkeypatch.setattr(
+        illustrations,
+        "draw_ablation",
+        lambda *args: drawn.extend(args) or draw_ablation(*args),  # type: ignore[func-returns-value]
+    )
+    state = last(replace(wish, alphas=[], back_projections=1))
+    crops = [(8, 12, 24, 16), (40, 0, 24, 16)]
+    illustrating.illustrate(state, illustrating.ABLATION, "one.png", "png", 7.0, crops)
+    columns, rows, references, _ = drawn
+    assert [column.title for column in columns] == ["first BP1", "second BP1"]  # no bicubic
+    assert columns[0].settings == model_settings(str(wish.weights[0]))
+    assert rows == ["one", "one"]
+    hr = np.asarray(Image.open(wish.hr[0]))
+    np.testing.assert_array_equal(references[1], hr[:16, 40:64])
+    state = last(replace(wish, weights=[], alphas=[]))
+    with refused("compares models"):
+        illustrating.illustrate(state, illustrating.ABLATION, None, "png", 7.0)
+
+
+def test_crops_are_lines_of_four_numbers(refused: Refused) -> None:
+    boxes = [(60, 40, 64, 48), (0, 0, 8, 8)]
+    assert illustrating.read_crops(illustrating.write_crops(boxes)) == boxes
+    assert illustrating.read_crops(" 1, 2, 3, 4 \n\n") == [(1, 2, 3, 4)]
+    assert illustrating.read_crops("") == []
+    for text in ("1 2 3", "1 2 3 4 5", "1 2 3 -4", "a b c d", "1 2 3 4.5", "1 2 3 ٤"):
+        with refused("x y width height"):
+            illustrating.read_crops(text)
+    with refused("up to 6 crops, not 7"):
+        illustrating.read_crops("1 2 3 4\n" * 7)
+
+
+def test_a_figure_shows_the_crops_and_where_they_are(wish: Wish, refused: Refused) -> None:
+    state = last(replace(wish, weights=[], alphas=[]))
+    crops = [(8, 12, 60, 40), (100, 120, 60, 40)]
+
+    def height(*wanted: illustrating.Box) -> int:
+        drawn = illustrating.illustrate(state, illustrating.CROPS, "one.png", "png", 7.0, wanted)
+        return Image.open(drawn.shown).height
+
+    assert height(*crops) > 1.9 * height(crops[0])
+    drawn = illustrating.illustrate(state, illustrating.CROPS, "one.png", "png", 7.0, crops)
+    assert drawn.place is not None
+    marked, hr = np.asarray(Image.open(drawn.place)).copy(), np.asarray(Image.open(wish.hr[0]))
+    for x, y, width, high in crops:
+        assert (marked[y, x : x + width] == illustrating.MARK).all()
+        assert (marked[y : y + high, x] == illustrating.MARK).all()
+        marked[y - 2 : y + high + 3, x - 2 : x + width + 3] = hr[
+            y - 2 : y + high + 3, x - 2 : x + width + 3
+        ]
+    np.testing.assert_array_equal(marked, hr)
+    with refused("not inside the picture of 216×208"):
+        height((200, 0, 64, 64))
+
+
+def test_a_click_sets_a_crop_around_it(wish: Wish, tmp_path: Path, refused: Refused) -> None:
+    large = tmp_path / "large.png"
+    Image.effect_noise((1280, 320), 50).save(large)
+    state = last(Wish([large, wish.hr[0]], models=["bicubic"]))
+    around = illustrating.crop_around
+    # the page shows it half as large
+    assert around(state, "large.png", (100, 80), []) == (168, 128, 64, 64)
+    assert around(state, "large.png", (639, 0), [(0, 0, 20, 30)]) == (1260, 0, 20, 30)
+    assert around(state, "one.png", (0, 207), [(0, 0, 999, 40)]) == (0, 168, 216, 40)
+    with refused("nothing to draw"):
+        around(state, "../HR/one.png", (0, 0), [])
 
 
 def test_the_brightness_figure_needs_both_gan_models(
@@ -188,6 +282,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
         ({"weights": [text]}, "text"),
         ({"weights": wish.weights, "models": ["psnr", "first"]}, "Two models are called first"),
         ({"back_projections": 51}, "back-projection"),
+        ({"pristine": text}, "not a pristine model"),
     ]
     for changes, words in cases:
         with refused(words):
@@ -249,6 +344,18 @@ def test_two_pictures_by_two_models_and_alphas(
     with page.expect_download() as download:
         page.locator("#figure-file").click()
     assert download.value.path().read_bytes().startswith(b"%PDF")
+    place, crops = page.locator("#figure-place img"), page.locator("#figure-crops textarea")
+    box = place.bounding_box()
+    assert box is not None
+    place.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    expect(crops).to_have_value(re.compile(r"^7[5-7] 7[1-3] 64 64$"))
+    page.locator("#figure-several").get_by_role("checkbox").check()
+    place.click(position={"x": 20, "y": 20})
+    expect(crops).to_have_value(re.compile(r"^7[5-7] 7[1-3] 64 64\n0 0 64 64$"))
+    crops.fill("8 12 300 16")
+    crops.blur()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("not inside the picture")
+    page.locator("[data-testid=toast-close]").click()
     page.locator("#figure-kind").get_by_text("strip").click()  # for which the image's is missing
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("both interpolations")
     page.close()

@@ -1,7 +1,9 @@
 """NIQE: against a plain transcription of the algorithm, published figures, and its laws."""
 
+import io
 import json
 import math
+import zipfile
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from esrgan import cli
 from esrgan.images import load_image, rgb_to_y
 from esrgan.niqe import (
     FITTED,
+    LARGEST_FILE,
     PristineModel,
     block_features,
     fit_aggd,
@@ -230,12 +233,42 @@ def test_what_is_no_model_is_refused(tmp_path, fitted, refused):
     np.savez(tmp_path / "nan.npz", mean=fitted.mean * np.nan, covariance=fitted.covariance)
     np.savez(tmp_path / "other.npz", weights=fitted.mean)
     np.savez(tmp_path / "code.npz", mean=np.array([print] * 36), covariance=fitted.covariance)
+    np.savez(tmp_path / "complex.npz", mean=fitted.mean + 1j, covariance=fitted.covariance)
+    np.savez(tmp_path / "huge.npz", mean=fitted.mean * 1e300, covariance=fitted.covariance)
+    np.savez(tmp_path / "negative.npz", mean=fitted.mean, covariance=-fitted.covariance)
+    np.savez(tmp_path / "skew.npz", mean=fitted.mean, covariance=np.triu(fitted.covariance))
+    arrays = {"mean": fitted.mean, "covariance": fitted.covariance}
+    np.savez(tmp_path / "large.npz", **arrays, more=fitted.covariance.repeat(9))
+    np.savez_compressed(tmp_path / "bomb.npz", **arrays, name=np.zeros(50_000_000, np.uint8))
+    assert (tmp_path / "bomb.npz").stat().st_size < LARGEST_FILE
+    _write_claim(tmp_path / "claim.npz", fitted)
     savemat(tmp_path / "other.mat", {"x": fitted.mean})
+    savemat(tmp_path / "old.mat", arrays, format="4")
     for file in sorted(tmp_path.iterdir()):
         with refused(file.name, "not a pristine model"):
             load_pristine(file)
     with refused(".npz"):
         save_pristine(fitted, tmp_path / "x.mat")
+
+
+def _write_claim(file, fitted):
+    """A model whose mean says that it has 10¹⁵ numbers."""
+    np.savez(file, covariance=fitted.covariance)
+    header = io.BytesIO()
+    claim = {"descr": "<f8", "fortran_order": False, "shape": (10**15,)}
+    np.lib.format.write_array_header_1_0(header, claim)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("mean.npy", header.getvalue())
+
+
+def test_only_the_published_model_has_no_name(tmp_path, fitted):
+    for name, label in (
+        ("", "NIQE (mine)"),
+        (" ", "NIQE (mine)"),
+        ("x" * 99, f"NIQE ({'x' * 40})"),
+    ):
+        save_pristine(PristineModel(fitted.mean, fitted.covariance, name), tmp_path / "mine.npz")
+        assert load_pristine(tmp_path / "mine.npz").label == label
 
 
 def test_fitting_takes_the_sharp_blocks(tmp_path, natural):

@@ -21,12 +21,13 @@ from esrgan.results import (
 
 def test_a_mean_leaves_out_what_is_missing_and_says_so() -> None:
     rows = [
-        Score("m", "a", 30, 0.8, 3, niqe=5.0),
-        Score("m", "b", 20, 0.6, 4, reasons={"niqe": "too small", "ma": "x"}),
+        Score("m", "a", 30, 0.8, 3, niqe=5.0, brightness=-2.0),
+        Score("m", "b", 20, 0.6, 4, brightness=1.0, reasons={"niqe": "too small", "ma": "x"}),
     ]
     mean = mean_score(rows)
     assert mean.niqe == 5
     assert mean.ma is None
+    assert mean.brightness == -0.5
     assert mean.reasons == {"niqe": "1 of 2 pictures; the others: too small", "ma": "x"}
 
 
@@ -42,6 +43,15 @@ def test_results_survive_their_file(tmp_path: Path) -> None:
     text = (tmp_path / "results.json").read_text()
     assert "Infinity" not in text
     assert "NaN" not in text
+
+
+def test_files_from_before_a_number_was_measured_are_read(tmp_path: Path) -> None:
+    score = Score("m", "a.png", 30.1, 0.8, 3.0, settings="s")
+    save_results(Results((score,)), tmp_path)
+    file = tmp_path / "results.json"
+    file.write_text(file.read_text().replace('"brightness": null', '"settings": "s"'))
+    assert "brightness" not in file.read_text()
+    assert load_results(file).scores == (score,)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "scores": [1]}'])

@@ -14,7 +14,7 @@ from pathlib import Path
 from esrgan.checkpoints import read_facts
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options
-from esrgan.commands.drawing import ablation_figure, add_crop_option, add_width_option
+from esrgan.commands.drawing import ablation_drawn, add_crop_option, add_width_option
 from esrgan.errors import UserError
 from esrgan.figures import PAGE_WIDTH, save_figure
 
@@ -48,7 +48,6 @@ NAMES = [preset.removeprefix("ablation-") for preset in COLUMNS]
 # What makes the presets small enough for minutes on two CPU cores.
 TINY = (
     "batch_size=4",
-    "crop_size=64",
     "num_workers=0",
     "save_every=100",
     "sample_every=100",
@@ -56,12 +55,18 @@ TINY = (
 )
 TINY_STAGE = {
     "psnr": (
-        "iterations=1000",
+        "iterations=400",
+        "crop_size=48",
         "generator.num_features=16",
         "generator.num_blocks=4",
         "schedule={ learning_rate = 1e-3, cosine = true }",
     ),
-    "gan": ("iterations=200", "discriminator_features=16", "schedule={ learning_rate = 1e-4 }"),
+    "gan": (
+        "iterations=100",
+        "crop_size=32",
+        "discriminator_features=16",
+        "schedule={ learning_rate = 1e-4 }",
+    ),
 }
 
 
@@ -106,7 +111,7 @@ def run(options: Namespace) -> int:
         if not done:
             _train(each, options)
     models = {COLUMNS[r.preset].title: str(r.weights) for r in runs if r.stage == "gan"}
-    figure = ablation_figure(models, options.pictures, options)
+    figure, _ = ablation_drawn(models, options.pictures, options)
     for name in ("ablation.png", "ablation.pdf"):
         save_figure(figure, folder / name)
         print(folder / name)

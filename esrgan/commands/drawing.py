@@ -6,28 +6,22 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from esrgan import zoo
-from esrgan.checkpoints import read_facts
 from esrgan.command_line import Parser
 from esrgan.commands.evaluate import chosen_methods
 from esrgan.errors import UserError
-from esrgan.figures import (
-    COLUMN_WIDTH,
-    AblationColumn,
-    draw_ablation,
-    latex_figure,
-    save_figure,
+from esrgan.figures import COLUMN_WIDTH, latex_figure, save_figure
+from esrgan.illustrations import (
+    Drawn,
+    Example,
+    Row,
+    ablation_figure,
+    crops_of,
+    kept,
 )
-from esrgan.illustrations import UNKNOWN, Example, Row, crops_of, kept
 from esrgan.images import to_rgb
-from esrgan.methods import labels
-from esrgan.networks import RRDBNet
+from esrgan.methods import labels, model_settings
 from esrgan.pairs import load_pair
 from esrgan.results import Score, load_results
-
-# What Fig. 8 says of the losses, by the facts in a weights file.
-ACTIVATIONS = {"True": "before", "False": "after"}
-GANS = {"relativistic": "RaGAN", "standard": "standard"}
 
 
 def add_width_option(command: Parser, width: float) -> None:
@@ -85,25 +79,7 @@ def examples(options: Namespace, files: Sequence[Path]) -> list[Example]:
     return made
 
 
-def model_settings(name: str) -> dict[str, str]:
-    """What Fig. 8 says of a model: its layers, and the loss that its file says it was trained with.
-
-    Raises:
-        UserError: as `zoo.load`.
-    """
-    network, facts = zoo.load(name), read_facts(zoo.find(name))
-    recorded = facts.get("loss")
-    loss = recorded if isinstance(recorded, dict) else {}
-    blocks = network.config.num_blocks
-    return {
-        "BN?": "yes" if getattr(network.config, "batch_norm", False) else "no",
-        "Activation": ACTIVATIONS.get(str(loss.get("before_activation")), UNKNOWN),
-        "GAN": GANS.get(str(loss.get("adversarial")), UNKNOWN),
-        "Blocks": f"{blocks} RRDB" if isinstance(network, RRDBNet) else f"{blocks} residual",
-    }
-
-
-def ablation_figure(models: Mapping[str, str], files: Sequence[Path], options: Namespace) -> Figure:
+def ablation_drawn(models: Mapping[str, str], files: Sequence[Path], options: Namespace) -> Drawn:
     """Fig. 8 of models, by the titles of their columns, on HR pictures with a crop each.
 
     Raises:
@@ -115,13 +91,5 @@ def ablation_figure(models: Mapping[str, str], files: Sequence[Path], options: N
     shown = examples(Namespace(**{**vars(options), "models": names}), files)
     wanted = [[crop] for crop in options.crop] if options.crop else [None] * len(shown)
     crops = [crops_of(each.hr, crop)[0] for each, crop in zip(shown, wanted, strict=True)]
-    columns = [
-        AblationColumn(
-            title,
-            model_settings(name),
-            [crop.cut(each.rows[n].picture) for each, crop in zip(shown, crops, strict=True)],
-        )
-        for n, (title, name) in enumerate(models.items())
-    ]
-    references = [crop.cut(each.hr) for each, crop in zip(shown, crops, strict=True)]
-    return draw_ablation(columns, [each.name for each in shown], references, options.width)
+    settings = {title: model_settings(name) for title, name in models.items()}
+    return ablation_figure(shown, crops, settings, options.width)

@@ -9,7 +9,7 @@ from esrgan import zoo
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import (
-    ablation_figure,
+    ablation_drawn,
     add_crop_option,
     add_width_option,
     examples,
@@ -23,15 +23,15 @@ from esrgan.figures import (
     MethodResult,
     active_share,
     check_figure_path,
-    draw_features,
-    feature_maps,
 )
 from esrgan.illustrations import (
     MODES,
+    SHALLOW_AND_DEEP,
     Example,
     brightness_figure,
     crops_figure,
     crops_of,
+    features_figure,
     kept_numbers,
     plane_figure,
     strip_figure,
@@ -102,7 +102,7 @@ def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
     about = "VGG19's features before and after activation (Fig. 6)"
     command = _kind(kinds, "features", about, features)
     command.add_argument("picture", type=Path)
-    command.add_argument("--layers", nargs="+", default=["conv2_2", "conv5_4"], metavar="LAYER")
+    command.add_argument("--layers", nargs="+", default=SHALLOW_AND_DEEP, metavar="LAYER")
     command.add_argument("--channels", type=int, default=6, help="maps of each layer")
     command.add_argument("--perceptual", default="builtin", help="builtin, torchvision or a file")
 
@@ -111,12 +111,18 @@ def features(options: Namespace) -> int:
     network = zoo.load_perceptual(options.perceptual)
     picture = to_rgb(to_uint8(load_image(options.picture)))
     shares = active_share(network, picture)
-    maps = [feature_maps(network, picture, layer, options.channels) for layer in options.layers]
-    title = options.picture.stem
-    figure = draw_features(title, picture, maps, shares, options.width)
+    drawn = features_figure(
+        network,
+        options.picture.stem,
+        picture,
+        shares,
+        options.layers,
+        options.channels,
+        options.width,
+    )
     for layer, share in shares.items():
         print(f"{layer} {100 * share:6.2f} % active")
-    return write(figure, f"Features of {title} before and after activation.", options)
+    return write(*drawn, options)
 
 
 def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
@@ -174,10 +180,8 @@ def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
 
 def ablation(options: Namespace) -> int:
     names = list(dict.fromkeys(options.models))
-    figure = ablation_figure(
-        dict(zip(labels(names), names, strict=True)), options.pictures, options
-    )
-    return write(figure, "Each column is a model; what it changes is red.", options)
+    models = dict(zip(labels(names), names, strict=True))
+    return write(*ablation_drawn(models, options.pictures, options), options)
 
 
 def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:

@@ -33,11 +33,14 @@ MODELS = [
 ALPHAS = [(f"{alpha:g}", alpha) for alpha in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
 KINDS = [
     ("Perception–distortion plane (Fig. 2)", figures.PLANE),
+    ("VGG features (Fig. 6)", figures.FEATURES),
     ("Crops (Fig. 7)", figures.CROPS),
+    ("Ablation (Fig. 8)", figures.ABLATION),
     ("Brightness (Fig. 9)", figures.BRIGHTNESS),
     ("α strip (Fig. 10)", figures.STRIP),
 ]
 WIDTHS = [("Column", 3.4), ("Page", 7.0)]
+FIGURE_PARTS = 5
 SECONDS_BETWEEN_TABLES = 0.5
 
 
@@ -59,10 +62,11 @@ def build() -> None:
         means = gr.HTML(elem_id="means")
         with gr.Column(visible=False) as done:
             files = _downloads()
-            figure_choice, figure = _figure_parts()
+            figure_choice, several, figure = _figure_parts()
         with gr.Accordion("Picture by picture"):
             rows = gr.HTML(elem_id="rows")
-    products = [done, *files, figure_choice[1], *figure]
+    kind, picture, crops, suffix, width = figure_choice
+    products = [done, *files, picture, crops, *figure]
 
     running = start.click(
         told(evaluate),
@@ -84,15 +88,23 @@ def build() -> None:
     running.success(**finishing)
     running.failure(**finishing)
     stop.click(**finishing, cancels=[running])
-    gr.on(
-        [each.input for each in figure_choice],
-        told(draw),
-        [state, *figure_choice],
-        figure,
-        trigger_mode="always_last",
-        show_progress_on=[figure[0]],
-        api_visibility="undocumented",
-    )
+    drawing: dict[str, Any] = {
+        "fn": told(draw),
+        "inputs": [state, *figure_choice],
+        "outputs": figure,
+        "show_progress_on": [figure[0]],
+        "api_visibility": "undocumented",
+    }
+    changes = [kind.input, suffix.input, width.input, crops.submit, crops.blur]
+    gr.on(changes, **drawing, trigger_mode="always_last")
+    placing: dict[str, Any] = {
+        "outputs": crops,
+        "show_progress": "hidden",
+        "api_visibility": "undocumented",
+    }
+    picture.input(lambda: "", **placing).success(**drawing)
+    place = figure[-1]
+    place.select(told(place_crop), [state, picture, crops, several], **placing).success(**drawing)
 
 
 def _picture_choice() -> list[gr.components.Component]:
@@ -144,10 +156,16 @@ def _model_choice() -> list[gr.components.Component]:
 
 
 def _running_choice() -> list[gr.components.Component]:
-    with gr.Accordion("After each network, and more measures", open=False):
+    with gr.Accordion("After each network, and measures", open=False):
         refinements = refinement_choice()
+        pristine = gr.File(
+            label="Published parameters of NIQE (.mat, .npz), else ours: NIQE (fitted)",
+            file_types=[".mat", ".npz"],
+            height=140,
+            elem_id="evaluate-niqe",
+        )
         learned = gr.Checkbox(label="Measure Ma, PI and LPIPS too (needs pyiqa)")
-    return [*refinements, learned]
+    return [*refinements, pristine, learned]
 
 
 def refinement_choice() -> list[gr.components.Component]:
@@ -167,12 +185,30 @@ def _downloads() -> list[gr.DownloadButton]:
         ]
 
 
-def _figure_parts() -> tuple[list[Any], list[gr.components.Component]]:
-    """Which figure; the figure, its file and its LaTeX."""
+def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
+    """Which figure; whether a click adds a crop; the figure, its file, its LaTeX, its place."""
     with gr.Row():
         with gr.Column(min_width=300):
             kind = gr.Radio(KINDS, value=figures.PLANE, label="Figure", elem_id="figure-kind")
             picture = gr.Dropdown([], label="of (the plane is of all)", elem_id="figure-picture")
+            with gr.Column(visible=False) as where:
+                place = gr.Image(
+                    label="Click to set the crop",
+                    interactive=False,
+                    buttons=[],
+                    height=240,
+                    elem_id="figure-place",
+                )
+                crops = gr.Textbox(
+                    label="Crops: x y width height, one a line",
+                    info="In HR pixels; empty: where the picture varies most. Figs. 9 and 10 show "
+                    "the first.",
+                    lines=1,
+                    max_lines=figures.MAX_CROPS,
+                    max_length=200,
+                    elem_id="figure-crops",
+                )
+                several = gr.Checkbox(label="A click adds a crop", elem_id="figure-several")
             with gr.Row():
                 formats = list(figures.FORMATS)
                 suffix = gr.Radio(formats, value="pdf", label="Format", elem_id="figure-format")
@@ -183,7 +219,7 @@ def _figure_parts() -> tuple[list[Any], list[gr.components.Component]]:
             preview = gr.Image(
                 show_label=False, buttons=["fullscreen"], interactive=False, elem_id="figure"
             )
-    return [kind, picture, suffix, width], [preview, file, latex]
+    return [kind, picture, crops, suffix, width], several, [preview, file, latex, where, place]
 
 
 def evaluate(
@@ -199,6 +235,7 @@ def evaluate(
     weights: list[str] | None,
     ensemble: bool,
     rounds: float,
+    pristine: str | None,
     learned: bool,
 ) -> Iterator[tuple[Any, ...]]:
     """Measure, showing rows as soon as they are there."""
@@ -214,6 +251,7 @@ def evaluate(
         modes,
         ensemble,
         int(rounds),
+        Path(pristine) if pristine else None,
         learned,
     )
     yield gr.skip(), "Loading …", *[gr.skip()] * 4
@@ -237,40 +275,52 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 
 
 def finish(
-    state: Evaluation | None, kind: str, picture: str | None, suffix: str, width: float
+    state: Evaluation | None, kind: str, picture: str | None, _: str, suffix: str, width: float
 ) -> Iterator[tuple[Any, ...]]:
     """All rows that there are, and what can be downloaded; also after Stop."""
+    before_figure = 3 + 1 + len(compute.TABLE_FILES) + 2
     if state is None or not state.results.scores:
-        yield (
-            "There are no rows yet.",
-            *[gr.skip()] * (2 + 1 + len(compute.TABLE_FILES) + 1 + 3),
-        )
+        yield "There are no rows yet.", *[gr.skip()] * (before_figure - 1 + FIGURE_PARTS)
         return
     known = compute.pictures(state)
     picture = picture if picture in known else known[0]
     files = [str(path) for path in compute.tables(state)]
     choice = gr.Dropdown(known, value=picture)
     numbers = (progress(state, ended=True), *score_tables(state))
-    yield *numbers, gr.Column(visible=True), *files, choice, None, gr.skip(), ""
+    none = (None, gr.skip(), "", gr.skip(), None)
+    yield *numbers, gr.Column(visible=True), *files, choice, "", *none
     try:
-        figure = _figure(state, kind, picture, suffix, width)
+        figure = _figure(state, kind, picture, "", suffix, width)
     except UserError as error:
         gr.Warning(str(error))
         return
-    yield *[gr.skip()] * (3 + 1 + len(files) + 1), *figure
+    yield *[gr.skip()] * before_figure, *figure
+
+
+def place_crop(
+    state: Evaluation | None, picture: str | None, crops: str, several: bool, click: gr.SelectData
+) -> Iterator[str]:
+    """The crops with one around the click: one more, or the only one."""
+    if state is None or picture is None:
+        return
+    before = figures.read_crops(crops)
+    x, y = click.index
+    crop = figures.crop_around(state, picture, (x, y), before)
+    yield figures.write_crops([*before, crop] if several else [crop])
 
 
 def draw(
-    state: Evaluation | None, kind: str, picture: str | None, suffix: str, width: float
+    state: Evaluation | None, kind: str, picture: str | None, crops: str, suffix: str, width: float
 ) -> Iterator[tuple[Any, ...]]:
     """Another figure of the same results."""
     if state is not None:
-        yield _figure(state, kind, picture, suffix, width)
+        yield _figure(state, kind, picture, crops, suffix, width)
 
 
 def _figure(
-    state: Evaluation, kind: str, picture: str | None, suffix: str, width: float
-) -> tuple[str, gr.DownloadButton, str]:
-    drawn = figures.illustrate(state, kind, picture, suffix, width)
+    state: Evaluation, kind: str, picture: str | None, crops: str, suffix: str, width: float
+) -> tuple[Any, ...]:
+    drawn = figures.illustrate(state, kind, picture, suffix, width, figures.read_crops(crops))
     file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
-    return str(drawn.shown), file, drawn.latex
+    where, place = gr.Column(visible=drawn.place is not None), drawn.place and str(drawn.place)
+    return str(drawn.shown), file, drawn.latex, where, place

@@ -1,7 +1,7 @@
 """What the Evaluate tab computes: many pictures by many methods. Knows nothing of gradio."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +15,9 @@ from esrgan.evaluate import Measures, evaluate
 from esrgan.images import IMAGE_SUFFIXES, crop_to_multiple, decode_image, load_image
 from esrgan.interpolation import check_same_shape, share_ancestor
 from esrgan.learned_metrics import SOURCES, learned_metrics
-from esrgan.methods import Method, from_folder, select
+from esrgan.methods import COMPARATORS, Method, from_folder, model_settings, select
 from esrgan.networks import Generator
-from esrgan.niqe import load_pristine
+from esrgan.niqe import FITTED, load_pristine
 from esrgan.pairs import load_pair, pair_files
 from esrgan.results import FILE, Results, Score, save_results
 from esrgan.tables import WRITERS, save_tables
@@ -46,6 +46,7 @@ class Wish:
         weights: the visitor's own models.
         alphas, modes: points between the first two networks.
         ensemble, back_projections: what is done after each network.
+        pristine: NIQE's parameters, of which we know nothing; None for our own.
         learned: whether to measure Ma, PI and LPIPS, for which parameters may be downloaded.
     """
 
@@ -59,6 +60,7 @@ class Wish:
     modes: Sequence[str] = CURVES
     ensemble: bool = False
     back_projections: int = 0
+    pristine: Path | None = None
     learned: bool = False
 
 
@@ -71,12 +73,14 @@ class Evaluation:
         results: the rows that there are.
         total: how many there will be.
         strangers: whether α goes between networks without a common ancestor.
+        settings: what each network is made of, as Fig. 8 says it, by its name in the rows.
     """
 
     folder: Path
     results: Results
     total: int
     strangers: bool
+    settings: Mapping[str, Mapping[str, str]]
 
 
 @on_gpu(seconds=300)
@@ -117,19 +121,28 @@ def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
     others: list[Method] = []
     if wish.results:
         others = [from_folder(wish.results_name, folder / OTHERS)]
-    make = partial(_upscaler, wish=wish)
-    chosen = select(_names(wish), make, wish.alphas, wish.modes, others)
+    measures = _measures(wish)
+    names, make = _names(wish), partial(_upscaler, wish=wish)
+    chosen = select(names, make, wish.alphas, wish.modes, others)
+    settings = {
+        method.model: model_settings(name)
+        for name, method in zip(names, chosen.methods, strict=False)
+        if name not in COMPARATORS
+    }
     strangers = _strangers(chosen.ends, wish.modes)
     files = pair_files(folder / HR, folder / LR if wish.lr else None, chosen.scale)
     for pair in files:
         _check_pair(*pair, chosen.scale, others)
-    learned = learned_metrics() if wish.learned else dict.fromkeys(SOURCES, "not asked for")
-    measures = Measures(load_pristine(), learned)
     label = measures.pristine.label
     results = Results((), HR, LR if files[0][1] else "", chosen.scale, label)
-    state = Evaluation(folder, results, len(files) * len(chosen.methods), strangers)
+    state = Evaluation(folder, results, len(files) * len(chosen.methods), strangers, settings)
     rows = evaluate(files, chosen.methods, chosen.scale, measures, folder=folder / KEPT)
     return state, rows
+
+
+def _measures(wish: Wish) -> Measures:
+    learned = learned_metrics() if wish.learned else dict.fromkeys(SOURCES, "not asked for")
+    return Measures(load_pristine(wish.pristine or FITTED), learned)
 
 
 def _check_amount(wish: Wish) -> None:

@@ -1,86 +1,232 @@
-"""The figures of an evaluation on the page, as files; nothing is computed again.
+"""The figures of an evaluation on the page, as files, of the pictures that it kept.
 
-matplotlib is imported when the first one is drawn.
+Nothing is computed again; only Fig. 6 looks at the picture with the perceptual network. matplotlib
+is imported when the first one is drawn.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image, ImageDraw
+
+from esrgan import zoo
+from esrgan.demo.comparison import MAX_LR_PIXELS
 from esrgan.demo.evaluation import HR, KEPT, Evaluation, pictures
 from esrgan.errors import UserError
+from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 if TYPE_CHECKING:
-    from esrgan.illustrations import Drawn
+    from esrgan.illustrations import Drawn, Example
 
-PLANE, CROPS, STRIP, BRIGHTNESS = "plane", "crops", "strip", "brightness"
+PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
+BRIGHTNESS, STRIP = "brightness", "strip"
+OF_CROPS = (CROPS, ABLATION, BRIGHTNESS, STRIP)
 FORMATS = ("png", "pdf", "svg")
 WIDTHS = (3.4, 7.0)  # inches: a paper's column, and its page
 BEFORE, AFTER = "gan", "gan-after"
+# Crops of a figure, and the side of one that was set by a click, in HR pixels.
+MAX_CROPS, SIDE = 6, 64
+# The picture in which crops are marked: its longer side, and their colour.
+PLACE_SIDE, MARK = 640, (208, 0, 0)
+
+Box = tuple[int, int, int, int]  # x, y, width, height in HR pixels
 
 
 @dataclass(frozen=True)
 class Illustrated:
-    """A figure that was drawn: the file that was asked for, one to be shown, and the LaTeX."""
+    """A figure that was drawn.
+
+    Attributes:
+        file: as it was asked for.
+        shown: the same for the page.
+        latex: what includes it.
+        place: the HR picture in which its crops are marked, if it shows crops.
+    """
 
     file: Path
     shown: Path
     latex: str
+    place: Path | None
+
+
+def read_crops(text: str) -> list[Box]:
+    """Lines of x, y, width and height.
+
+    Raises:
+        UserError: a line is something else, or there are too many.
+    """
+    boxes = []
+    for line in filter(str.strip, text.splitlines()):
+        numbers = line.replace(",", " ").split()
+        if len(numbers) != 4 or not all(n.isascii() and n.isdigit() for n in numbers):
+            raise UserError(f"A crop is x y width height, such as 60 40 64 48, not {line[:40]!r}.")
+        x, y, width, height = (int(number[:9]) for number in numbers)
+        boxes.append((x, y, width, height))
+    if len(boxes) > MAX_CROPS:
+        raise UserError(f"A figure of the page shows up to {MAX_CROPS} crops, not {len(boxes)}.")
+    return boxes
+
+
+def write_crops(boxes: Sequence[Box]) -> str:
+    """As `read_crops` reads them."""
+    return "\n".join(" ".join(map(str, box)) for box in boxes)
+
+
+def crop_around(
+    evaluation: Evaluation, picture: str, point: tuple[int, int], before: Sequence[Box]
+) -> Box:
+    """The crop around a point of the picture that `Illustrated.place` shows, as large as the one
+    before it, moved to where it is inside.
+
+    Raises:
+        UserError: there is no such picture.
+    """
+    height, width = _hr(evaluation, picture).shape[:2]
+    scale = max(1.0, max(width, height) / PLACE_SIDE)
+    *_, wide, high = before[-1] if before else (SIDE, SIDE)
+    wide, high = min(wide, width), min(high, height)
+    x, y = (round(value * scale) for value in point)
+    left, top = x - wide // 2, y - high // 2
+    return max(0, min(left, width - wide)), max(0, min(top, height - high)), wide, high
 
 
 def illustrate(
-    evaluation: Evaluation, kind: str, picture: str | None, suffix: str, width: float
+    evaluation: Evaluation,
+    kind: str,
+    picture: str | None,
+    suffix: str,
+    width: float,
+    crops: Sequence[Box] = (),
 ) -> Illustrated:
     """Draw a figure of what an evaluation kept.
 
     Args:
-        kind: PLANE, of all pictures, or CROPS, STRIP or BRIGHTNESS, of one.
+        kind: PLANE, of all pictures, or another, of one.
         picture: one of `pictures`; the first if None.
         suffix: one of FORMATS.
         width: one of WIDTHS.
+        crops: of HR; the place where it varies most if there are none. BRIGHTNESS and STRIP show
+            the first only.
 
     Raises:
-        UserError: there are no rows yet, or the evaluation lacks what the figure shows.
+        UserError: there are no rows yet, the evaluation lacks what the figure shows, or a crop is
+            not inside the picture.
     """
     from esrgan.figures import latex_figure, save_figure
+    from esrgan.illustrations import crops_of
 
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
-    if picture not in known or suffix not in FORMATS or width not in WIDTHS:
+    if picture is None or suffix not in FORMATS or width not in WIDTHS:
         raise UserError("There is nothing to draw yet: evaluate some pictures first.")
-    figure, caption = _drawn(evaluation, kind, picture, width)
-    name = kind if kind == PLANE else f"{kind}-{Path(picture).stem}"
-    folder = evaluation.folder / "figures"
+    folder = evaluation.folder / "figures" / _digest(width, crops)
+    stem = Path(picture).stem
+    place = None
+    if kind in OF_CROPS:
+        hr = _hr(evaluation, picture)
+        found = crops_of(hr, crops)
+        crops = [(crop.x, crop.y, crop.width, crop.height) for crop in found]
+        if kind in (BRIGHTNESS, STRIP):
+            crops = crops[:1]
+        for crop in found:
+            crop.cut(hr)  # refuses what is outside
+        place = _marked(hr, crops, folder / f"{kind}-{stem}-crops.png")
+    figure, caption = _drawn(evaluation, kind, picture, width, crops)
+    name = kind if kind == PLANE else f"{kind}-{stem}"
     file, shown = folder / f"{name}.{suffix}", folder / f"{name}.png"
     for path in {file, shown}:
         save_figure(figure, path)
-    return Illustrated(file, shown, latex_figure(Path(file.name), width, caption))
+    return Illustrated(file, shown, latex_figure(Path(file.name), width, caption), place)
 
 
-def _drawn(evaluation: Evaluation, kind: str, picture: str, width: float) -> "Drawn":
+def _digest(width: float, crops: Sequence[Box]) -> str:
+    """A name for what the file's name does not say, so that no browser shows another figure."""
+    return hashlib.sha256(f"{width} {crops}".encode()).hexdigest()[:16]
+
+
+def _hr(evaluation: Evaluation, picture: str) -> np.ndarray:
+    """A ground truth, H×W×3 `uint8`, as it was compared.
+
+    Raises:
+        UserError: it is none of the evaluation's.
+    """
+    if picture not in pictures(evaluation):
+        raise UserError("There is nothing to draw yet: evaluate some pictures first.")
+    whole = to_rgb(to_uint8(load_image(evaluation.folder / HR / picture)))
+    return crop_to_multiple(whole, evaluation.results.scale)
+
+
+def _marked(hr: np.ndarray, crops: Sequence[Box], path: Path) -> Path:
+    """Write HR, made smaller for the page, with its crops marked."""
+    height, width = hr.shape[:2]
+    scale = min(1.0, PLACE_SIDE / max(width, height))
+    image = Image.fromarray(hr).resize((round(width * scale), round(height * scale)))
+    draw = ImageDraw.Draw(image)
+    for x, y, wide, high in crops:
+        corners = [scale * number for number in (x, y, x + wide, y + high)]
+        draw.rectangle(corners, outline=MARK, width=3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return path
+
+
+def _drawn(
+    evaluation: Evaluation, kind: str, picture: str, width: float, crops: Sequence[Box]
+) -> "Drawn":
     from esrgan import illustrations as draw
 
     results = evaluation.results
     if kind == PLANE:
         return draw.plane_figure(results, width=width)
+    if kind == FEATURES:
+        return _features(_hr(evaluation, picture), Path(picture).stem, width)
     alphas = sorted({s.alpha for s in results.scores if s.alpha is not None})
     singles = [s.model for s in results.scores if s.picture == picture and s.alpha is None]
     kept = partial(draw.kept, results, evaluation.folder / KEPT, evaluation.folder / HR / picture)
     if kind == CROPS:  # points of the network's curve where there is nothing else
-        example = kept(singles, ["network"], () if singles else alphas)
+        example: Example = kept(singles, ["network"], () if singles else alphas)
         label, found = draw.kept_numbers(results, [example])
-        return draw.crops_figure([example], found, label, width=width)
+        return draw.crops_figure([example], found, label, crops, width)
+    if kind == ABLATION:
+        names = [name for name in singles if name in evaluation.settings]
+        if not names:
+            raise UserError("This figure compares models; evaluate some.")
+        settings = {name: evaluation.settings[name] for name in names}
+        example = kept(names)
+        boxes = draw.crops_of(example.hr, crops)
+        return draw.ablation_figure([example] * len(boxes), boxes, settings, width)
     if kind == STRIP:
         example = kept([], draw.MODES, alphas)
-        (crop,) = draw.crops_of(example.hr, None)
+        (crop,) = draw.crops_of(example.hr, crops)
         return draw.strip_figure(example, alphas, crop, width)
     names = [_result_of(model, singles) for model in (BEFORE, AFTER)]
     example = kept(names)
-    (crop,) = draw.crops_of(example.hr, None)
+    (crop,) = draw.crops_of(example.hr, crops)
     before, after = (row.picture for row in example.rows)
     return draw.brightness_figure(example, before, after, crop, width)
+
+
+def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":
+    """Fig. 6 by the built-in network.
+
+    Raises:
+        UserError: the picture is too large for the page, or too small for the network.
+    """
+    from esrgan.figures import active_share
+    from esrgan.illustrations import features_figure
+
+    if hr.shape[0] * hr.shape[1] > MAX_LR_PIXELS:
+        raise UserError(
+            "The page shows features of pictures up to 1 megapixel; "
+            "`python -m esrgan figure features` takes larger ones."
+        )
+    network = zoo.load_perceptual("builtin")
+    return features_figure(network, title, hr, active_share(network, hr), width=width)
 
 
 def _result_of(model: str, singles: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ MARKERS = "osD^vP"
 # Where a label may stand beside its point: directions, and distances in points.
 DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
 DISTANCES = (3.0, 7.0, 12.0)
+NEAR = DISTANCES[:2]  # what is dispensable stays beside its point
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _label_points(
             parse_math=False,
         )
         shrink(text, axes.get_window_extent().width / 2)
-        covered = _place(text, axes.get_window_extent(), mark, marks, taken)
+        distances = NEAR if dispensable else DISTANCES
+        covered = _place(text, axes.get_window_extent(), mark, marks, taken, distances)
         if dispensable and covered:
             text.remove()
         else:
@@ -184,7 +186,12 @@ def _label_points(
 
 
 def _place(
-    text: Annotation, frame: Bbox, mark: np.ndarray, marks: np.ndarray, taken: list[Bbox]
+    text: Annotation,
+    frame: Bbox,
+    mark: np.ndarray,
+    marks: np.ndarray,
+    taken: list[Bbox],
+    distances: Sequence[float],
 ) -> int:
     """Move a label to where it covers the least, and say how much that is."""
 
@@ -202,7 +209,7 @@ def _place(
         outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
         return box.count_overlaps(taken) + ambiguous + 100 * outside
 
-    candidates = [(dx, dy, far) for far in DISTANCES for dx, dy in DIRECTIONS]
+    candidates = [(dx, dy, far) for far in distances for dx, dy in DIRECTIONS]
     return cost(min(candidates, key=cost))
 
 
