@@ -243,7 +243,7 @@ def test_what_fails_is_named_and_the_rest_is_done(
 def test_one_picture_that_needs_too_much_memory(
     wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upscale = Upscaler.tensor
+    upscale = Upscaler._run
     errors = [MemoryError(), RuntimeError("CUDA out of memory. Tried\nto allocate"), None]
 
     def failing(upscaler, lr):
@@ -252,7 +252,7 @@ def test_one_picture_that_needs_too_much_memory(
             raise error
         return upscale(upscaler, lr)
 
-    monkeypatch.setattr(Upscaler, "tensor", failing)
+    monkeypatch.setattr(Upscaler, "_run", failing)
     batch = ended(wish)
     assert [line.split(":")[0] for line in batch.failures] == [
         "rgb.png could not be upscaled",
@@ -377,7 +377,7 @@ def test_stop_ends_the_picture_in_hand_at_its_next_tile(
         if len(tiles) == 2:
             batch.end()
 
-    hook = network.register_forward_pre_hook(stop_at_the_second_tile)
+    hook = network.conv_first.register_forward_pre_hook(stop_at_the_second_tile)
     try:
         assert list(states) == []
     finally:

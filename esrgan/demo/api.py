@@ -13,6 +13,7 @@ from esrgan import zoo
 from esrgan.demo import choice, point
 from esrgan.demo.compare_tab import Upload
 from esrgan.demo.messages import told
+from esrgan.demo.sharing import DEVICE
 
 
 def build() -> None:
@@ -40,7 +41,7 @@ def _endpoint(
         inputs,
         output,
         api_name=function.__name__,
-        concurrency_id="device",
+        **DEVICE,
         show_progress="hidden",
     )
 

@@ -20,13 +20,14 @@ from esrgan.demo import comparison, finetuning
 from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.evaluation import MAX_BACK_PROJECTIONS
 from esrgan.demo.served import job_folder
+from esrgan.demo.sharing import SharedUpscaler
 from esrgan.demo.uploads import Uploaded, uploaded_files
 from esrgan.demo.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
 from esrgan.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint8
 from esrgan.methods import interpolating
-from esrgan.upscale import Upscale, Upscaler, upscale_file
+from esrgan.upscale import Upscale, upscale_file
 
 # What one visitor may ask of the machine, besides the pixels of a picture and of its result;
 # `python -m esrgan upscale` has no such limits.
@@ -277,7 +278,7 @@ def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale
     """The function from LR to SR, which ends with the batch, and its scale."""
     networks = [comparison.upscaler(file).network for file in weights]
     make = partial(
-        Upscaler,
+        SharedUpscaler,
         ensemble=wish.ensemble,
         back_projections=wish.back_projections,
         before_tile=batch.go_on,

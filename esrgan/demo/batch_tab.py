@@ -18,6 +18,7 @@ from esrgan.demo.batch_report import caption, failures, progress
 from esrgan.demo.evaluate_tab import refinement_choice
 from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
+from esrgan.demo.sharing import DEVICE
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 from esrgan.methods import PAIR
@@ -68,7 +69,7 @@ def build(tab: gr.Tab) -> None:
         told(upscale),
         [state, files, suffix, *models, *refinements],
         [state, *shown],
-        concurrency_id="device",
+        **DEVICE,
         show_progress="minimal",
         show_progress_on=[status],
         api_visibility="undocumented",

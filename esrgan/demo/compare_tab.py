@@ -19,6 +19,7 @@ from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
+from esrgan.demo.sharing import DEVICE
 from esrgan.demo.viewer import Alphas, Link, View, Viewer
 from esrgan.demo.zero_gpu import on_gpu
 from esrgan.errors import UserError
@@ -80,7 +81,7 @@ def build(page: gr.Blocks) -> None:
         told(compare),
         [upload, kind, family, tuned, own, *trio, address],
         [session, viewer],
-        concurrency_id="device",
+        **DEVICE,
         trigger_mode="multiple",
         show_progress="minimal",
         show_progress_on=[viewer],
@@ -101,7 +102,7 @@ def build(page: gr.Blocks) -> None:
         [session],
         [session, viewer],
         trigger_mode="always_last",
-        concurrency_id="device",
+        **DEVICE,
         **quietly,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.checkpoints import load_generator
+from esrgan.demo.sharing import SharedUpscaler
 from esrgan.errors import UserError
 from esrgan.images import crop_to_multiple, decode_image
 from esrgan.interpolation import (
@@ -73,7 +74,7 @@ class Comparison:
 @lru_cache(maxsize=8)
 def upscaler(weights: Path) -> Upscaler:
     """The network of a weights file, ready on the device."""
-    return Upscaler(load_generator(weights))
+    return SharedUpscaler(load_generator(weights))
 
 
 @lru_cache(maxsize=16)
@@ -177,7 +178,7 @@ def _network(blend: Blend) -> Upscaler:
     files, weights = zip(*blend, strict=True)
     if len(files) == 1:
         return upscaler(files[0])
-    return Upscaler(interpolate_networks([upscaler(file).network for file in files], weights))
+    return SharedUpscaler(interpolate_networks([upscaler(file).network for file in files], weights))
 
 
 def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:

@@ -17,6 +17,7 @@ from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.score_table import progress, score_tables
+from esrgan.demo.sharing import DEVICE
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
@@ -72,7 +73,7 @@ def build() -> None:
         told(evaluate),
         [state, *pictures, *curves, *models, *running_options],
         [state, status, shown, means, rows, done],
-        concurrency_id="device",
+        **DEVICE,
         show_progress="minimal",
         show_progress_on=[status],
         api_visibility="undocumented",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.served import job_folder
+from esrgan.demo.sharing import SharedUpscaler
 from esrgan.demo.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.evaluate import Measures, evaluate
@@ -222,7 +223,7 @@ def _names(wish: Wish) -> dict[str, str]:
 
 
 def _upscaler(network: Generator, wish: Wish) -> Upscaler:
-    return Upscaler(network, ensemble=wish.ensemble, back_projections=wish.back_projections)
+    return SharedUpscaler(network, ensemble=wish.ensemble, back_projections=wish.back_projections)
 
 
 def _strangers(ends: Sequence[Generator], modes: Sequence[str]) -> bool:
