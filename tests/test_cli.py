@@ -126,7 +126,8 @@ def test_evaluate_prints_a_line_a_picture_and_the_means(
     Image.fromarray(photo).save(tmp_path / "x.png")
     assert run("evaluate", tmp_path, "--models", "bicubic", models[0]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["model", "picture", "PSNR-Y", "SSIM-Y", "PSNR-RGB", "RMSE-Y"]
+    numbers = ["PSNR-Y", "SSIM-Y", "PSNR-RGB", "RMSE-Y", "Brightness"]
+    assert lines[0].split() == ["model", "picture", *numbers]
     assert [line.split()[:2] for line in lines[1:5]] == [
         [model, picture] for model in ("bicubic", "first") for picture in ("x.png", "mean")
     ]
