@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esrgan.files import atomic_path
+from esrgan.latex import escaped
 from esrgan.results import Results, Score
 
 # Heading, attribute, decimals; the headings of NIQE and PI name the pristine model.
@@ -132,9 +133,9 @@ def latex_table(results: Results) -> str:
 
 
 def _latex(table: Table) -> str:
-    head = [r"$\alpha$" if title == "alpha" else _escaped(title) for title in table.head]
+    head = [r"$\alpha$" if title == "alpha" else escaped(title) for title in table.head]
     layout = "l" * table.words + "r" * (len(head) - table.words)
-    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in table.rows]
+    rows = [" & ".join(map(escaped, row)) + r" \\" for row in table.rows]
     return "\n".join(
         [
             rf"\begin{{tabular}}{{{layout}}}",
@@ -148,13 +149,6 @@ def _latex(table: Table) -> str:
             "",
         ]
     )
-
-
-def _escaped(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"–": "--", "×": r"$\times$"}
-    return "".join(special.get(character, character) for character in text)
 
 
 WRITERS: dict[str, Callable[[Results], str]] = {
