@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.data_classes import ImageData
 
 from esrgan.demo import comparison as compute
-from esrgan.demo import finetuning
+from esrgan.demo import export_panel, finetuning
 from esrgan.demo.comparison import Trio
 from esrgan.demo.messages import told
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
@@ -66,6 +66,7 @@ def build(page: gr.Blocks) -> None:
                 start = gr.Button("Upscale", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
     viewer = Viewer(elem_id="viewer")
+    export_panel.build(session, viewer)
 
     comparing: dict[str, Any] = {
         "fn": told(compare),

@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import evaluation as compute
+from esrgan.demo import figure_parts
 from esrgan.demo import illustrating as figures
 from esrgan.demo.compare_tab import EXAMPLES
 from esrgan.demo.evaluation import Evaluation, Wish
@@ -36,7 +37,6 @@ KINDS = [
     ("Brightness (Fig. 9)", figures.BRIGHTNESS),
     ("α strip (Fig. 10)", figures.STRIP),
 ]
-WIDTHS = [("Column", 3.4), ("Page", 7.0)]
 SECONDS_BETWEEN_TABLES = 0.5
 
 
@@ -165,17 +165,11 @@ def _figure_parts() -> tuple[list[Any], list[gr.components.Component]]:
         with gr.Column(min_width=300):
             kind = gr.Radio(KINDS, value=figures.PLANE, label="Figure", elem_id="figure-kind")
             picture = gr.Dropdown([], label="of (the plane is of all)", elem_id="figure-picture")
-            with gr.Row():
-                formats = list(figures.FORMATS)
-                suffix = gr.Radio(formats, value="pdf", label="Format", elem_id="figure-format")
-                width = gr.Radio(WIDTHS, value=3.4, label="Width")
-            file = gr.DownloadButton("Download", elem_id="figure-file")
-            latex = gr.Code(label="LaTeX", language="latex", elem_id="latex", interactive=False)
+            form = figure_parts.form_choice("figure", 3.4)
+            files = figure_parts.download_parts("figure")
         with gr.Column(min_width=300):
-            preview = gr.Image(
-                show_label=False, buttons=["fullscreen"], interactive=False, elem_id="figure"
-            )
-    return [kind, picture, suffix, width], [preview, file, latex]
+            preview = figure_parts.preview("figure")
+    return [kind, picture, *form], [preview, *files]
 
 
 def evaluate(
@@ -262,7 +256,5 @@ def draw(
 
 def _figure(
     state: Evaluation, kind: str, picture: str | None, suffix: str, width: float
-) -> tuple[str, gr.DownloadButton, str]:
-    drawn = figures.illustrate(state, kind, picture, suffix, width)
-    file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
-    return str(drawn.shown), file, drawn.latex
+) -> figure_parts.Shown:
+    return figure_parts.shown(figures.illustrate(state, kind, picture, suffix, width))

@@ -1,4 +1,4 @@
-"""The figures of an evaluation on the page, as files; nothing is computed again.
+"""Figures on the page, as files; those of an evaluation, of which nothing is computed again.
 
 matplotlib is imported when the first one is drawn.
 """
@@ -13,6 +13,8 @@ from esrgan.demo.evaluation import HR, KEPT, Evaluation, pictures
 from esrgan.errors import UserError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from esrgan.illustrations import Drawn
 
 PLANE, CROPS, STRIP, BRIGHTNESS = "plane", "crops", "strip", "brightness"
@@ -44,15 +46,28 @@ def illustrate(
     Raises:
         UserError: there are no rows yet, or the evaluation lacks what the figure shows.
     """
-    from esrgan.figures import latex_figure, save_figure
-
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
-    if picture not in known or suffix not in FORMATS or width not in WIDTHS:
+    check_form(suffix, width)
+    if picture not in known:
         raise UserError("There is nothing to draw yet: evaluate some pictures first.")
     figure, caption = _drawn(evaluation, kind, picture, width)
     name = kind if kind == PLANE else f"{kind}-{Path(picture).stem}"
-    folder = evaluation.folder / "figures"
+    return saved(figure, caption, evaluation.folder / "figures", name, suffix, width)
+
+
+def check_form(suffix: str, width: float) -> None:
+    """Raises UserError unless it is one of FORMATS and one of WIDTHS."""
+    if suffix not in FORMATS or width not in WIDTHS:
+        raise UserError("Choose a format and a width of the figure.")
+
+
+def saved(
+    figure: "Figure", caption: str, folder: Path, name: str, suffix: str, width: float
+) -> Illustrated:
+    """Write a figure, and as PNG too, to be shown."""
+    from esrgan.figures import latex_figure, save_figure
+
     file, shown = folder / f"{name}.{suffix}", folder / f"{name}.png"
     for path in {file, shown}:
         save_figure(figure, path)
