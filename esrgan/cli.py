@@ -13,6 +13,7 @@ COMMANDS = {
     "interpolate": "make a model between two models",
     "evaluate": "measure models on pictures",
     "figure": "draw a figure of the paper",
+    "animate": "draw what lies between two models as GIF, WebP or MP4",
     "ablation": "train the models of the paper's Fig. 8 and draw it",
     "niqe-fit": "fit NIQE's model of good photographs",
     "models": "list the models",

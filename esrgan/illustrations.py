@@ -3,6 +3,7 @@
 From what `evaluate` kept they are drawn without computing anything again.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -33,7 +34,9 @@ from esrgan.figures import (
 from esrgan.histogram import brightness_histogram
 from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
 from esrgan.methods import UNKNOWN
+from esrgan.metrics import psnr, ssim
 from esrgan.networks import VGG19Features
+from esrgan.niqe import UnmeasurableError, load_pristine, niqe
 from esrgan.results import Results, Score, picture_path
 
 BINS = 64
@@ -58,7 +61,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Example:
-    """An HR picture, H×W×3 `uint8`, and what the methods made of its LR."""
+    """An HR picture, H×W×3 `uint8`, and what the methods made of its LR.
+
+    Without an HR, `hr` is what stands for it where the whole picture is shown.
+    """
 
     name: str
     hr: np.ndarray
@@ -157,28 +163,62 @@ def features_figure(
 def kept_numbers(
     results: Results, shown: Sequence[Example]
 ) -> tuple[str, list[list[MethodResult]]]:
-    """The heading of the perceptual number, and each example's pictures with their numbers."""
+    """What the numbers are, and each example's pictures with their numbers."""
     measure = _measure([row.score for each in shown for row in each.rows])
     found = []
     for each in shown:
-        rows = [
-            MethodResult(
-                row.name, row.picture, written(row.score.psnr_y, getattr(row.score, measure))
-            )
-            for row in each.rows
-        ]
+        rows = []
+        for row in each.rows:
+            score = row.score
+            numbers = written(score.psnr_y, score.ssim_y, getattr(score, measure))
+            rows.append(MethodResult(row.name, row.picture, numbers))
         has_hr = any(row.name == "HR" for row in rows)
         found.append(rows if has_hr else [*rows, MethodResult("HR", each.hr)])
-    return _label(results, measure), found
+    return f"PSNR / SSIM / {_label(results, measure)}", found
 
 
-def written(*values: float | None) -> str:
+def measured_numbers(shown: Sequence[Example]) -> tuple[str, list[list[MethodResult]]]:
+    """`kept_numbers`, measured here and now, HR's too."""
+    found = [
+        [
+            MethodResult(name, picture, measured(picture, each.hr))
+            for name, picture in [*((row.name, row.picture) for row in each.rows), ("HR", each.hr)]
+        ]
+        for each in shown
+    ]
+    return measures(), found
+
+
+def measures(has_hr: bool = True) -> str:
+    """What the numbers of `measured` are."""
+    label = load_pristine().label
+    return f"PSNR / SSIM / {label}" if has_hr else label
+
+
+def measured(picture: np.ndarray, hr: np.ndarray | None, border: int = 4) -> str:
+    """The numbers below a crop of a picture; without an HR, NIQE only.
+
+    Args:
+        picture, hr: H×W×3 `uint8`, of one size.
+        border: pixels cut off at each side for PSNR and SSIM: the scale.
+    """
+    naturalness = None
+    with contextlib.suppress(UnmeasurableError):
+        naturalness = niqe(picture, load_pristine())
+    if hr is None:
+        return f"({_number(naturalness)})"
+    if min(hr.shape[:2]) < 11 + 2 * border:  # of SSIM's window
+        return written(None, None, naturalness)
+    return written(psnr(picture, hr, border), ssim(picture, hr, border), naturalness)
+
+
+def written(psnr: float | None, ssim: float | None, perceptual: float | None) -> str:
     """Numbers below a crop."""
+    return f"({_number(psnr)} / {_number(ssim, 4)} / {_number(perceptual)})"
 
-    def number(value: float | None) -> str:
-        return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.2f}"
 
-    return f"({' / '.join(map(number, values))})"
+def _number(value: float | None, digits: int = 2) -> str:
+    return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.{digits}f}"
 
 
 def crops_figure(
@@ -187,18 +227,23 @@ def crops_figure(
     label: str,
     wanted: Sequence[Sequence[int]] | None = None,
     width: float = PAGE_WIDTH,
+    whole: bool = True,
 ) -> Drawn:
-    """Fig. 7: a block an example and crop, with PSNR and the number that `label` names.
+    """Fig. 7: a block an example and crop, with the numbers that `label` names.
+
+    Args:
+        whole: whether the whole picture stands beside its crops.
 
     Raises:
         UserError: as `draw_crops`.
     """
     blocks = [
-        CropExample(each.name, each.hr, crop, found, f"(PSNR / {label})")
+        CropExample(each.name, each.hr, crop, found, f"({label})", whole)
         for each, found in zip(shown, results, strict=True)
         for crop in crops_of(each.hr, wanted)
     ]
-    caption = f"Results of the methods, with PSNR-Y in dB and {label} of the whole picture."
+    unit = " (PSNR in dB; PSNR and SSIM of luma)" if "PSNR" in label else ""
+    caption = f"Results of the methods, with {label} of the whole picture{unit}."
     return draw_crops(blocks, width), caption
 
 

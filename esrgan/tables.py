@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esrgan.files import atomic_path
+from esrgan.latex import escaped
 from esrgan.results import Results, Score
 
 # Heading, attribute, format; the headings of NIQE and PI name the pristine model.
@@ -134,10 +135,10 @@ def latex_table(results: Results) -> str:
 
 
 def _latex(table: Table) -> str:
-    head = [r"$\alpha$" if title == "alpha" else _escaped(title) for title in table.head]
+    head = [r"$\alpha$" if title == "alpha" else escaped(title) for title in table.head]
     layout = "l" * table.words + "r" * (len(head) - table.words)
     rows = [
-        " & ".join([*map(_escaped, row[: table.words]), *map(_number, row[table.words :])]) + r" \\"
+        " & ".join([*map(escaped, row[: table.words]), *map(_number, row[table.words :])]) + r" \\"
         for row in table.rows
     ]
     return "\n".join(
@@ -157,14 +158,7 @@ def _latex(table: Table) -> str:
 
 def _number(cell: str) -> str:
     """A minus sign is not the hyphen of text."""
-    return _escaped(cell) if not cell.startswith("-") else f"$-${cell[1:]}"
-
-
-def _escaped(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    special |= {c: f"\\{c}" for c in "&%$#_{}"}
-    special |= {"–": "--", "×": r"$\times$"}
-    return "".join(special.get(character, character) for character in text)
+    return escaped(cell) if not cell.startswith("-") else f"$-${cell[1:]}"
 
 
 WRITERS: dict[str, Callable[[Results], str]] = {

@@ -128,8 +128,9 @@ def test_crops_have_the_numbers_of_the_evaluation(
     for score in load_results(Path(evaluation)).scores:
         if score.alpha is None:
             assert score.niqe is not None
-            assert f"({score.psnr_y:.2f} / {score.niqe:.2f})" in written
-    assert "(PSNR / NIQE (fitted))" in written
+            numbers = f"({score.psnr_y:.2f} / {score.ssim_y:.4f} / {score.niqe:.2f})"
+            assert numbers in written
+    assert "(PSNR / SSIM / NIQE (fitted))" in written
 
 
 def test_the_ablation_names_what_is_known(tmp_path: Path, hr: Path, models: list[str]) -> None:

@@ -46,7 +46,7 @@ from esrgan.networks import VGG19Features
 
 ALPHAS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 CROP = Crop(20, 8, 16, 12)
-NUMBERS = "(21.50 / 6.20)"
+NUMBERS = "(21.50 / 0.7123 / 6.20)"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def strip(photo: np.ndarray, width: float) -> Figure:
 
 def crops(photo: np.ndarray, width: float, methods: int = 8) -> Figure:
     results = [MethodResult(f"method {n}", photo // (n + 1), NUMBERS) for n in range(methods)]
-    examples = [CropExample("a title", photo, CROP, results, "(PSNR / NIQE)")] * 2
+    examples = [CropExample("a title", photo, CROP, results, "(PSNR / SSIM / NIQE)")] * 2
     return draw_crops(examples, width)
 
 

@@ -1,6 +1,5 @@
 """`python -m esrgan figure KIND`: the paper's figures of one's own pictures and models."""
 
-import contextlib
 from argparse import Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     Crop,
-    MethodResult,
     active_share,
     check_figure_path,
 )
@@ -33,18 +31,15 @@ from esrgan.illustrations import (
     crops_of,
     features_figure,
     kept_numbers,
+    measured_numbers,
     plane_figure,
     strip_figure,
-    written,
 )
 from esrgan.images import load_image, to_rgb, to_uint8
 from esrgan.methods import PAIR, labels
-from esrgan.metrics import psnr
-from esrgan.niqe import UnmeasurableError, load_pristine, niqe
 from esrgan.results import load_results
 
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-Found = list[MethodResult]
 
 
 def add(command: Parser) -> None:
@@ -133,8 +128,11 @@ def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
     _add_method_options(command)
     about = "folders with other methods' pictures"
     command.add_argument("--results", nargs="+", default=[], metavar="NAME=DIR", help=about)
-    about = "network interpolation between the first two networks"
+    about = "points between the first two networks"
     command.add_argument("--alphas", nargs="+", type=float, default=[], metavar="A", help=about)
+    about = "what alpha interpolates (default: network)"
+    command.add_argument("--mode", nargs="+", choices=MODES, help=about)
+    command.add_argument("--crops-only", action="store_true", help="without the whole picture")
 
 
 def crops(options: Namespace) -> int:
@@ -143,29 +141,16 @@ def crops(options: Namespace) -> int:
     if options.evaluation:
         label, results = kept_numbers(load_results(options.evaluation), shown)
     else:
-        label, results = _measured_numbers(shown)
-    return write(*crops_figure(shown, results, label, options.crop, options.width), options)
+        label, results = measured_numbers(shown)
+    whole = not options.crops_only
+    drawn = crops_figure(shown, results, label, options.crop, options.width, whole)
+    return write(*drawn, options)
 
 
 def _default_models(options: Namespace, names: Sequence[str]) -> None:
     """What --models is if it was not given: these, or all that an evaluation holds."""
     if options.models is None and not options.evaluation:
         options.models = list(names)
-
-
-def _measured_numbers(shown: Sequence[Example]) -> tuple[str, list[Found]]:
-    pristine = load_pristine()
-    found = []
-    for each in shown:
-        pictures = [(row.name, row.picture) for row in each.rows] + [("HR", each.hr)]
-        rows = []
-        for name, picture in pictures:
-            naturalness = None
-            with contextlib.suppress(UnmeasurableError):
-                naturalness = niqe(picture, pristine)
-            rows.append(MethodResult(name, picture, written(psnr(picture, each.hr), naturalness)))
-        found.append(rows)
-    return pristine.label, found
 
 
 def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:

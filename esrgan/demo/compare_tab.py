@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 
-from esrgan.demo import choice, examples, finetuning, page_link
+from esrgan.demo import choice, examples, export_panel, finetuning, page_link
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
 from esrgan.demo.housekeeping import seconds_kept
@@ -20,9 +20,8 @@ from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.sharing import DEVICE
-from esrgan.demo.viewer import Alphas, Link, View, Viewer
+from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
 from esrgan.demo.zero_gpu import on_gpu
-from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
 BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
@@ -75,6 +74,7 @@ def build(page: gr.Blocks) -> None:
                 start = gr.Button("Upscale", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
     viewer = Viewer(elem_id="viewer")
+    export_panel.build(session, viewer)
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     run = request.change(
@@ -263,13 +263,5 @@ def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Sess
     if session is None or event.run != session.view.run or "gan" not in results:
         yield gr.skip(), gr.skip()
         return
-    at = {name: _alpha(getattr(event, name)) for name in Alphas.model_fields}
-    session = on_gpu(seconds=30)(at_rest)(session, Alphas(**at))
+    session = on_gpu(seconds=30)(at_rest)(session, alphas_of(event))
     yield session, session.view
-
-
-def _alpha(value: object) -> float:
-    """A number from the browser as α."""
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise UserError("alpha must be a number between 0 and 1.")
-    return float(value)

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import evaluation as compute
-from esrgan.demo import examples
+from esrgan.demo import examples, figure_parts
 from esrgan.demo import illustrating as figures
 from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.housekeeping import seconds_kept
@@ -40,7 +40,6 @@ KINDS = [
     ("Brightness (Fig. 9)", figures.BRIGHTNESS),
     ("α strip (Fig. 10)", figures.STRIP),
 ]
-WIDTHS = [("Column", 3.4), ("Page", 7.0)]
 FIGURE_PARTS = 5
 SECONDS_BETWEEN_TABLES = 0.5
 
@@ -210,17 +209,11 @@ def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
                     elem_id="figure-crops",
                 )
                 several = gr.Checkbox(label="A click adds a crop", elem_id="figure-several")
-            with gr.Row():
-                formats = list(figures.FORMATS)
-                suffix = gr.Radio(formats, value="pdf", label="Format", elem_id="figure-format")
-                width = gr.Radio(WIDTHS, value=3.4, label="Width")
-            file = gr.DownloadButton("Download", elem_id="figure-file")
-            latex = gr.Code(label="LaTeX", language="latex", elem_id="latex", interactive=False)
+            form = figure_parts.form_choice("figure", 3.4)
+            files = figure_parts.download_parts("figure")
         with gr.Column(min_width=300):
-            preview = gr.Image(
-                show_label=False, buttons=["fullscreen"], interactive=False, elem_id="figure"
-            )
-    return [kind, picture, crops, suffix, width], several, [preview, file, latex, where, place]
+            preview = figure_parts.preview("figure")
+    return [kind, picture, crops, *form], several, [preview, *files, where, place]
 
 
 def evaluate(
@@ -322,6 +315,5 @@ def _figure(
     state: Evaluation, kind: str, picture: str | None, crops: str, suffix: str, width: float
 ) -> tuple[Any, ...]:
     drawn = figures.illustrate(state, kind, picture, suffix, width, figures.read_crops(crops))
-    file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
     where, place = gr.Column(visible=drawn.place is not None), drawn.place and str(drawn.place)
-    return str(drawn.shown), file, drawn.latex, where, place
+    return *figure_parts.shown(drawn), where, place

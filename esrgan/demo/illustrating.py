@@ -1,4 +1,4 @@
-"""The figures of an evaluation on the page, as files, of the pictures that it kept.
+"""Figures on the page, as files; those of an evaluation are of the pictures that it kept.
 
 Nothing is computed again; only Fig. 6 looks at the picture with the perceptual network. matplotlib
 is imported when the first one is drawn.
@@ -21,6 +21,8 @@ from esrgan.errors import UserError
 from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from esrgan.illustrations import Drawn, Example
 
 PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
@@ -117,12 +119,12 @@ def illustrate(
         UserError: there are no rows yet, the evaluation lacks what the figure shows, or a crop is
             not inside the picture.
     """
-    from esrgan.figures import latex_figure, save_figure
     from esrgan.illustrations import crops_of
 
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
-    if picture is None or suffix not in FORMATS or width not in WIDTHS:
+    check_form(suffix, width)
+    if picture is None:
         raise UserError("There is nothing to draw yet: evaluate some pictures first.")
     folder = evaluation.folder / "figures" / _digest(width, crops)
     stem = Path(picture).stem
@@ -138,6 +140,27 @@ def illustrate(
         place = _marked(hr, crops, folder / f"{kind}-{stem}-crops.png")
     figure, caption = _drawn(evaluation, kind, picture, width, crops)
     name = kind if kind == PLANE else f"{kind}-{stem}"
+    return saved(figure, caption, folder, name, suffix, width, place)
+
+
+def check_form(suffix: str, width: float) -> None:
+    """Raises UserError unless it is one of FORMATS and one of WIDTHS."""
+    if suffix not in FORMATS or width not in WIDTHS:
+        raise UserError("Choose a format and a width of the figure.")
+
+
+def saved(
+    figure: "Figure",
+    caption: str,
+    folder: Path,
+    name: str,
+    suffix: str,
+    width: float,
+    place: Path | None = None,
+) -> Illustrated:
+    """Write a figure, and as PNG too, to be shown."""
+    from esrgan.figures import latex_figure, save_figure
+
     file, shown = folder / f"{name}.{suffix}", folder / f"{name}.png"
     for path in {file, shown}:
         save_figure(figure, path)

@@ -15,8 +15,8 @@ from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, RED, Crop, Sheet, pixels
 PICTURE_SHARE = 0.3
 # A block is this share of the width high at most, if it can be.
 HEIGHT_SHARE = 0.5
-# Pixels: the height of two lines below a crop, and the width that they need.
-CAPTION, CAPTION_WIDTH = 2 * LINE + GAP, 200
+# Pixels: the height of two lines below a crop, and the width that they need, by the letter.
+CAPTION, CAPTION_WIDTH, LETTER = 2 * LINE + GAP, 200, 11
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class CropExample:
 
     Attributes:
         title: of the picture.
-        hr: what is shown whole, with the crop marked.
+        hr: what is shown whole, with the crop marked: without an HR, what stands for it.
         crop: in HR pixels.
         results: from left to right, row by row; HR as the last one if it is to be shown.
-        measures: what the numbers are, "(PSNR / NIQE)".
+        measures: what the numbers are, "(PSNR / SSIM / NIQE)".
+        whole: whether the whole picture stands beside its crops.
     """
 
     title: str
@@ -45,6 +46,12 @@ class CropExample:
     crop: Crop
     results: Sequence[MethodResult]
     measures: str = ""
+    whole: bool = True
+
+    @property
+    def caption_width(self) -> int:
+        """What stands below a crop needs it."""
+        return max(CAPTION_WIDTH, LETTER * max(len(result.numbers) for result in self.results))
 
 
 @dataclass(frozen=True)
@@ -56,19 +63,28 @@ class _Block:
     cell: tuple[int, int]
     aspect: float  # of the whole picture, width over height
     room: int  # in which the block must fit
+    share: float  # of it for the whole picture at least; 0 without it
+    caption_width: int
 
     @property
     def pitch(self) -> int:
         """From one column to the next: a crop may be narrower than what is written below it."""
-        return max(self.cell[0], CAPTION_WIDTH) + GAP
+        return max(self.cell[0], self.caption_width) + GAP
+
+    @property
+    def heading(self) -> int:
+        """The height of a line above, in which stands what else is below the whole picture."""
+        return 0 if self.share else LINE + GAP
 
     @property
     def height(self) -> int:
-        return self.rows * (self.cell[1] + CAPTION)
+        return self.heading + self.rows * (self.cell[1] + CAPTION)
 
     @property
     def picture(self) -> tuple[int, int]:
         """As high as the crops, if there is room for that."""
+        if not self.share:
+            return 0, 0
         high = self.height - CAPTION
         wide = round(min(high * self.aspect, self.room - self.columns * self.pitch))
         return wide, min(high, round(wide / self.aspect))
@@ -80,12 +96,12 @@ class _Block:
     @property
     def fits(self) -> bool:
         """Whether the picture is as large as it should be at least."""
-        wanted = min((self.height - CAPTION) * self.aspect, PICTURE_SHARE * self.room)
+        wanted = min((self.height - CAPTION) * self.aspect, self.share * self.room)
         return self.columns * self.pitch + wanted <= self.room
 
 
 def draw_crops(examples: Sequence[CropExample], width: float = PAGE_WIDTH) -> Figure:
-    """A block an example: the HR picture with the crop marked, then the crop of each method.
+    """A block an example: the whole picture with the crop marked, then the crop of each method.
 
     Raises:
         UserError: there is none, a crop is not inside its picture, or a result's size differs
@@ -114,19 +130,21 @@ def _check(example: CropExample) -> None:
 def _block(example: CropExample, width: int) -> _Block:
     """The arrangement with the largest crops, in the fewest rows, that is not too high; the lowest,
     if all are."""
-    most = max(1, round(width * (1 - PICTURE_SHARE)) // (CAPTION_WIDTH + GAP))
+    share = PICTURE_SHARE if example.whole else 0
+    most = max(1, round(width * (1 - share)) // (example.caption_width + GAP))
     counts = range(1, min(len(example.results), most) + 1)
-    blocks = [_arranged(example, width, columns) for columns in counts]
+    blocks = [_arranged(example, width, columns, share) for columns in counts]
     low = [block for block in blocks if block.height <= HEIGHT_SHARE * width]
     return max(low, key=lambda b: (b.cell, -b.rows, -b.columns)) if low else blocks[-1]
 
 
-def _arranged(example: CropExample, width: int, columns: int) -> _Block:
+def _arranged(example: CropExample, width: int, columns: int, share: float) -> _Block:
     """So many columns, and the crops as large as leaves room for the picture."""
     crop, aspect = example.crop, example.hr.shape[1] / example.hr.shape[0]
-    room = round(width * (1 - PICTURE_SHARE)) // columns - GAP
+    room = round(width * (1 - share)) // columns - GAP
     cell = shown_size(crop.width, crop.height, room)
-    block = _Block(columns, ceil(len(example.results) / columns), cell, aspect, width)
+    rows = ceil(len(example.results) / columns)
+    block = _Block(columns, rows, cell, aspect, width, share, example.caption_width)
     while block.fits:
         cell = block.cell
         block = replace(block, cell=(cell[0] + crop.width, cell[1] + crop.height))
@@ -136,16 +154,19 @@ def _arranged(example: CropExample, width: int, columns: int) -> _Block:
 def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> None:
     crop, cell, (wide, high) = example.crop, block.cell, block.picture
     left = (sheet.width - block.width) // 2
-    y = top + (block.height - CAPTION - high) // 2
-    axes = sheet.picture(example.hr, left, y, block.picture)
-    axes.add_patch(
-        Rectangle((crop.x, crop.y), crop.width, crop.height, fill=False, edgecolor=RED, linewidth=1)
-    )
-    _write_below(sheet, (example.title, example.measures), left + wide / 2, y + high, wide)
+    if example.whole:
+        y = top + (block.height - CAPTION - high) // 2
+        axes = sheet.picture(example.hr, left, y, block.picture)
+        marked = (crop.x, crop.y), crop.width, crop.height
+        axes.add_patch(Rectangle(*marked, fill=False, edgecolor=RED, linewidth=1))
+        _write_below(sheet, (example.title, example.measures), left + wide / 2, y + high, wide)
+    else:
+        heading = f"{example.title} {example.measures}".strip()
+        sheet.text(heading, sheet.width / 2, top + LINE / 2, sheet.width)
     for number, result in enumerate(example.results):
         row, column = divmod(number, block.columns)
         x = left + wide + GAP + column * block.pitch
-        y = top + row * (cell[1] + CAPTION)
+        y = top + block.heading + row * (cell[1] + CAPTION)
         room = block.pitch - GAP
         sheet.picture(crop.cut(result.picture), x + (room - cell[0]) // 2, y, cell)
         _write_below(sheet, (result.name, result.numbers), x + room / 2, y + cell[1], room)

@@ -21,6 +21,7 @@ from scipy.ndimage import uniform_filter
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
 from esrgan.images import rgb_to_y, to_rgb, to_uint8
+from esrgan.latex import escaped
 
 DPI = 300
 # A paper's column and its page, in inches, and what is sensible at all.
@@ -150,7 +151,7 @@ class Sheet:
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
             spine.set(visible=edge is not None, color=edge, linewidth=1)
-        shown = _resampled(to_rgb(to_uint8(image)), size)
+        shown = resampled(to_rgb(to_uint8(image)), size)
         height, width = image.shape[:2]
         extent = (0, width, height, 0)
         axes.imshow(shown, interpolation="nearest", aspect="auto", extent=extent)
@@ -228,7 +229,7 @@ def shown_size(width: int, height: int, room: int) -> tuple[int, int]:
     return width * (room // width), height * (room // width)
 
 
-def _resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """As it is if `size` is a whole multiple of its size, else resized to it."""
     height, width = image.shape[:2]
     factor = size[0] // width
@@ -264,7 +265,7 @@ def latex_figure(path: Path, width: float, caption: str) -> str:
             f"\\begin{{{name}}}",
             "  \\centering",
             f"  \\includegraphics[width={width:g}in]{{{path.as_posix()}}}",
-            f"  \\caption{{{caption}}}",
+            f"  \\caption{{{escaped(caption)}}}",
             f"  \\label{{fig:{path.stem}}}",
             f"\\end{{{name}}}",
         ]

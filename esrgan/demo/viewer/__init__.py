@@ -10,6 +10,8 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import GradioModel, ImageData
 
+from esrgan.errors import UserError
+
 HERE = Path(__file__).parent
 SCRIPTS = ("pixels.js", "state.js", "drawing.js", "graphs.js", "hands.js", "loading.js")
 
@@ -131,3 +133,15 @@ class Viewer(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         return View.model_json_schema()
+
+
+def alphas_of(event: gr.EventData) -> Alphas:
+    """Where the sliders rest, of a `release` event.
+
+    Raises:
+        UserError: what the browser sent is no α.
+    """
+    given = {name: getattr(event, name) for name in Alphas.model_fields}
+    if not all(isinstance(alpha, int | float) and 0 <= alpha <= 1 for alpha in given.values()):
+        raise UserError("alpha must be a number between 0 and 1.")
+    return Alphas(**given)

@@ -1,0 +1,110 @@
+"""`python -m esrgan animate`: a picture between two models, α from 0 to 1 and back."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from esrgan import zoo
+from esrgan.animation import Look, Source, check_animation_path, frames, save_animation
+from esrgan.command_line import Parser
+from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
+from esrgan.errors import UserError
+from esrgan.figures import Crop
+from esrgan.illustrations import MODES
+from esrgan.images import load_image, to_uint8
+from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.methods import PAIR
+from esrgan.networks import Generator
+from esrgan.pairs import load_pair
+
+
+def add(command: Parser) -> None:
+    command.add_argument("picture", type=Path, help="HR, from which LR is made; LR with --lr")
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.{gif,webp,mp4}")
+    command.add_argument("--lr", action="store_true", help="the picture is LR: upscale it")
+    command.add_argument(
+        "--models", nargs=2, default=PAIR, metavar=("A", "B"), help="default: psnr gan"
+    )
+    command.add_argument(
+        "--mode",
+        nargs="+",
+        choices=MODES,
+        default=["network"],
+        help="what alpha interpolates; both stand side by side (default: network)",
+    )
+    command.add_argument(
+        "--crop",
+        nargs=4,
+        type=int,
+        metavar=("X", "Y", "W", "H"),
+        help="in pixels of the result (default: the whole picture)",
+    )
+    look = Look()
+    command.add_argument("--steps", type=int, default=look.steps, help="from 0 to 1 (default: 20)")
+    command.add_argument(
+        "--seconds", type=float, default=look.seconds, help="there and back (default: 4)"
+    )
+    command.add_argument(
+        "--size",
+        type=int,
+        default=look.size,
+        metavar="PIXELS",
+        help="longest side of a picture: smaller ones are magnified by a whole factor, larger "
+        f"ones shrunk (default: {look.size})",
+    )
+    command.add_argument("--no-caption", action="store_true", help="without α below")
+    add_running_options(command)
+    command.set_defaults(run=run)
+
+
+def run(options: Namespace) -> int:
+    check_animation_path(options.out)
+    crop = Crop(*options.crop) if options.crop else None
+    look = Look(crop, options.steps, options.seconds, options.size, not options.no_caption)
+    networks = [zoo.load(model) for model in options.models]
+    if "network" in options.mode:
+        note_strangers(networks)  # refuses different shapes
+    lr = _lr(options, networks)
+    between = sources(networks, lr, options)
+    wanted = {mode: between[mode] for mode in dict.fromkeys(options.mode)}
+    pictures = list(
+        tqdm(frames(wanted, look), total=look.steps + 1, unit="frame", dynamic_ncols=True)
+    )
+    save_animation(pictures, options.out, look.seconds)
+    print(options.out)
+    return 0
+
+
+def _lr(options: Namespace, networks: Sequence[Generator]) -> np.ndarray:
+    """The picture to upscale, `uint8`.
+
+    Raises:
+        UserError: the models' scales differ, or the picture can't be read.
+    """
+    first, second = (network.scale for network in networks)
+    if first != second:
+        raise UserError(f"Only models of one scale can be animated, not ×{first} and ×{second}.")
+    if options.lr:
+        return to_uint8(load_image(options.picture))
+    return load_pair(options.picture, None, first).lr
+
+
+def sources(networks: Sequence[Generator], lr: np.ndarray, options: Namespace) -> dict[str, Source]:
+    """LR at any α by network and by image interpolation."""
+
+    def network(alpha: float) -> np.ndarray:
+        between = interpolate_networks(networks, alpha_weights(alpha))
+        return make_upscaler(between, options)(lr)
+
+    @cache
+    def ends() -> list[np.ndarray]:
+        return [make_upscaler(end, options)(lr) for end in networks]
+
+    return {
+        "network": network,
+        "image": lambda alpha: interpolate_images(ends(), alpha_weights(alpha)),
+    }

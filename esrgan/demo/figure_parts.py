@@ -1,0 +1,33 @@
+"""The parts of the page that choose a figure's form and show it."""
+
+import gradio as gr
+
+from esrgan.demo.illustrating import FORMATS, Illustrated
+
+WIDTHS = [("Column", 3.4), ("Page", 7.0)]
+Shown = tuple[str, gr.DownloadButton, str]
+
+
+def form_choice(name: str, width: float) -> list[gr.components.Component]:
+    """Format and width, in a row; their ids are `name`-format and `name`-width."""
+    with gr.Row():
+        suffix = gr.Radio(list(FORMATS), value="pdf", label="Format", elem_id=f"{name}-format")
+        inches = gr.Radio(WIDTHS, value=width, label="Width", elem_id=f"{name}-width")
+    return [suffix, inches]
+
+
+def download_parts(name: str) -> list[gr.components.Component]:
+    """The figure's file and its LaTeX: `name`-file and `name`-latex."""
+    file = gr.DownloadButton("Download", elem_id=f"{name}-file")
+    latex = gr.Code(label="LaTeX", language="latex", elem_id=f"{name}-latex", interactive=False)
+    return [file, latex]
+
+
+def preview(name: str) -> gr.Image:
+    return gr.Image(show_label=False, buttons=["fullscreen"], interactive=False, elem_id=name)
+
+
+def shown(drawn: Illustrated) -> Shown:
+    """For the preview and the two of `download_parts`."""
+    file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
+    return str(drawn.shown), file, drawn.latex

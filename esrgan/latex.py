@@ -1,0 +1,16 @@
+"""Text in LaTeX."""
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    "×": r"$\times$",
+    "α": r"$\alpha$",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX sets as it stands here."""
+    return "".join(SPECIAL.get(character, character) for character in text)
