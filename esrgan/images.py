@@ -72,8 +72,9 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """
     try:
         with path.open("rb") as file, _open(file, path.name, max_pixels) as picture:
-            # Pillow would decode a whole PNG in search of EXIF behind the pixels.
-            known = picture.format != "PNG" or "exif" in picture.info
+            # Pillow would decode a whole PNG in search of EXIF behind the pixels, and gives a
+            # TIFF's size as turned already.
+            known = picture.format not in ("PNG", "TIFF") or "exif" in picture.info
             turn = picture.getexif().get(ExifTags.Base.Orientation) if known else 1
             width, height = picture.size
     except DECODING_ERRORS as error:

@@ -250,7 +250,8 @@ def batches(
             yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
     except UserError as error:  # from another process it comes with that one's traceback
         last = str(error).strip().splitlines()[-1]
-        raise UserError(last.removeprefix("esrgan.errors.UserError: ")) from error
+        told = UserError(last.removeprefix("esrgan.errors.UserError: "))
+        raise told from error.with_traceback(None)  # which would keep the processes alive
 
 
 def default_workers(device: torch.device) -> int:
