@@ -11,6 +11,7 @@ from esrgan.command_line import Parser
 COMMANDS = {
     "upscale": "upscale pictures",
     "interpolate": "make a model between two models",
+    "export": "write a model as safetensors or ONNX",
     "evaluate": "measure models on pictures",
     "figure": "draw a figure of the paper",
     "animate": "draw what lies between two models as GIF, WebP or MP4",

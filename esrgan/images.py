@@ -8,6 +8,7 @@ import io
 import struct
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -54,24 +55,56 @@ def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`load_image` for the bytes of a file; `name` is used in messages."""
-    if not data:
-        raise UserError(f"{name} is empty (0 bytes).")
+    picture = _open(io.BytesIO(data), name, max_pixels)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's bomb warning; the size is checked here
-        try:
-            picture = Image.open(io.BytesIO(data), formats=_available_formats())
-        except Image.DecompressionBombError as error:
-            raise UserError(_too_large(name, max_pixels)) from error
-        except UnidentifiedImageError as error:
-            raise UserError(_not_a_picture(name, data)) from error
-        except DECODING_ERRORS as error:
-            raise UserError(_damaged(name)) from error
-        if picture.width * picture.height > max_pixels:
-            raise UserError(_too_large(name, max_pixels, picture.size))
+        warnings.simplefilter("ignore")
         try:
             return _decode(picture, data)
         except DECODING_ERRORS as error:
             raise UserError(_damaged(name)) from error
+
+
+def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Height and width that `load_image` will give, by the file's header alone.
+
+    Raises:
+        UserError: as `load_image`, but for damage behind the header.
+    """
+    try:
+        with path.open("rb") as file, _open(file, path.name, max_pixels) as picture:
+            # Pillow would decode a whole PNG in search of EXIF behind the pixels, and gives a
+            # TIFF's size as turned already.
+            known = picture.format not in ("PNG", "TIFF") or "exif" in picture.info
+            turn = picture.getexif().get(ExifTags.Base.Orientation) if known else 1
+            width, height = picture.size
+    except DECODING_ERRORS as error:
+        if isinstance(error, UserError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else None
+        told = f"{path.name} could not be read: {reason}." if reason else _damaged(path.name)
+        raise UserError(told) from error
+    return (width, height) if turn in (5, 6, 7, 8) else (height, width)
+
+
+def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
+    """The picture with its header read and its size checked, not decoded yet."""
+    start = stream.read(1000)
+    stream.seek(0)
+    if not start:
+        raise UserError(f"{name} is empty (0 bytes).")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's bomb warning; the size is checked here
+        try:
+            picture = Image.open(stream, formats=_available_formats())
+        except Image.DecompressionBombError as error:
+            raise UserError(_too_large(name, max_pixels)) from error
+        except UnidentifiedImageError as error:
+            raise UserError(_not_a_picture(name, start)) from error
+        except DECODING_ERRORS as error:
+            raise UserError(_damaged(name)) from error
+    if picture.width * picture.height > max_pixels:
+        raise UserError(_too_large(name, max_pixels, picture.size))
+    return picture
 
 
 def _available_formats() -> list[str]:
@@ -85,8 +118,8 @@ def _too_large(name: str, max_pixels: int, size: tuple[int, int] | None = None) 
     return f"{name} {measured}; the limit is {max_pixels / 1e6:.3g} megapixels. Reduce it first."
 
 
-def _not_a_picture(name: str, data: bytes) -> str:
-    if b"<svg" in data[:1000].lower():
+def _not_a_picture(name: str, start: bytes) -> str:
+    if b"<svg" in start.lower():
         return f"{name} is an SVG drawing; export it as PNG first."
     return f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF)."
 

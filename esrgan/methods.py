@@ -14,7 +14,7 @@ from esrgan.checkpoints import read_facts
 from esrgan.errors import UserError
 from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
 from esrgan.networks import Generator, RRDBNet
-from esrgan.pairs import Pair, load_result, match, pictures_of
+from esrgan.pairs import Candidates, Pair, load_result, pictures_of
 from esrgan.resize import imresize
 from esrgan.upscale import Upscale, Upscaler
 
@@ -249,15 +249,11 @@ def from_folder(name: str, folder: Path) -> Method:
     Raises:
         UserError: there is no such folder. Missing and wrong pictures are refused on use.
     """
-    candidates = pictures_of(folder)
-
-    def file(picture: str) -> Path:
-        return match(picture, candidates, folder, name)
-
+    candidates = Candidates(pictures_of(folder), folder, name)
     return Method(
         name,
-        lambda pair: load_result(file(pair.name), pair),
-        lambda picture: file_digest(file(picture)),
+        lambda pair: load_result(candidates.match(pair.name), pair),
+        lambda picture: file_digest(candidates.match(picture)),
     )
 
 

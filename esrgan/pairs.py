@@ -29,6 +29,43 @@ class Pair:
     hr: np.ndarray
 
 
+class Candidates:
+    """Pictures among which one is sought that shows the same as another, by its name.
+
+    Args:
+        files: the pictures.
+        folder: theirs, for messages.
+        method: a word that may stand behind the picture's own name, as in baby_SRGAN.png.
+    """
+
+    def __init__(self, files: Sequence[Path], folder: Path, method: str = "") -> None:
+        self.folder = folder
+        self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        self._by_own_name: dict[str, list[Path]] = {}
+        for file in files:
+            self._by_name.setdefault(file.name, []).append(file)
+            self._by_stem.setdefault(file.stem, []).append(file)
+            self._by_own_name.setdefault(_own_name(file.stem, method), []).append(file)
+
+    def match(self, name: str) -> Path:
+        """The picture of the same name as this HR file, or but for the suffixes.
+
+        Raises:
+            UserError: there is none, or more than one.
+        """
+        stem = Path(name).stem
+        same = self._by_name.get(name) or self._by_stem.get(stem)
+        same = same or self._by_own_name.get(_own_name(stem), [])
+        if len(same) > 1:
+            raise UserError(f"Both {same[0]} and {same[1]} could belong to {name}; remove one.")
+        if not same:
+            raise UserError(
+                f"{self.folder} lacks {name}, or a picture whose name differs in its suffix only."
+            )
+        return same[0]
+
+
 def pair_files(
     hr_folder: Path, lr_folder: Path | None, scale: int = 4
 ) -> list[tuple[Path, Path | None]]:
@@ -41,6 +78,18 @@ def pair_files(
     Raises:
         UserError: a folder is missing or empty, or an LR picture is missing or ambiguous.
     """
+    files, candidates = hr_and_candidates(hr_folder, lr_folder, scale)
+    return [(file, candidates.match(file.name) if candidates else None) for file in files]
+
+
+def hr_and_candidates(
+    hr_folder: Path, lr_folder: Path | None, scale: int = 4
+) -> tuple[list[Path], Candidates | None]:
+    """The HR pictures that `pair_files` pairs, and the LR pictures among which it seeks, if any.
+
+    Raises:
+        UserError: a folder is missing or empty, or two HR pictures have the same name.
+    """
     inner = _subfolder(hr_folder, HR_FOLDERS, scale)
     if inner:
         lr_folder = lr_folder or _subfolder(hr_folder, LR_FOLDERS, scale)
@@ -52,13 +101,8 @@ def pair_files(
         files = marked
     _check_names(files)
     if lr_folder:
-        candidates = pictures_of(lr_folder)
-    elif marked and low:
-        candidates = low
-    else:
-        return [(file, None) for file in files]
-    folder = lr_folder or hr_folder
-    return [(file, match(file.name, candidates, folder)) for file in files]
+        return files, Candidates(pictures_of(lr_folder), lr_folder)
+    return files, Candidates(low, hr_folder) if marked and low else None
 
 
 def _subfolder(folder: Path, names: Sequence[str], scale: int) -> Path | None:
@@ -83,31 +127,6 @@ def _check_names(files: Sequence[Path]) -> None:
         if file.name in seen:
             raise UserError(f"{seen[file.name]} and {file} have the same name; rename one.")
         seen[file.name] = file
-
-
-def match(name: str, candidates: Sequence[Path], folder: Path, method: str = "") -> Path:
-    """The candidate that shows the same picture: of the same name, or but for the suffixes.
-
-    Args:
-        name: of an HR file.
-        candidates: of which one is sought.
-        folder: theirs, for the message.
-        method: a word that may stand behind the picture's own name, as in baby_SRGAN.png.
-
-    Raises:
-        UserError: there is none, or more than one.
-    """
-    stem = Path(name).stem
-    same = [c for c in candidates if c.name == name]
-    same = same or [c for c in candidates if c.stem == stem]
-    same = same or [c for c in candidates if _own_name(c.stem, method) == _own_name(stem)]
-    if len(same) > 1:
-        raise UserError(f"Both {same[0]} and {same[1]} could belong to {name}; remove one.")
-    if not same:
-        raise UserError(
-            f"{folder} lacks {name}, or a picture whose name differs in its suffix only."
-        )
-    return same[0]
 
 
 def _own_name(stem: str, method: str = "") -> str:

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from esrgan.images import (
     crop_to_multiple,
     decode_image,
     encode_image,
+    image_size,
     list_images,
     load_image,
     rgb_to_y,
@@ -437,3 +439,36 @@ def test_list_images(tmp_path, refused):
     assert flat == ["a.jpg", "b.PNG"]
     with refused("is not a folder"):
         list_images(tmp_path / "absent")
+
+
+# ---------------------------------------------------------------- sizes by the header alone
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_the_size_is_that_of_the_decoded_picture(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (30, 20)).save(path, exif=exif)
+    assert image_size(path) == load_image(path).shape[:2]
+    assert image_size(path) == ((30, 20) if orientation in (6, 8) else (20, 30))
+
+
+def test_the_size_of_a_file_of_no_use(tmp_path: Path, refused) -> None:
+    path = tmp_path / "a.png"
+    with refused("a.png could not be read"):
+        image_size(path)
+    path.touch()
+    with refused("a.png is empty"):
+        image_size(path)
+    path.write_text("text")
+    with refused("a.png is not a picture"):
+        image_size(path)
+    Image.new("RGB", (30, 20)).save(path)
+    with refused("30×20 pixels", "limit"):
+        image_size(path, max_pixels=599)
+    path.write_bytes(path.read_bytes()[:60])  # the header is whole
+    assert image_size(path) == (20, 30)

@@ -1,7 +1,8 @@
-"""`python -m train psnr|gan|vgg`: train a network."""
+"""`python -m train psnr|gan|vgg`: train a network; `prepare`: cut pictures for it."""
 
 import shlex
 import sys
+import warnings
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ import torch
 from esrgan.command_line import Parser, run
 from esrgan.devices import choose_device
 from esrgan.errors import UserError
+from esrgan.files import atomic_path
+from train import prepare
 from train.config import Config, StageName, load_preset, make_config, override, preset_names
 from train.loop import train
+from train.sources import Skipped
 from train.stages import build_stage
 from train.state import config_path, load_checkpoint, read_settings, save_config
 
@@ -21,6 +25,9 @@ STAGES: dict[StageName, str] = {
     "gan": "second stage: Eq. 3, from a PSNR model",
     "vgg": "a perceptual network, as a classifier of a folder with a sub-folder a class",
 }
+PREPARE = "cut pictures into sub-images, so that training needs not decode them"
+# More files left out than these are only counted on the screen.
+NAMED = 20
 
 
 def parser() -> Parser:
@@ -45,12 +52,24 @@ def parser() -> Parser:
             help="change any setting of the preset, e.g. schedule.learning_rate=1e-4",
         )
         if name != "vgg":
+            stage.add_argument(
+                "--lr", nargs="+", metavar="DIR", help="a folder of LR pictures for each of --data"
+            )
+            stage.add_argument(
+                "--data-weights",
+                nargs="+",
+                type=float,
+                metavar="W",
+                help="how often each of --data is drawn from (default: by area)",
+            )
             stage.add_argument("--init", help="start from this model (a name or a file)")
             stage.add_argument("--validation", metavar="DIR", help="HR pictures for PSNR-Y")
         if name == "gan":
             stage.add_argument(
                 "--perceptual", help="builtin, torchvision, or a file with a VGG19 state dict"
             )
+    preparing = stages.add_parser("prepare", help=PREPARE, description=PREPARE)
+    prepare.add_options(preparing)
     return top
 
 
@@ -64,14 +83,26 @@ def resolve(options: Namespace) -> Config:
     settings = load_preset(options.stage, options.preset) if begun is None else begun
     given = {
         name: getattr(options, name, None)
-        for name in ("data", "iterations", "seed", "init", "validation", "perceptual")
+        for name in (
+            "data",
+            "lr",
+            "data_weights",
+            "iterations",
+            "seed",
+            "init",
+            "validation",
+            "perceptual",
+        )
     }
     settings = {**settings, **{name: value for name, value in given.items() if value is not None}}
     return make_config(options.stage, override(settings, options.assignments))
 
 
 def main() -> int:
+    warnings.showwarning = _show_warning
     options = parser().parse_args()
+    if options.stage == "prepare":
+        return prepare.run(options)
     config = resolve(options)
     device = choose_device(config.device)
     stage = build_stage(config, device)
@@ -91,14 +122,22 @@ def main() -> int:
     return 0
 
 
-def _announce(options: Namespace, config: Config, skipped: list[Path], start: int) -> None:
+def _announce(options: Namespace, config: Config, skipped: list[Skipped], start: int) -> None:
     print(f"run folder: {options.out} (settings in {config_path(options.out).name})")
     if options.resume:
         print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
-    if skipped:
-        names = ", ".join(str(file) for file in skipped[:5]) + (" …" if len(skipped) > 5 else "")
-        print(f"left out {len(skipped)} files, unreadable or smaller than the crop: {names}")
+    for each in skipped[:NAMED]:
+        print(f"left out {each}")
+    if len(skipped) > NAMED:
+        path = options.out / "left-out.txt"
+        with atomic_path(path) as temporary:
+            temporary.write_text("".join(f"{each}\n" for each in skipped), "utf-8")
+        print(f"left out {len(skipped) - NAMED} more files, see {path}")
     print(f"{config.iterations} iterations of {config.batch_size} crops, seed {config.seed}")
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"note: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ class RunConfig:
         schedule: learning rate of the network that is trained (and of the discriminator).
         seed: of initialisation and of every crop.
         device: "auto" (CUDA, then MPS, then CPU) or a torch device.
-        num_workers: loader processes; 0 loads in the training process.
+        num_workers: loader processes; 0 loads in the training process, and without a number there
+            are as many as the machine has cores for, or 0 if the device is a CPU.
         save_every, sample_every, log_every: iterations between checkpoints, sample pictures
             and logged numbers.
     """
@@ -73,7 +74,7 @@ class RunConfig:
     schedule: Schedule
     seed: CountOrZero = 0
     device: str = "auto"
-    num_workers: CountOrZero = 0
+    num_workers: CountOrZero | None = None
     save_every: Count = 5000
     sample_every: Count = 5000
     log_every: Count = 100
@@ -84,12 +85,16 @@ class PSNRConfig(RunConfig):
     """Stage 1: L1 only.
 
     Attributes:
+        lr: a folder of LR pictures for each of `data`, "" where LR is to be made, or none at all.
+        data_weights: how often each of `data` is drawn from, in proportion; none: by area.
         generator: the network to train from scratch, unless there is an `init`.
         init: a model name or file to start from; it brings its own architecture.
         ema_decay: of the averaged weights that are exported.
         validation: a folder of HR pictures, measured with every checkpoint.
     """
 
+    lr: tuple[str, ...] = ()
+    data_weights: tuple[Positive, ...] = ()
     generator: RRDBConfig | SRResNetConfig | None = None
     init: str | None = None
     ema_decay: Share = 0.999

@@ -4,124 +4,145 @@ Sample number i of a run is drawn by a generator seeded with (seed, i), so that 
 one with any number of loader processes, sees exactly the pictures of an uninterrupted one.
 """
 
+import os
 import signal
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset
 
 from esrgan.errors import UserError
-from esrgan.images import list_images, load_image, to_rgb, to_uint8
 from esrgan.resize import imresize
+from train.sources import (
+    Memory,
+    Picture,
+    PictureCache,
+    Skipped,
+    check_any,
+    first_sound,
+    open_sources,
+    usable_files,
+)
 
-# Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
-CACHE_BYTES = 4 * 2**30
-# After so many damaged pictures one after the other a run gives up.
-DAMAGED_IN_A_ROW = 100
+# Batches that each loader process makes in advance.
+PREFETCHED = 4
+# Loader processes for one accelerator, at most: prepared pictures need no more.
+MOST_WORKERS = 16
 # An LR pixel of a ×s downscale is made from the HR pixels up to 2s beyond its own.
 MARGIN = 2
-
-
-class PictureCache:
-    """Decoded RGB pictures of a list of files, H×W×3 `uint8`, kept while memory lasts.
-
-    A file whose data turn out to be damaged is None; a warning names it once.
-    """
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.files = files
-        self._kept: dict[int, np.ndarray | None] = {}
-        self._bytes = 0
-
-    def __getitem__(self, index: int) -> np.ndarray | None:
-        if index in self._kept:
-            return self._kept[index]
-        try:
-            picture = to_rgb(to_uint8(load_image(self.files[index])))
-        except UserError as error:
-            warnings.warn(f"left out: {error}", stacklevel=2)
-            self._kept[index] = None
-            return None
-        worker = get_worker_info()
-        if self._bytes + picture.nbytes <= CACHE_BYTES // (worker.num_workers if worker else 1):
-            self._kept[index] = picture
-            self._bytes += picture.nbytes
-        return picture
-
-    def draw(self, choose: Callable[[], int]) -> tuple[int, np.ndarray]:
-        """The number and pixels of the first picture that `choose` names and that is sound.
-
-        Raises:
-            UserError: nearly all of them are damaged.
-        """
-        for _ in range(DAMAGED_IN_A_ROW):
-            index = choose()
-            picture = self[index]
-            if picture is not None:
-                return index, picture
-        raise UserError("Nearly all of the training pictures are damaged.")
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     """Random (LR, HR) crops: 3×(S/s)×(S/s) and 3×S×S, `uint8`.
 
     A picture is drawn with a chance proportional to its area; its crop is flipped and turned by
-    multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's MATLAB-bicubic LR.
+    multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's (or, in a prepared
+    folder, sub-image's) MATLAB-bicubic LR, or of its own LR picture where there are pairs.
 
     Args:
-        folders: read recursively.
+        folders, lr: as in `open_sources`.
         crop_size: S, the side of the HR crop; pictures smaller than that are `skipped`.
         scale: s.
         seed: of the crops.
+        weights: how often each folder is drawn from, in proportion; by area if there are none.
 
     Raises:
-        UserError: as `usable_files`, or S does not divide by s.
+        UserError: as `open_sources`, S does not divide by s, or the weights are not one a folder.
     """
 
-    def __init__(self, folders: Sequence[str], crop_size: int, scale: int, seed: int) -> None:
+    def __init__(
+        self,
+        folders: Sequence[str],
+        crop_size: int,
+        scale: int,
+        seed: int,
+        lr: Sequence[str] = (),
+        weights: Sequence[float] = (),
+    ) -> None:
         if crop_size % scale:
             raise UserError(f"crop_size {crop_size} does not divide by the scale {scale}.")
-        files, areas, self.skipped = usable_files(folders, crop_size)
-        self.pictures = PictureCache(files)
-        self.area_below = np.cumsum(areas, dtype=float) / sum(areas)
+        self.sources = open_sources(folders, lr, crop_size, scale)
+        self.skipped = [each for source in self.sources for each in source.skipped]
+        self._starts = np.cumsum([0, *(len(source) for source in self.sources)])
+        self._chance_below = cumulative_chances([s.areas for s in self.sources], weights)
         self.crop_size, self.scale, self.seed = crop_size, scale, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        _, picture = self.pictures.draw(lambda: self._by_area(rng.random()))
-        steps = [(side - self.crop_size) // self.scale for side in picture.shape[:2]]
+        count = int(self._starts[-1])
+        _, (hr, lr) = first_sound(self._picture, lambda: self._at(rng.random()), count)
+        steps = [(side - self.crop_size) // self.scale for side in hr.shape[:2]]
         top, left = (self.scale * int(rng.integers(0, n + 1)) for n in steps)
-        lr, hr = aligned_crops(picture, top, left, self.crop_size, self.scale)
+        crops = aligned_crops(hr, top, left, self.crop_size, self.scale, lr)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        return augmented(lr, turns, flip), augmented(hr, turns, flip)
+        small, large = (augmented(crop, turns, flip) for crop in crops)
+        return small, large
 
-    def _by_area(self, position: float) -> int:
-        """The picture at a position in [0, 1) of all pictures' pixels laid end to end."""
-        chosen = int(np.searchsorted(self.area_below, position, side="right"))
-        return min(chosen, len(self.area_below) - 1)
+    def _picture(self, number: int) -> Picture | None:
+        source = int(np.searchsorted(self._starts, number, side="right")) - 1
+        return self.sources[source][number - int(self._starts[source])]
+
+    def _at(self, position: float) -> int:
+        """The picture at a position in [0, 1) of all pictures' chances laid end to end."""
+        chosen = int(np.searchsorted(self._chance_below, position, side="right"))
+        return min(chosen, len(self._chance_below) - 1)
+
+
+def cumulative_chances(areas: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
+    """For each picture of all sources in turn, the chance of it and those before it.
+
+    Args:
+        areas: of each source's pictures.
+        weights: the sources' shares, in any unit; in proportion to their areas if there are none.
+
+    Raises:
+        UserError: the weights are not one a source.
+    """
+    if weights and len(weights) != len(areas):
+        raise UserError(
+            f"--data-weights needs as many numbers as --data has folders, {len(areas)}, "
+            f"not {len(weights)}."
+        )
+    shares = [
+        each * (weight / max(1, each.sum()))
+        for each, weight in zip(
+            areas, weights or [float(each.sum()) for each in areas], strict=True
+        )
+    ]
+    below = np.cumsum(np.concatenate(shares), dtype=float)
+    return below / below[-1]
 
 
 def aligned_crops(
-    picture: np.ndarray, top: int, left: int, size: int, scale: int
+    picture: np.ndarray,
+    top: int,
+    left: int,
+    size: int,
+    scale: int,
+    low: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The HR crop at (top, left), multiples of `scale`, and its LR from a crop with a margin.
+    """The HR crop at (top, left), multiples of `scale`, and its LR: from the LR picture `low`, or
+    else made from a crop with a margin.
 
     Returns:
-        (size/scale)×(size/scale)×3 and size×size×3; the LR is that of the whole picture (cut to a
-        multiple of `scale`), pixel for pixel.
+        (size/scale)×(size/scale)×3 and size×size×3; an LR that was made is that of the whole
+        picture (cut to a multiple of `scale`), pixel for pixel.
     """
+    hr = picture[top : top + size, left : left + size]
+    side = size // scale
+    if low is not None:
+        y, x = top // scale, left // scale
+        return low[y : y + side, x : x + side], hr
     height, width = (side - side % scale for side in picture.shape[:2])
     reach = MARGIN * scale
     y0, x0 = max(0, top - reach), max(0, left - reach)
     y1, x1 = min(height, top + size + reach), min(width, left + size + reach)
     lr = imresize(picture[y0:y1, x0:x1], 1 / scale)
-    y, x, side = (top - y0) // scale, (left - x0) // scale, size // scale
-    return lr[y : y + side, x : x + side], picture[top : top + size, left : left + size]
+    y, x = (top - y0) // scale, (left - x0) // scale
+    return lr[y : y + side, x : x + side], hr
 
 
 def augmented(crop: np.ndarray, turns: int, flip: bool) -> Tensor:
@@ -142,7 +163,7 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, folders: Sequence[str], crop_size: int, held_out: float, seed: int) -> None:
-        files, _, self.skipped = usable_files(folders, crop_size)
+        files, self.skipped = _class_files(folders, crop_size)
         self.classes = sorted({file.parent.name for file in files})
         if len(self.classes) < 2:
             raise UserError("A classifier needs a folder with two or more sub-folders of pictures.")
@@ -153,12 +174,16 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
             members = [file for file in files if file.parent.name == name]
             for position, file in enumerate(members):
                 (kept if position % every == every - 1 else train).append(file)
-        self.train, self.kept = PictureCache(train), PictureCache(kept)
+        memory = Memory()
+        self.train, self.kept = PictureCache(train, memory), PictureCache(kept, memory)
         self.crop_size, self.seed = crop_size, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        index, picture = self.train.draw(lambda: int(rng.integers(len(self.train.files))))
+        count = len(self.train.files)
+        index, picture = first_sound(
+            self.train.__getitem__, lambda: int(rng.integers(count)), count
+        )
         top, left = (int(rng.integers(0, side - self.crop_size + 1)) for side in picture.shape[:2])
         return self._crop(picture, top, left, bool(rng.integers(2))), self._label(self.train, index)
 
@@ -183,34 +208,14 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
         return augmented(picture[top : top + size, left : left + size], turns=0, flip=flip)
 
 
-def usable_files(folders: Sequence[str], side: int) -> tuple[list[Path], list[int], list[Path]]:
-    """The pictures of all folders, their areas in pixels, and the files that are of no use.
-
-    Only the headers are read here: files that are no pictures, or smaller than `side`, are left
-    out; damage farther on in a file shows when it is decoded.
-
-    Raises:
-        UserError: no folder was given, one is missing or empty, or no picture is large enough.
-    """
+def _class_files(folders: Sequence[str], side: int) -> tuple[list[Path], list[Skipped]]:
     if not folders:
         raise UserError("Give the folder of training pictures with --data.")
-    files: list[Path] = []
-    areas: list[int] = []
-    skipped: list[Path] = []
-    for file in (file for folder in folders for file in list_images(Path(folder))):
-        try:
-            with Image.open(file) as picture:
-                width, height = picture.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            width = height = 0
-        if min(width, height) >= side:
-            files.append(file)
-            areas.append(width * height)
-        else:
-            skipped.append(file)
-    if not files:
-        raise UserError(f"No picture of the training data is {side} pixels or larger.")
-    return files, areas, skipped
+    found = [usable_files(Path(folder), side) for folder in folders]
+    files = [file for usable, _, _ in found for file in usable]
+    skipped = [each for _, _, useless in found for each in useless]
+    check_any([len(files)], skipped, side)
+    return files, skipped
 
 
 def batches(
@@ -218,23 +223,50 @@ def batches(
     batch_size: int,
     start: int,
     stop: int,
-    num_workers: int,
+    num_workers: int | None,
     device: torch.device,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of iterations start + 1 … stop, on `device`, as the dataset's dtypes."""
+    """The batches of iterations start + 1 … stop, on `device`, as the dataset's dtypes.
+
+    Args:
+        num_workers: loader processes; None lets `default_workers` decide.
+
+    Raises:
+        UserError: all training pictures are damaged.
+    """
     numbers = range(start * batch_size, stop * batch_size)
+    workers = default_workers(device) if num_workers is None else num_workers
     loader = DataLoader(
         dataset,
         batch_size=batch_size,
         sampler=numbers,
-        num_workers=num_workers,
+        num_workers=workers,
+        prefetch_factor=PREFETCHED if workers else None,
         pin_memory=device.type == "cuda",
-        worker_init_fn=_leave_interrupts,
+        worker_init_fn=_become_worker,
     )
-    for first, second in loader:
-        yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
+    try:
+        for first, second in loader:
+            yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
+    except UserError as error:  # from another process it comes with that one's traceback
+        last = str(error).strip().splitlines()[-1]
+        told = UserError(last.removeprefix("esrgan.errors.UserError: "))
+        raise told from error.with_traceback(None)  # which would keep the processes alive
 
 
-def _leave_interrupts(_worker: int) -> None:
+def default_workers(device: torch.device) -> int:
+    """Loader processes for a training process on this device.
+
+    A CPU has no core to spare, so that the training process loads by itself; the processes that
+    `torchrun` starts on a machine share its cores.
+    """
+    if device.type == "cpu":
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(MOST_WORKERS, (cores or 1) // ranks - 1))
+
+
+def _become_worker(_worker: int) -> None:
     """Ctrl-C reaches every process of a terminal; only the training process answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

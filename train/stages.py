@@ -75,7 +75,9 @@ class PSNRStage(Stage):
         self.optimizers = {"generator": self.optimizer}
         self.rates = {"generator": 1.0}
         scale = self.generator.scale
-        self.dataset = PairDataset(config.data, config.crop_size, scale, config.seed)
+        self.dataset = PairDataset(
+            config.data, config.crop_size, scale, config.seed, config.lr, config.data_weights
+        )
         self.validation = validation_pairs(config.validation, scale)
 
     def step(self, first: Tensor, second: Tensor) -> Scalars:

@@ -3,11 +3,16 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from esrgan import zoo
+from esrgan.checkpoints import read_facts
 from esrgan.command_line import Parser
-from esrgan.interpolation import STRANGERS, share_ancestor
+from esrgan.errors import UserError
+from esrgan.interpolation import STRANGERS, alpha_weights, interpolate_networks, share_ancestor
 from esrgan.networks import Generator
 from esrgan.upscale import Upscaler
 
@@ -40,6 +45,26 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
         options.self_ensemble,
         options.back_projection,
     )
+
+
+def load_model(
+    models: Sequence[str], alpha: float | None, scale: int | None = None
+) -> tuple[Generator, dict[str, Any]]:
+    """One model, or the one at `alpha` between two, and the facts to save with it.
+
+    Raises:
+        UserError: as `zoo.load` and `interpolate_networks`, or `alpha` and the number of models
+            don't go together.
+    """
+    if len(models) != (1 if alpha is None else 2):
+        raise UserError("Name one model, or two with --alpha.")
+    networks = [zoo.load(model, scale) for model in models]
+    if alpha is None:
+        return networks[0], read_facts(zoo.find(models[0]))
+    result = interpolate_networks(networks, alpha_weights(alpha))
+    note_strangers(networks)
+    names = [Path(model).name for model in models]
+    return result, {"interpolation": {"models": names, "alpha": alpha}}
 
 
 def note_strangers(networks: Sequence[Generator]) -> None:

@@ -3,11 +3,9 @@
 from argparse import Namespace
 from pathlib import Path
 
-from esrgan import zoo
 from esrgan.checkpoints import save_generator
 from esrgan.command_line import Parser
-from esrgan.commands.common import note_strangers
-from esrgan.interpolation import alpha_weights, interpolate_networks
+from esrgan.commands.common import load_model
 
 
 def add(command: Parser) -> None:
@@ -18,11 +16,7 @@ def add(command: Parser) -> None:
 
 
 def run(options: Namespace) -> int:
-    networks = [zoo.load(model) for model in options.models]
-    result = interpolate_networks(networks, alpha_weights(options.alpha))
-    note_strangers(networks)
-    names = [Path(model).name for model in options.models]
-    facts = {"interpolation": {"models": names, "alpha": options.alpha}}
-    save_generator(options.out, result, facts, half=False)
+    network, facts = load_model(options.models, options.alpha)
+    save_generator(options.out, network, facts, half=False)
     print(options.out)
     return 0

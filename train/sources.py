@@ -1,0 +1,310 @@
+"""Where training pictures come from: a folder, two folders of pairs, or a prepared folder.
+
+A file that is of no use never stops a run: it is left out and named, unless all are.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from torch.utils.data import get_worker_info
+
+from esrgan.errors import UserError
+from esrgan.images import image_size, list_images, load_image, to_rgb, to_uint8
+from esrgan.pairs import hr_and_candidates
+from train.prepared import SubImages, prepared_folders, read_index
+
+# Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
+CACHE_BYTES = 4 * 2**30
+# After so many damaged pictures one after the other they are no longer drawn by chance.
+DAMAGED_IN_A_ROW = 100
+Sound = TypeVar("Sound")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is left out, and why."""
+
+    file: Path
+    reason: str
+
+    @classmethod
+    def because(cls, file: Path, error: UserError) -> "Skipped":
+        return cls(file, str(error).removeprefix(f"{file.name} ").removeprefix("is "))
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+
+class Picture(NamedTuple):
+    """A picture to take crops from: H×W×3, and h×w×3 if its LR is not to be made; `uint8`."""
+
+    hr: np.ndarray
+    lr: np.ndarray | None = None
+
+
+class Source(ABC):
+    """Pictures by number; None if one turns out to be damaged, of which a warning is given once.
+
+    Attributes:
+        areas: of the pictures in pixels.
+        skipped: the files that were left out from the start.
+    """
+
+    areas: np.ndarray
+    skipped: list[Skipped]
+
+    @abstractmethod
+    def __getitem__(self, number: int) -> Picture | None: ...
+
+    def __len__(self) -> int:
+        return len(self.areas)
+
+
+class Memory:
+    """The room for decoded pictures, which all caches of a data set share."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self, size: int) -> bool:
+        """Whether there was room for so many bytes, which then is taken."""
+        worker = get_worker_info()
+        room = CACHE_BYTES // (worker.num_workers if worker else 1)
+        fits = self._taken + size <= room
+        self._taken += size if fits else 0
+        return fits
+
+
+class PictureCache:
+    """Decoded RGB pictures of a list of files, H×W×3 `uint8`, kept while memory lasts.
+
+    A file whose data turn out to be damaged is None; a warning names it once.
+    """
+
+    def __init__(self, files: Sequence[Path], memory: Memory) -> None:
+        self.files = files
+        self._memory = memory
+        self._kept: dict[int, np.ndarray | None] = {}
+
+    def __getitem__(self, index: int) -> np.ndarray | None:
+        if index in self._kept:
+            return self._kept[index]
+        file = self.files[index]
+        try:
+            picture = to_rgb(to_uint8(load_image(file)))
+        except UserError as error:
+            self.leave_out(index, Skipped.because(file, error).reason)
+            return None
+        if self._memory.take(picture.nbytes):
+            self._kept[index] = picture
+        return picture
+
+    def leave_out(self, index: int, reason: str) -> None:
+        """Give None for this file from now on."""
+        warn_of(Skipped(self.files[index], reason))
+        self._kept[index] = None
+
+
+def warn_of(skipped: Skipped) -> None:
+    warnings.warn(f"left out: {skipped}", stacklevel=2)
+
+
+class Folder(Source):
+    """All pictures of a folder and its sub-folders."""
+
+    def __init__(self, folder: Path, side: int, memory: Memory) -> None:
+        files, areas, self.skipped = usable_files(folder, side)
+        self.areas = np.array(areas)
+        self._pictures = PictureCache(files, memory)
+
+    def __getitem__(self, number: int) -> Picture | None:
+        picture = self._pictures[number]
+        return None if picture is None else Picture(picture)
+
+
+class PairedFolders(Source):
+    """HR pictures and the LR pictures that belong to them by name (see `esrgan.pairs`)."""
+
+    def __init__(self, hr: Path, lr: Path, side: int, scale: int, memory: Memory) -> None:
+        files, candidates = hr_and_candidates(hr, lr, scale)
+        assert candidates is not None  # since `lr` is given
+        self.skipped = []
+        hr_files: list[Path] = []
+        lr_files: list[Path] = []
+        areas: list[int] = []
+        for file in files:
+            try:
+                low = candidates.match(file.name)
+                size = usable_size(file, side)
+                _check_sizes(size, _size_of_lr(low), low, scale)
+            except UserError as error:
+                self.skipped.append(Skipped.because(file, error))
+                continue
+            hr_files.append(file)
+            lr_files.append(low)
+            areas.append(size[0] * size[1])
+        self.areas, self._scale = np.array(areas), scale
+        self._hr, self._lr = PictureCache(hr_files, memory), PictureCache(lr_files, memory)
+
+    def __getitem__(self, number: int) -> Picture | None:
+        hr, lr = self._hr[number], self._lr[number]
+        if hr is None or lr is None:
+            return None
+        try:
+            _check_sizes(hr.shape, lr.shape, self._lr.files[number], self._scale)
+        except UserError as error:
+            self._hr.leave_out(number, str(error))
+            return None
+        return Picture(hr, lr)
+
+
+def _size_of_lr(file: Path) -> tuple[int, int]:
+    try:
+        return image_size(file)
+    except UserError as error:
+        raise UserError(f"its LR picture {file}: {Skipped.because(file, error).reason}") from error
+
+
+def _check_sizes(hr: Sequence[int], lr: Sequence[int], lr_file: Path, scale: int) -> None:
+    height, width = hr[0] // scale, hr[1] // scale
+    if tuple(lr[:2]) != (height, width):
+        raise UserError(
+            f"{hr[1]}×{hr[0]} pixels, of which 1/{scale} is {width}×{height}, but {lr_file} is "
+            f"{lr[1]}×{lr[0]}."
+        )
+
+
+class Prepared(Source):
+    """The sub-images of a prepared folder, mapped into memory when they are asked for."""
+
+    def __init__(self, folders: Sequence[Path], side: int) -> None:
+        self._files: list[Path] = []
+        self.skipped = []
+        usable: list[SubImages] = []
+        for folder in folders:
+            for each in read_index(folder).pictures:
+                file = folder / each.file
+                if min(each.height, each.width) < side:
+                    self.skipped.append(Skipped(file, _too_small(each.height, each.width, side)))
+                elif not each.is_written(file):
+                    self.skipped.append(Skipped(file, "missing or incomplete; prepare it anew."))
+                else:
+                    usable.append(each)
+                    self._files.append(file)
+        counts = [len(each) for each in usable]
+        self._starts = np.cumsum([0, *counts])
+        self.areas = np.repeat([each.height * each.width for each in usable], counts).astype(int)
+
+    def __getitem__(self, number: int) -> Picture | None:
+        index = int(np.searchsorted(self._starts, number, side="right")) - 1
+        try:
+            mapped = np.load(self._files[index], mmap_mode="r")
+            return Picture(np.asarray(mapped)[number - self._starts[index]])
+        except (OSError, ValueError, IndexError):
+            warn_of(Skipped(self._files[index], "can't be read any more; prepare it anew."))
+            return None
+
+
+def open_sources(folders: Sequence[str], lr: Sequence[str], side: int, scale: int) -> list[Source]:
+    """A source a folder, with pictures of `side` pixels or larger; some may have none.
+
+    Args:
+        folders: of HR pictures, read recursively, or prepared ones.
+        lr: as many folders of their LR pictures, "" where LR is to be made; or none at all.
+        side: of the crops.
+        scale: of HR to LR.
+
+    Raises:
+        UserError: no folder was given, one is missing or empty, or no picture of all is of use.
+    """
+    if not folders:
+        raise UserError("Give the folder of training pictures with --data.")
+    if lr and len(lr) != len(folders):
+        raise UserError(
+            f"--lr needs as many folders as --data, {len(folders)}, not {len(lr)}; "
+            '"" stands for LR that is to be made.'
+        )
+    memory = Memory()
+    sources: list[Source] = []
+    for name, low in zip(folders, lr or [""] * len(folders), strict=True):
+        prepared = prepared_folders(Path(name))
+        if low and prepared:
+            raise UserError(f"{name} is prepared, and makes its own LR; leave out its --lr.")
+        if low:
+            sources.append(PairedFolders(Path(name), Path(low), side, scale, memory))
+        elif prepared:
+            sources.append(Prepared(prepared, side))
+        else:
+            sources.append(Folder(Path(name), side, memory))
+    skipped = [each for source in sources for each in source.skipped]
+    check_any([len(source) for source in sources], skipped, side)
+    return sources
+
+
+def usable_files(folder: Path, side: int) -> tuple[list[Path], list[int], list[Skipped]]:
+    """The pictures of a folder, their areas in pixels, and the files that are of no use.
+
+    Only the headers are read here: files that are no pictures, or smaller than `side`, are left
+    out; damage farther on in a file shows when it is decoded.
+
+    Raises:
+        UserError: the folder is missing or empty.
+    """
+    files: list[Path] = []
+    areas: list[int] = []
+    skipped: list[Skipped] = []
+    for file in list_images(folder):
+        try:
+            height, width = usable_size(file, side)
+        except UserError as error:
+            skipped.append(Skipped.because(file, error))
+        else:
+            files.append(file)
+            areas.append(height * width)
+    return files, areas, skipped
+
+
+def usable_size(file: Path, side: int) -> tuple[int, int]:
+    """Height and width of a picture, by its header; UserError if a side is less than `side`."""
+    height, width = image_size(file)
+    if min(height, width) < side:
+        raise UserError(f"{file.name} {_too_small(height, width, side)}")
+    return height, width
+
+
+def _too_small(height: int, width: int, side: int) -> str:
+    return f"{width}×{height} pixels; a side must have {side} or more."
+
+
+def check_any(counts: Sequence[int], skipped: Sequence[Skipped], side: int) -> None:
+    """Raises UserError if there is no picture at all; it says what is wrong with the first."""
+    if not any(counts):
+        first = f" The first: {skipped[0]}" if skipped else ""
+        raise UserError(f"No picture of the training data is {side} pixels or larger.{first}")
+
+
+def first_sound(
+    pictures: Callable[[int], Sound | None], choose: Callable[[], int], count: int
+) -> tuple[int, Sound]:
+    """The number and pixels of the first picture that `choose` names and that is sound.
+
+    Where nearly all are damaged, the next sound one after the last choice.
+
+    Raises:
+        UserError: all of them are damaged.
+    """
+    for _ in range(DAMAGED_IN_A_ROW):
+        number = choose()
+        found = pictures(number)
+        if found is not None:
+            return number, found
+    for following in range(number + 1, number + 1 + count):
+        found = pictures(following % count)
+        if found is not None:
+            return following % count, found
+    raise UserError("All of the training pictures are damaged.")
