@@ -141,6 +141,7 @@ def test_a_run_leaves_weights_samples_and_curves(
         "loss/l1": every_fifth,
         "learning_rate": every_fifth,
         "validation/psnr_y": every_fourth,
+        "validation/ssim_y": every_fourth,
     }
     for name, iterations in scalars(run).items():
         assert [line["iteration"] for line in metrics(run) if name in line] == iterations
@@ -154,6 +155,7 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
         "loss/discriminator",
         "logit/real",
         "logit/fake",
+        "brightness/drift",
         "learning_rate",
     }
 

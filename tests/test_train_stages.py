@@ -21,7 +21,7 @@ from train.stages import GANStage, Stage, VGGStage, build_stage
 
 # Of Adam. A shift of all logits is nothing to the relativistic loss: such gradients are rounding
 # errors alone, which a smaller ε would make steps of.
-EPSILON = 1e-6
+EPSILON = 1e-5
 CPU = torch.device("cpu")
 BATCH_NORM_GENERATOR = {"num_features": 8, "num_blocks": 1, "batch_norm": True}
 
@@ -99,7 +99,7 @@ def test_the_export_holds_the_averaged_weights(build, tmp_path: Path, changes, k
         assert torch.equal(loaded.state_dict()[key], stored), key
 
 
-def test_validation_is_the_psnr_of_the_averaged_network(build, training_pictures: Path) -> None:
+def test_validation_has_the_psnr_of_the_averaged_network(build, training_pictures: Path) -> None:
     stage = build("psnr", validation=str(training_pictures))
     for batch in some_batches(stage, 2):
         stage.step(*batch)
@@ -110,7 +110,7 @@ def test_validation_is_the_psnr_of_the_averaged_network(build, training_pictures
         sr = Upscaler(stage.averaged(), CPU)(imresize(hr, 1 / 4))
         y = [rgb_to_y(each)[4:-4, 4:-4] for each in (sr, hr)]
         scores.append(peak_signal_noise_ratio(y[1], y[0], data_range=255))
-    assert stage.validate() == {"validation/psnr_y": pytest.approx(np.mean(scores), abs=1e-6)}
+    assert stage.validate()["validation/psnr_y"] == pytest.approx(np.mean(scores), abs=1e-6)
     assert stage.generator.training
     torch.testing.assert_close(weights(stage.generator), before, rtol=0, atol=0)
 

@@ -1,8 +1,11 @@
-"""`python -m train psnr|gan|vgg`: train a network."""
+"""`python -m train psnr|gan|vgg`: train a network; by `torchrun`, in several processes."""
 
+import json
+import os
 import shlex
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,28 @@ import torch
 from esrgan.command_line import Parser, run
 from esrgan.devices import choose_device
 from esrgan.errors import UserError
-from train.config import Config, StageName, load_preset, make_config, override, preset_names
+from train import distributed
+from train.acceleration import set_up_cuda
+from train.config import (
+    Config,
+    StageName,
+    load_preset,
+    make_config,
+    override,
+    preset_names,
+    to_settings,
+)
 from train.loop import train
-from train.stages import build_stage
-from train.state import config_path, load_checkpoint, read_settings, save_config
+from train.rehearsal import rehearse
+from train.stages import Stage, build_stage
+from train.state import (
+    config_path,
+    load_checkpoint,
+    read_settings,
+    reserved,
+    save_config,
+    save_environment,
+)
 
 STAGES: dict[StageName, str] = {
     "psnr": "first stage: the generator with L1 (Sec. 4.1)",
@@ -29,13 +50,19 @@ def parser() -> Parser:
     for name, description in STAGES.items():
         stage = stages.add_parser(name, help=description, description=description)
         stage.add_argument(
-            "--preset", required=True, help=f"{', '.join(preset_names())}, or a .toml file"
+            "--preset",
+            help=f"{', '.join(preset_names())}, or a .toml file; not needed with --resume",
         )
         stage.add_argument("--out", type=Path, required=True, help="folder of the run")
         stage.add_argument("--data", nargs="+", metavar="DIR", help="folders of training pictures")
         stage.add_argument("--iterations", type=int)
         stage.add_argument("--seed", type=int)
         stage.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+        stage.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="check everything by a step, say how long the run will take, and write nothing",
+        )
         stage.add_argument(
             "--set",
             action="append",
@@ -46,7 +73,7 @@ def parser() -> Parser:
         )
         if name != "vgg":
             stage.add_argument("--init", help="start from this model (a name or a file)")
-            stage.add_argument("--validation", metavar="DIR", help="HR pictures for PSNR-Y")
+            stage.add_argument("--validation", metavar="DIR", help="HR pictures to measure on")
         if name == "gan":
             stage.add_argument(
                 "--perceptual", help="builtin, torchvision, or a file with a VGG19 state dict"
@@ -57,10 +84,12 @@ def parser() -> Parser:
 def resolve(options: Namespace) -> Config:
     """The configuration of the command line: preset, or begun run, with its options over it."""
     begun = read_settings(options.out, options.stage)
-    if begun is not None and not options.resume:
+    if begun is not None and not resuming(options):
         raise UserError(
             f"{options.out} already holds a run; add --resume, or choose another --out."
         )
+    if begun is None and options.preset is None:
+        raise UserError(f"{options.out} holds no run yet; say with --preset what to train.")
     settings = load_preset(options.stage, options.preset) if begun is None else begun
     given = {
         name: getattr(options, name, None)
@@ -70,14 +99,49 @@ def resolve(options: Namespace) -> Config:
     return make_config(options.stage, override(settings, options.assignments))
 
 
+def resuming(options: Namespace) -> bool:
+    return options.resume or distributed.restarted()
+
+
 def main() -> int:
     options = parser().parse_args()
     config = resolve(options)
-    device = choose_device(config.device)
-    stage = build_stage(config, device)
-    start = load_checkpoint(options.out, stage)
-    save_config(options.out, options.stage, config)
-    _announce(options, config, stage.dataset.skipped, start)
+    with distributed.processes(choose_device(config.device)) as device:
+        if device.type == "cuda":
+            set_up_cuda(config.tf32)
+        writing = nullcontext() if options.dry_run else reserved(options.out)
+        stage = build_stage(config, device)
+        with writing:
+            start = load_checkpoint(options.out, stage)
+            distributed.check_agreement(start)
+            if options.dry_run:
+                return _rehearse(options, config, stage, device, start)
+            return _train(options, config, stage, device, start)
+
+
+def _rehearse(
+    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
+) -> int:
+    place = options.out.absolute()
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise UserError(f"{options.out} could not be written.")
+    report = rehearse(stage, config, device, start)
+    if distributed.is_main():
+        print(json.dumps(to_settings(config), indent=2))
+        _announce(options, config, stage.dataset.skipped, start)
+        print(report)
+        print("dry run: nothing was written")
+    return 0
+
+
+def _train(
+    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
+) -> int:
+    if distributed.is_main():
+        save_config(options.out, options.stage, config)
+        save_environment(options.out, start, device)
+        _announce(options, config, stage.dataset.skipped, start)
     facts: dict[str, Any] = {
         "command": "python -m train " + shlex.join(sys.argv[1:]),
         "preset": options.preset,
@@ -86,19 +150,26 @@ def main() -> int:
         "torch": torch.__version__,
     }
     outcome = train(stage, config, options.out, device, facts, start)
-    ended = "finished" if outcome.finished else "stopped; go on with --resume"
-    print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
+    if distributed.is_main():
+        ended = "finished" if outcome.finished else "stopped; go on with --resume"
+        print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
     return 0
 
 
 def _announce(options: Namespace, config: Config, skipped: list[Path], start: int) -> None:
     print(f"run folder: {options.out} (settings in {config_path(options.out).name})")
-    if options.resume:
+    if resuming(options):
         print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
     if skipped:
         names = ", ".join(str(file) for file in skipped[:5]) + (" …" if len(skipped) > 5 else "")
         print(f"left out {len(skipped)} files, unreadable or smaller than the crop: {names}")
-    print(f"{config.iterations} iterations of {config.batch_size} crops, seed {config.seed}")
+    processes = distributed.world_size()
+    among = f" in {processes} processes" if processes > 1 else ""
+    print(
+        f"{config.iterations} iterations of {config.batch_size} crops{among}, "
+        f"{config.precision}, seed {config.seed}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

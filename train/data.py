@@ -236,5 +236,7 @@ def batches(
 
 
 def _leave_interrupts(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; only the training process answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C reaches every process of a terminal, torchrun's SIGTERM every process that it began;
+    only the training process answers them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
