@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esrgan.checkpoints import save_features
-from esrgan.devices import choose_device
+from esrgan.devices import Network, choose_device
 from esrgan.networks import VGG19Features
 from train.acceleration import set_up_cuda
 from train.config import load_preset, make_config, override
@@ -48,10 +48,9 @@ class PlainLoop:
 
     def __init__(self, stage: GANStage) -> None:
         self.config = stage.config
-        self.generator, self.discriminator, features = (
-            deepcopy(network).to(memory_format=torch.contiguous_format)
-            for network in (stage.generator, stage.discriminator, stage.perceptual.features)
-        )
+        self.generator = plainly_copied(stage.generator)
+        self.discriminator = plainly_copied(stage.discriminator)
+        features = plainly_copied(stage.perceptual.features)
         self.average = deepcopy(self.generator).requires_grad_(False)
         before = stage.config.before_activation
         self.perceptual = PerceptualLoss(features, stage.config.layers, before)
@@ -85,21 +84,28 @@ class PlainLoop:
             averaged.data.mul_(0.999).add_(current.data, alpha=0.001)
 
 
+def plainly_copied(network: Network) -> Network:
+    return deepcopy(network).to(memory_format=torch.contiguous_format)
+
+
 def said(logits: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
-def measure(steps: dict[str, Step], pairs: list[tuple[Tensor, Tensor]]) -> dict[str, list[float]]:
+def measure(
+    steps: dict[str, Step], pairs: list[tuple[Tensor, Tensor]], clock: Callable[[], float]
+) -> dict[str, list[float]]:
     """Seconds of each step on each batch, taken in turn; the first batch warms up."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number, (lr, hr) in enumerate(pairs):
         for name, step in steps.items():
-            begun = time.perf_counter()
+            begun = clock()
             step(lr, hr)
             if lr.device.type == "cuda":
                 torch.cuda.synchronize()
             if number:
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(clock() - begun)
+        print(f"{number}/{len(pairs) - 1}", end=" ", file=sys.stderr, flush=True)
     return seconds
 
 
@@ -121,6 +127,9 @@ def options() -> argparse.Namespace:
         "--perceptual", default="builtin", help="builtin, a file, or random: VGG19 of full width"
     )
     parser.add_argument("--set", action="append", default=[], dest="assignments")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="count the processor's time, on a busy machine"
+    )
     parser.add_argument("-o", "--out", type=Path, help="a JSON file")
     return parser.parse_args()
 
@@ -154,7 +163,8 @@ def main() -> None:
             steps["ours, bf16, compiled"] = gan_stage(quick, device).step
     size, count = ours.config.batch_size, given.steps + 1
     pairs = list(batches(ours.dataset, size, 0, count, num_workers=0, device=device))
-    seconds = measure(steps, pairs)
+    clock = time.process_time if given.cpu_time else time.perf_counter
+    seconds = measure(steps, pairs, clock)
 
     result: dict[str, Any] = {
         "command": sys.argv[1:],

@@ -6,16 +6,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from esrgan.errors import UserError
+from train import distributed
+from train.config import StageName, load_preset, make_config
+from train.loop import loaded, set_rate, to_numbers
+from train.losses import RelativisticAverageGANLoss
+from train.stages import build_stage
+
 ROOT = Path(__file__).parent.parent
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+STAGES: dict[str, StageName] = {"psnr": "psnr", "gan": "gan", "accumulated": "gan"}
+CPU = torch.device("cpu")
 ENVIRONMENT = {
     **os.environ,
     "OMP_NUM_THREADS": "1",
@@ -55,81 +64,125 @@ def losses(run: Path) -> dict[str, list[float]]:
     return found
 
 
-@pytest.fixture
-def arguments(training_pictures: Path, perceptual_file: Path) -> Callable[[str], list[object]]:
-    """Of a run of 20 iterations with a batch of 16, in which all losses move the weights."""
-
-    def of(stage: str) -> list[object]:
-        settings = ["batch_size=16", "log_every=1", "schedule.learning_rate=1e-3"]
-        given = [stage, "--preset", "tiny", "--data", training_pictures, "--iterations", 20]
-        if stage == "gan":  # a CPU can't synchronise batch normalisation
-            given += ["--perceptual", perceptual_file]
-            settings += ["discriminator_batch_norm=false", "gan_weight=1", "clip_norm=0.5"]
-            settings += ["discriminator_rate=10"]  # so that it can tell soon
-        return [*given, *(part for each in settings for part in ("--set", each))]
-
-    return of
-
-
-@pytest.mark.parametrize(
-    ("stage", "changes"),
-    [("psnr", []), ("gan", []), ("gan", ["--set", "accumulate=2"])],
-)
-def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
-    stage: str, changes: list[str], arguments, training_pictures: Path, tmp_path: Path
-) -> None:
-    common = [*arguments(stage), *changes, "--validation", training_pictures]
-    runs = [tmp_path / "one", tmp_path / "two"]
-    one = started("-m", "train", *common, "--out", runs[0])
-    two = started(*LAUNCHER, "-m", "train", *common, "--out", runs[1])
-    for process in (one, two):
-        code, out, err = ended(process)
-        assert code == 0, err
-    assert "in 2 processes" in out
-    assert out.count("finished at iteration 20") == 1  # the main one speaks
-    alone, together = map(losses, runs)
-    assert alone.keys() == together.keys()
-    for name, expected in alone.items():
-        assert len(expected) == 20
-        assert np.ptp(expected) > 1e-2, f"{name} did not move"
-        np.testing.assert_allclose(together[name], expected, rtol=0, atol=1e-4, err_msg=name)
-    assert json.loads((runs[1] / "environment.json").read_text())[0]["processes"] == 2
-    one_model, two_model = (
-        torch.load(run / "checkpoint.pt", weights_only=True)["modules"]["generator"] for run in runs
-    )
-    for name, weight in one_model.items():
-        torch.testing.assert_close(two_model[name], weight, rtol=0, atol=2e-3)
+@pytest.fixture(scope="module")
+def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
+    """By stage, of 20 iterations with a batch of 16 in which all losses move the weights."""
+    common = {
+        "data": [str(training_pictures)],
+        "validation": str(training_pictures),
+        "iterations": 20,
+        "batch_size": 16,
+        "schedule": {"learning_rate": 1e-3},
+    }
+    second = {
+        "perceptual": str(perceptual_file),
+        "discriminator_batch_norm": False,  # a CPU can't synchronise it
+        "discriminator_rate": 10,  # so that it can tell soon
+        "gan_weight": 1.0,
+        "clip_norm": 0.5,
+    }
+    psnr = {**load_preset("psnr", "tiny"), **common}
+    gan = {**load_preset("gan", "tiny"), **common, **second}
+    return {"psnr": psnr, "gan": gan, "accumulated": {**gan, "accumulate": 2}}
 
 
-# Each process has its own x; the loss is the relativistic one of all of them.
-GRADIENTS = """
-import sys, torch
-from train import distributed
-from train.losses import RelativisticAverageGANLoss
-with distributed.processes(torch.device("cpu")):
+def trained(stage: StageName, settings: dict[str, Any]) -> dict[str, Any]:
+    """The losses of each iteration, and the validation after them."""
+    config = make_config(stage, settings)
+    built = build_stage(config, CPU)
+    found: list[dict[str, float]] = []
+    for first, second in loaded(built, config, 0, CPU):
+        set_rate(built, config.schedule.learning_rate)
+        found.append(to_numbers(built.step(first, second)))
+    return {"losses": found, "validation": built.validate()}
+
+
+def gradient() -> list[float]:
+    """Of the relativistic loss of 8 pictures of 3 pixels, by a discriminator with 3 weights."""
     torch.manual_seed(0)
-    x, weight = torch.randn(2, 8, 3, dtype=float), torch.nn.Parameter(torch.randn(3, dtype=float))
+    x = torch.randn(2, 8, 3, dtype=torch.float64)
+    weight = torch.nn.Parameter(torch.randn(3, dtype=torch.float64))
     real, fake = x[:, distributed.rank() :: distributed.world_size()] @ weight
     RelativisticAverageGANLoss().discriminator(real, fake).backward()
     distributed.average_gradients([weight])
-    if distributed.is_main():
-        print(*weight.grad.tolist())
-"""
+    assert weight.grad is not None
+    return weight.grad.tolist()
 
 
-def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(tmp_path: Path) -> None:
-    script = tmp_path / "gradients.py"
-    script.write_text(GRADIENTS, "utf-8")
-    code, out, err = ended(started(*LAUNCHER, script))
+def refusal(stage: StageName, settings: dict[str, Any]) -> str:
+    try:
+        build_stage(make_config(stage, settings), CPU)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def in_each_process(given: Path, out: Path) -> None:
+    """What the two processes do, which torchrun starts with this file."""
+    settings = json.loads(given.read_text("utf-8"))
+    with distributed.processes(CPU):
+        result = {
+            **{name: trained(STAGES[name], each) for name, each in settings.items()},
+            "gradient": gradient(),
+            "three": refusal("gan", {**settings["gan"], "batch_size": 3}),
+            "norm": refusal("gan", {**settings["gan"], "discriminator_batch_norm": True}),
+        }
+        if distributed.is_main():
+            out.write_text(json.dumps(result), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def together(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The results of two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    (folder / "settings.json").write_text(json.dumps(settings), "utf-8")
+    process = started(*LAUNCHER, __file__, folder / "settings.json", folder / "result.json")
+    code, _, err = ended(process)
     assert code == 0, err
+    return json.loads((folder / "result.json").read_text("utf-8"))
 
+
+@pytest.mark.parametrize("name", ["psnr", "gan", "accumulated"])
+def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
+    name: str, settings: dict[str, Any], together: dict[str, Any]
+) -> None:
+    alone = trained(STAGES[name], settings[name])
+    for key in [key for key in alone["losses"][0] if key.startswith("loss/")]:
+        expected, found = ([step[key] for step in run["losses"]] for run in (alone, together[name]))
+        assert len(expected) == 20
+        assert np.ptp(expected) > 1e-3, f"{key} did not move"
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4, err_msg=key)
+    assert together[name]["validation"] == pytest.approx(alone["validation"], abs=1e-2)
+
+
+def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
+    together: dict[str, Any],
+) -> None:
     torch.manual_seed(0)
-    x, weight = torch.randn(2, 8, 3, dtype=float), torch.randn(3, dtype=float, requires_grad=True)
+    x = torch.randn(2, 8, 3, dtype=torch.float64)
+    weight = torch.randn(3, dtype=torch.float64, requires_grad=True)
     real, fake = x @ weight
     on_real = F.softplus(-(real - fake.mean())).mean()  # −log σ(·)
     on_fake = F.softplus(fake - real.mean()).mean()
     ((on_real + on_fake) / 2).backward()
-    np.testing.assert_allclose([float(part) for part in out.split()], weight.grad, rtol=1e-10)
+    np.testing.assert_allclose(together["gradient"], weight.grad, rtol=1e-10)
+
+
+def test_what_two_processes_can_t_do_is_said(together: dict[str, Any]) -> None:
+    assert "batch_size 3 does not divide by 2" in together["three"]
+    assert "batch normalisation" in together["norm"]
+    assert "discriminator_batch_norm=false" in together["norm"]
+
+
+@pytest.fixture
+def arguments(settings: dict[str, Any]) -> list[object]:
+    """Of `python -m train gan`."""
+    given = settings["gan"]
+    changes = ["batch_size=4", "discriminator_batch_norm=false", "num_workers=1", "log_every=1"]
+    return [
+        *("gan", "--preset", "tiny", "--data", *given["data"], "--perceptual", given["perceptual"]),
+        *(part for change in changes for part in ("--set", change)),
+    ]
 
 
 def waited_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -138,37 +191,30 @@ def waited_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def test_torchrun_goes_on_from_the_last_checkpoint(arguments, tmp_path: Path) -> None:
-    """A process is killed; torchrun starts both again, and the result is what it would have been."""
-    common = [
-        *arguments("gan"),
-        "--iterations",
-        200,
-        "--set",
-        "save_every=5",
-        "--set",
-        "num_workers=1",
-    ]
+def test_torchrun_goes_on_from_the_last_checkpoint(arguments: list[object], tmp_path: Path) -> None:
+    """A process is killed; torchrun starts both again, and nothing of the result differs."""
+    common = [*arguments, "--iterations", 300, "--set", "save_every=5"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     undisturbed = started(*LAUNCHER, "-m", "train", *common, "--out", whole)
     process = started(*LAUNCHER, "--max-restarts", 3, "-m", "train", *common, "--out", killed)
     waited_for(killed / "checkpoint.pt", process)
-    victim = json.loads((killed / "environment.json").read_text())[0]["pid"]
-    os.kill(victim, signal.SIGKILL)
+    os.kill(json.loads((killed / "environment.json").read_text())[0]["pid"], signal.SIGKILL)
     code, out, err = ended(process)
     assert code == 0, err
+    assert "in 2 processes" in out
     assert "resuming at iteration" in out
+    assert out.count("finished at iteration 300") == 1  # the main one speaks
     assert ended(undisturbed)[0] == 0
     assert losses(killed) == losses(whole)
     sessions = json.loads((killed / "environment.json").read_text())
     assert [session["from_iteration"] > 0 for session in sessions] == [False, True]
 
 
-def test_all_processes_stop_together(arguments, tmp_path: Path) -> None:
+def test_all_processes_stop_together(arguments: list[object], tmp_path: Path) -> None:
     """torchrun passes SIGTERM on to the processes, and to those that load for them."""
     run = tmp_path / "run"
-    changes = ["--iterations", 5000, "--set", "num_workers=1", "--set", "save_every=5000"]
-    process = started(*LAUNCHER, "-m", "train", *arguments("psnr"), *changes, "--out", run)
+    changes = ["--iterations", 50_000, "--set", "save_every=50000"]
+    process = started(*LAUNCHER, "-m", "train", *arguments, *changes, "--out", run)
     waited_for(run / "metrics.jsonl", process)
     until = time.monotonic() + 120
     while not losses(run) and time.monotonic() < until:
@@ -179,17 +225,5 @@ def test_all_processes_stop_together(arguments, tmp_path: Path) -> None:
     assert (run / "generator.safetensors").is_file()
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ("batch_size=3", "batch_size 3 does not divide by 2"),
-        ("discriminator_batch_norm=true", "batch normalisation"),
-    ],
-)
-def test_what_two_processes_can_t_do(change: str, words: str, arguments, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    process = started(*LAUNCHER, "-m", "train", *arguments("gan"), "--set", change, "--out", run)
-    code, _, err = ended(process)
-    assert code != 0
-    assert any(line.startswith("python -m train: ") and words in line for line in err.splitlines())
-    assert not run.exists()
+if __name__ == "__main__":
+    in_each_process(*map(Path, sys.argv[1:]))
