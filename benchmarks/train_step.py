@@ -127,6 +127,7 @@ def options() -> argparse.Namespace:
         "--perceptual", default="builtin", help="builtin, a file, or random: VGG19 of full width"
     )
     parser.add_argument("--set", action="append", default=[], dest="assignments")
+    parser.add_argument("--compile", action="store_true", help="measure torch.compile too")
     parser.add_argument(
         "--cpu-time", action="store_true", help="count the processor's time, on a busy machine"
     )
@@ -158,6 +159,8 @@ def main() -> None:
         settings = override(settings, given.assignments)
         ours = gan_stage(settings, device)
         steps: dict[str, Step] = {"plain": PlainLoop(ours), "ours": ours.step}
+        if given.compile:
+            steps["ours, compiled"] = gan_stage({**settings, "compile": True}, device).step
         if device.type == "cuda":
             quick = {**settings, "precision": "bf16", "compile": True}
             steps["ours, bf16, compiled"] = gan_stage(quick, device).step

@@ -76,8 +76,8 @@ def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
     }
     second = {
         "perceptual": str(perceptual_file),
+        "layers": {"conv2_2": 100.0},  # those of an untrained network are small
         "discriminator_batch_norm": False,  # a CPU can't synchronise it
-        "discriminator_rate": 10,  # so that it can tell soon
         "gan_weight": 1.0,
         "clip_norm": 0.5,
     }
@@ -150,7 +150,7 @@ def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
     for key in [key for key in alone["losses"][0] if key.startswith("loss/")]:
         expected, found = ([step[key] for step in run["losses"]] for run in (alone, together[name]))
         assert len(expected) == 20
-        assert np.ptp(expected) > 1e-3, f"{key} did not move"
+        assert np.ptp(expected) > 2e-3, f"{key} did not move"
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4, err_msg=key)
     assert together[name]["validation"] == pytest.approx(alone["validation"], abs=1e-2)
 
