@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def made_picture(seed: int) -> np.ndarray:
 
 
 def measured(
-    kind: str, dataset_options: dict[str, Sequence[str]], workers: int, options: argparse.Namespace
+    kind: str, dataset_options: dict[str, Any], workers: int, options: argparse.Namespace
 ) -> dict[str, str | int | float]:
     """One line of the report."""
     dataset = PairDataset(crop_size=options.crop, scale=SCALE, seed=0, **dataset_options)

@@ -97,6 +97,11 @@ def test_the_paper_s_gan_stage() -> None:
         ("psnr", "schedule.learning_rate=1e39", "schedule.learning_rate"),
         ("psnr", "schedule.halve_at=[0.5]", "schedule.halve_at"),
         ("psnr", "generator.scale=5", "generator"),
+        ("psnr", "precision=fp64", "precision"),
+        ("psnr", "accumulate=0", "accumulate"),
+        ("psnr", "clip_norm=0", "clip_norm"),
+        ("psnr", "best_by=lpips", "best_by"),
+        ("psnr", "freeze=body", "freeze"),
         ("gan", "adversarial=wasserstein", "adversarial"),
         ("gan", "layers={conv9_9 = 1.0}", "conv9_9"),
         ("gan", "layers={relu5_4 = 1.0}", "relu5_4"),
@@ -183,6 +188,36 @@ def test_the_ablation_changes_one_thing_a_column() -> None:
         [("psnr", "generator")],
     ]
     assert tables[-1] == {**preset_tables("paper-psnr"), **preset_tables("paper-gan")}
+
+
+def test_the_entry_to_the_pirm_challenge() -> None:
+    """Sec. 4.5: 16 blocks, another perceptual network from a file, η = 10; the rest is ESRGAN's."""
+    first, second = (preset_tables(f"pirm-{stage}")[stage] for stage in ("psnr", "gan"))
+    assert first["generator"] == {"num_features": 64, "num_blocks": 16, "growth_channels": 32}
+    changed = {
+        key for key, value in load_preset("gan", "paper-gan").items() if second[key] != value
+    }
+    assert changed == {"perceptual", "pixel_weight"}
+    assert second["pixel_weight"] == 10
+
+
+def test_srgan_with_vgg54_and_vgg22() -> None:
+    deep, shallow = (preset_tables(name) for name in ("srgan", "srgan-vgg22"))
+    config = make_config("gan", {**deep["gan"], **deep["psnr"]})
+    assert isinstance(config, GANConfig)
+    assert config.generator == SRResNetConfig(num_features=64, num_blocks=16, batch_norm=True)
+    assert (config.adversarial, config.before_activation) == ("standard", False)
+    assert config.pixel_weight == 0
+    assert config.layers == {"conv5_4": 1.0}
+    assert {**shallow["gan"], "layers": config.layers} == deep["gan"]
+    assert shallow["gan"]["layers"] == {"conv2_2": 1.0}
+
+
+@pytest.mark.parametrize("stage", ["psnr", "gan", "vgg"])
+def test_precision_is_full_unless_asked_for(stage: str) -> None:
+    config = make_config(stage, {**MINIMAL, "init": "psnr"} if stage != "vgg" else MINIMAL)
+    assert (config.precision, config.accumulate, config.compile) == ("fp32", 1, False)
+    assert config.clip_norm is None
 
 
 def test_warm_up_is_linear_and_ends_at_the_peak() -> None:

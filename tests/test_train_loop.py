@@ -1,7 +1,9 @@
 """`python -m train` from the command line to the files: resuming, stopping, what goes wrong."""
 
+import importlib.metadata
 import json
 import os
+import platform
 import random
 import resource
 import shutil
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from esrgan.checkpoints import load_features, load_generator, read_facts
 from esrgan.command_line import run as run_command
 from esrgan.images import list_images
 from train.__main__ import main
+from train.journal import read_metrics
 from train.stages import PSNRStage
 
 ROOT = Path(__file__).parent.parent
@@ -49,14 +53,14 @@ class Process:
     def ended(self) -> tuple[int, str, str]:
         """Exit code, stdout and stderr."""
         try:
-            out, err = self.popen.communicate(timeout=120)
+            out, err = self.popen.communicate(timeout=600)
         finally:
             self.popen.kill()
         return self.popen.returncode, out, err
 
     def signal_when(self, ready: Callable[[], bool], number: int) -> tuple[int, str, str]:
         """Send a signal, as a terminal does to the whole group, some time after `ready`."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not ready() and self.popen.poll() is None and time.monotonic() < until:
             time.sleep(0.005)
         time.sleep(random.uniform(0, 0.2))
@@ -141,6 +145,7 @@ def test_a_run_leaves_weights_samples_and_curves(
         "loss/l1": every_fifth,
         "learning_rate": every_fifth,
         "validation/psnr_y": every_fourth,
+        "validation/ssim_y": every_fourth,
     }
     for name, iterations in scalars(run).items():
         assert [line["iteration"] for line in metrics(run) if name in line] == iterations
@@ -154,6 +159,7 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
         "loss/discriminator",
         "logit/real",
         "logit/fake",
+        "brightness/drift",
         "learning_rate",
     }
 
@@ -176,6 +182,35 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert checkpoint(run) == checkpoint(uninterrupted(stage))
     assert scalars(run) == scalars(uninterrupted(stage))  # nothing twice, nothing missing
     assert metrics(run) == metrics(uninterrupted(stage))
+
+
+def test_many_kills_leave_no_trace(
+    arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """`kill -9` at random moments, in the middle of a save too; ESRGAN_KILLS sets how many."""
+    run, kills = tmp_path / "run", int(os.environ.get("ESRGAN_KILLS", 3))
+    start = [*arguments["gan"], "--out", run]
+    reached = 0
+    for number in range(kills):
+        process = Process(*start)
+        until = (number + 1) * ITERATIONS // (kills + 1)
+
+        def far_enough(until: int = until) -> bool:
+            return any(line["iteration"] >= until for line in read_metrics(run))
+
+        code, _, err = process.signal_when(far_enough, signal.SIGKILL)
+        if code == 0:  # it was quicker
+            break
+        assert code == -signal.SIGKILL, err
+        start = ["gan", "--out", run, "--resume"]
+        if (run / "checkpoint.pt").is_file():
+            assert checkpoint(run)["iteration"] >= reached
+            reached = checkpoint(run)["iteration"]
+    code, _, err = Process("gan", "--out", run, "--resume").ended()
+    assert code == 0, err
+    assert checkpoint(run) == checkpoint(uninterrupted("gan"))
+    assert metrics(run) == metrics(uninterrupted("gan"))
+    assert not list(run.rglob(".*.tmp"))
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(
@@ -278,6 +313,104 @@ def test_resuming_a_finished_run_changes_nothing(
     assert scalars(run) == curves
 
 
+def test_the_folder_says_how_and_where_it_was_trained(command, begun: Path) -> None:
+    """One entry a session, as a run may go on with other code or on another machine."""
+    assert command("psnr", "--out", begun, "--resume", "--iterations", 10)[0] == 0
+    assert json.loads((begun / "config.json").read_text("utf-8"))["seed"] == 0
+    first, second = json.loads((begun / "environment.json").read_text("utf-8"))
+    assert (first["from_iteration"], second["from_iteration"]) == (0, 5)
+    assert second["command"] == ["psnr", "--out", str(begun), "--resume", "--iterations", "10"]
+    assert first["torch"] == importlib.metadata.version("torch")
+    assert first["python"] == platform.python_version()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (first["git"] or "").rstrip("+") == commit.stdout.strip()
+
+
+def test_without_a_preset_there_must_be_a_run(command, tmp_path: Path) -> None:
+    assert_refused(command("psnr", "--out", tmp_path / "run", "--resume"), "--preset")
+
+
+def test_a_dry_run_tells_what_will_be_and_writes_nothing(
+    command, training_pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    options = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, "--dry-run"]
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(sys, "argv", ["train", *map(str, options)])
+        assert main() == 0
+    out = capsys.readouterr().out
+    assert '"crop_size": 32' in out
+    assert "20 iterations, 40 crops" in out
+    for words in ("loss/l1", "s a step", "GiB", "nothing was written"):
+        assert words in out
+    assert list(tmp_path.iterdir()) == []
+    assert_refused(command(*options, "--set", "crop_size=30"), "crop_size 30")
+
+
+def test_a_dry_run_of_a_begun_run_changes_no_file(command, begun: Path) -> None:
+    before = contents(begun)
+    assert command(*resumed(begun, "iterations=10"), "--dry-run")[0] == 0
+    assert contents(begun) == before
+
+
+def test_the_best_weights_are_those_of_the_best_validation(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ["--validation", training_pictures, "--set", "save_every=1", "--set", "log_every=1"]
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, *options]
+    changes = ["--set", "ema_decay=0", "--set", "schedule.learning_rate=0.02"]  # up and down
+    assert command(*start, *changes, "--iterations", 8)[0] == 0
+    name = "validation/psnr_y"
+    figures = {line["iteration"]: line[name] for line in metrics(run) if name in line}
+    best = max(figures, key=lambda iteration: figures[iteration])
+    facts = read_facts(run / "best" / "generator.safetensors")
+    assert facts["iterations"] == best < 8
+    assert facts["validation/psnr_y"] == figures[best]
+
+    # A session that does worse leaves them; one that counts otherwise would not have.
+    worse = resumed(run, "iterations=9", "schedule.learning_rate=1.0")
+    assert command(*worse)[0] == 0
+    assert read_facts(run / "best" / "generator.safetensors")["iterations"] == best
+
+
+def test_pictures_of_the_validation_set_are_kept(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    assert command(*start, "--validation", training_pictures)[0] == 0
+    for file in list_images(training_pictures):
+        for iteration in ("0000010", "0000020"):
+            kept = Image.open(run / "validation" / iteration / file.name)
+            assert kept.size == Image.open(file).size
+
+
+def test_a_warning_is_in_the_terminal_and_in_the_metrics(
+    command,
+    training_pictures: Path,
+    perceptual_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fresh generator's pictures are darker than HR by far; the run goes on all the same."""
+    run = tmp_path / "run"
+    start = ["gan", "--preset", "tiny", "--data", training_pictures, "--perceptual"]
+    written: list[str] = []
+    monkeypatch.setattr("train.loop.tqdm.write", lambda _self, text: written.append(text))
+    code, err = command(*start, perceptual_file, "--out", run, "--set", "log_every=1")
+    assert code == 0, err
+    (warning,) = [line for line in metrics(run) if "warning" in line]
+    assert warning["iteration"] == 10
+    assert "darker" in warning["warning"]
+    assert written == [f"warning at iteration 10: {warning['warning']}"]
+    assert command("gan", "--out", run, "--resume", "--iterations", 14)[0] == 0
+    assert sum("warning" in line for line in metrics(run)) == 1  # not again
+
+
 def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
     """What a crash left behind the last checkpoint, half a line included, is logged anew."""
     with (begun / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -340,7 +473,9 @@ def test_weights_that_are_not_numbers_are_never_saved(
     [
         (["psnr", "--preset", "tiny"], ["--data"]),
         (["psnr", "--preset", "tiny", "--data", "no/such/folder"], ["no/such/folder"]),
+        (["psnr"], ["--preset"]),
         (["psnr", "--preset", "huge"], ["huge", "paper-psnr"]),
+        (["psnr", "--preset", "tiny", "--set", "precision=fp8"], ["precision"]),
         (["vgg", "--preset", "paper-gan"], ["paper-gan", "gan", "vgg"]),
         (["psnr", "--preset", "tiny", "--set", "colour=1"], ["colour"]),
         (["psnr", "--preset", "tiny", "--set", "device=abacus"], ["abacus"]),
@@ -395,6 +530,65 @@ def test_a_full_disk(command, begun: Path, full_disk: None) -> None:
     )
     assert (begun / "checkpoint.pt").read_bytes() == before
     assert not list(begun.glob(".*.tmp"))
+
+
+def test_what_a_killed_save_left_behind_is_deleted(command, begun: Path) -> None:
+    left = [begun / ".checkpoint.pt.1.tmp", begun / "samples" / ".0000005.png.1.tmp"]
+    others = begun / ".process.json.1.tmp"  # the page's
+    for path in (*left, others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert command(*resumed(begun, "iterations=6"))[0] == 0
+    assert [path.exists() for path in (*left, others)] == [False, False, True]
+
+
+def test_two_processes_can_t_train_in_one_folder(command, begun: Path) -> None:
+    before = contents(begun)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(begun / ".lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    assert_refused(command(*resumed(begun, "iterations=10")), "Another process", str(begun))
+    assert contents(begun) == before
+    holder.kill()  # as `kill -9` of a training: its hold ends with it
+    holder.wait()
+    assert command(*resumed(begun, "iterations=10"))[0] == 0
+
+
+HOLD = """
+import sys, filelock
+with filelock.FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_that_may_only_be_read(command, training_pictures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "closed"
+    place.mkdir(mode=0o555)
+    if os.access(place, os.W_OK):  # root may write anywhere but here
+        place = Path("/proc")
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", place / "run"]
+    assert_refused(command(*start), str(place / "run"), "could not be written")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_data_are_told_of_in_one_line(
+    command, begun: Path, tmp_path: Path, workers: int
+) -> None:
+    """Also from a loader process, whose errors come with its traceback."""
+    (tmp_path / "bad").mkdir()
+    picture = Image.effect_noise((64, 64), 50).convert("RGB")
+    picture.save(tmp_path / "bad" / "cut.png")
+    data = (tmp_path / "bad" / "cut.png").read_bytes()
+    (tmp_path / "bad" / "cut.png").write_bytes(data[: len(data) // 2])
+    changes = resumed(begun, "iterations=10", f"num_workers={workers}")
+    with pytest.warns() if workers == 0 else nullcontext():
+        result = command(*changes, "--data", tmp_path / "bad")
+    assert_refused(result, "damaged")
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing", "half"])

@@ -1,9 +1,15 @@
-"""`python -m train psnr|gan|vgg`: train a network; `prepare`: cut pictures for it."""
+"""`python -m train psnr|gan|vgg`: train a network, by `torchrun` in several processes.
 
+`python -m train prepare` cuts pictures for it.
+"""
+
+import json
+import os
 import shlex
 import sys
 import warnings
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +19,29 @@ from esrgan.command_line import Parser, run
 from esrgan.devices import choose_device
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
-from train import prepare
-from train.config import Config, StageName, load_preset, make_config, override, preset_names
+from train import distributed, prepare
+from train.acceleration import set_up_cuda
+from train.config import (
+    Config,
+    StageName,
+    load_preset,
+    make_config,
+    override,
+    preset_names,
+    to_settings,
+)
 from train.loop import train
+from train.rehearsal import rehearse
 from train.sources import Skipped
-from train.stages import build_stage
-from train.state import config_path, load_checkpoint, read_settings, save_config
+from train.stages import Stage, build_stage
+from train.state import (
+    config_path,
+    load_checkpoint,
+    read_settings,
+    reserved,
+    save_config,
+    save_environment,
+)
 
 STAGES: dict[StageName, str] = {
     "psnr": "first stage: the generator with L1 (Sec. 4.1)",
@@ -36,13 +59,19 @@ def parser() -> Parser:
     for name, description in STAGES.items():
         stage = stages.add_parser(name, help=description, description=description)
         stage.add_argument(
-            "--preset", required=True, help=f"{', '.join(preset_names())}, or a .toml file"
+            "--preset",
+            help=f"{', '.join(preset_names())}, or a .toml file; not needed with --resume",
         )
         stage.add_argument("--out", type=Path, required=True, help="folder of the run")
         stage.add_argument("--data", nargs="+", metavar="DIR", help="folders of training pictures")
         stage.add_argument("--iterations", type=int)
         stage.add_argument("--seed", type=int)
         stage.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+        stage.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="check everything by a step, say how long the run will take, and write nothing",
+        )
         stage.add_argument(
             "--set",
             action="append",
@@ -63,7 +92,7 @@ def parser() -> Parser:
                 help="how often each of --data is drawn from (default: by area)",
             )
             stage.add_argument("--init", help="start from this model (a name or a file)")
-            stage.add_argument("--validation", metavar="DIR", help="HR pictures for PSNR-Y")
+            stage.add_argument("--validation", metavar="DIR", help="HR pictures to measure on")
         if name == "gan":
             stage.add_argument(
                 "--perceptual", help="builtin, torchvision, or a file with a VGG19 state dict"
@@ -76,10 +105,12 @@ def parser() -> Parser:
 def resolve(options: Namespace) -> Config:
     """The configuration of the command line: preset, or begun run, with its options over it."""
     begun = read_settings(options.out, options.stage)
-    if begun is not None and not options.resume:
+    if begun is not None and not resuming(options):
         raise UserError(
             f"{options.out} already holds a run; add --resume, or choose another --out."
         )
+    if begun is None and options.preset is None:
+        raise UserError(f"{options.out} holds no run yet; say with --preset what to train.")
     settings = load_preset(options.stage, options.preset) if begun is None else begun
     given = {
         name: getattr(options, name, None)
@@ -98,17 +129,52 @@ def resolve(options: Namespace) -> Config:
     return make_config(options.stage, override(settings, options.assignments))
 
 
+def resuming(options: Namespace) -> bool:
+    return options.resume or distributed.restarted()
+
+
 def main() -> int:
     warnings.showwarning = _show_warning
     options = parser().parse_args()
     if options.stage == "prepare":
         return prepare.run(options)
     config = resolve(options)
-    device = choose_device(config.device)
-    stage = build_stage(config, device)
-    start = load_checkpoint(options.out, stage)
-    save_config(options.out, options.stage, config)
-    _announce(options, config, stage.dataset.skipped, start)
+    with distributed.processes(choose_device(config.device)) as device:
+        if device.type == "cuda":
+            set_up_cuda(config.tf32)
+        writing = nullcontext() if options.dry_run else reserved(options.out)
+        stage = build_stage(config, device)
+        with writing:
+            start = load_checkpoint(options.out, stage)
+            distributed.check_agreement(start)
+            if options.dry_run:
+                return _rehearse(options, config, stage, device, start)
+            return _train(options, config, stage, device, start)
+
+
+def _rehearse(
+    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
+) -> int:
+    place = options.out.absolute()
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise UserError(f"{options.out} could not be written.")
+    report = rehearse(stage, config, device, start)
+    if distributed.is_main():
+        print(json.dumps(to_settings(config), indent=2))
+        _announce(options, config, stage.dataset.skipped, start)
+        print(report)
+        print("dry run: nothing was written")
+    return 0
+
+
+def _train(
+    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
+) -> int:
+    if distributed.is_main():
+        save_config(options.out, options.stage, config)
+        save_environment(options.out, start, device)
+        _announce(options, config, stage.dataset.skipped, start)
     facts: dict[str, Any] = {
         "command": "python -m train " + shlex.join(sys.argv[1:]),
         "preset": options.preset,
@@ -117,23 +183,40 @@ def main() -> int:
         "torch": torch.__version__,
     }
     outcome = train(stage, config, options.out, device, facts, start)
-    ended = "finished" if outcome.finished else "stopped; go on with --resume"
-    print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
+    if distributed.is_main():
+        ended = "finished" if outcome.finished else "stopped; go on with --resume"
+        print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
     return 0
 
 
 def _announce(options: Namespace, config: Config, skipped: list[Skipped], start: int) -> None:
     print(f"run folder: {options.out} (settings in {config_path(options.out).name})")
-    if options.resume:
+    if resuming(options):
         print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
+    _name_left_out(options, skipped)
+    processes = distributed.world_size()
+    among = f" in {processes} processes" if processes > 1 else ""
+    print(
+        f"{config.iterations} iterations of {config.batch_size} crops{among}, "
+        f"{config.precision}, seed {config.seed}",
+        flush=True,
+    )
+
+
+def _name_left_out(options: Namespace, skipped: list[Skipped]) -> None:
+    """The first few on the screen, and all of them in the run's folder if they are many."""
     for each in skipped[:NAMED]:
         print(f"left out {each}")
-    if len(skipped) > NAMED:
-        path = options.out / "left-out.txt"
-        with atomic_path(path) as temporary:
-            temporary.write_text("".join(f"{each}\n" for each in skipped), "utf-8")
-        print(f"left out {len(skipped) - NAMED} more files, see {path}")
-    print(f"{config.iterations} iterations of {config.batch_size} crops, seed {config.seed}")
+    if len(skipped) <= NAMED:
+        return
+    more = f"left out {len(skipped) - NAMED} more files"
+    if options.dry_run:
+        print(more)
+        return
+    path = options.out / "left-out.txt"
+    with atomic_path(path) as temporary:
+        temporary.write_text("".join(f"{each}\n" for each in skipped), "utf-8")
+    print(f"{more}, see {path}")
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import CONVOLUTIONS
+from train.acceleration import Precision
 
 PRESETS = Path(__file__).parent / "presets"
 StageName = Literal["psnr", "gan", "vgg"]
@@ -54,7 +55,10 @@ class RunConfig:
     Attributes:
         data: folders of pictures, read recursively.
         iterations: length of the run.
-        batch_size: pictures a step.
+        batch_size: pictures a step, of all processes together.
+        accumulate: parts in which each process computes its share of the batch, to save memory.
+            What is taken over a mini-batch, batch normalisation's statistics and E[·] of the
+            relativistic loss, is then taken over such a part (of all processes).
         crop_size: side of the training crops in pixels (HR pixels for the generators).
         schedule: learning rate of the network that is trained (and of the discriminator).
         seed: of initialisation and of every crop.
@@ -63,6 +67,10 @@ class RunConfig:
             are as many as the machine has cores for, or 0 if the device is a CPU.
         save_every, sample_every, log_every: iterations between checkpoints, sample pictures
             and logged numbers.
+        precision: of the networks' passes; weights and losses are float32 throughout.
+        tf32: let CUDA round float32 products to TF32.
+        compile: run the networks through torch.compile.
+        clip_norm: the largest norm of a network's gradient; larger ones are scaled down.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -70,6 +78,7 @@ class RunConfig:
     data: tuple[str, ...] = ()
     iterations: Count
     batch_size: Count = 16
+    accumulate: Count = 1
     crop_size: Count = 128
     schedule: Schedule
     seed: CountOrZero = 0
@@ -78,6 +87,10 @@ class RunConfig:
     save_every: Count = 5000
     sample_every: Count = 5000
     log_every: Count = 100
+    precision: Precision = "fp32"
+    tf32: bool = True
+    compile: bool = False
+    clip_norm: Positive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +104,9 @@ class PSNRConfig(RunConfig):
         init: a model name or file to start from; it brings its own architecture.
         ema_decay: of the averaged weights that are exported.
         validation: a folder of HR pictures, measured with every checkpoint.
+        best_by: the figure of the validation by which the best weights are kept.
+        freeze: parts of the generator that are not trained: names of weights or what they begin
+            with, e.g. ["conv_first", "body.0"].
     """
 
     lr: tuple[str, ...] = ()
@@ -99,6 +115,8 @@ class PSNRConfig(RunConfig):
     init: str | None = None
     ema_decay: Share = 0.999
     validation: str | None = None
+    best_by: Literal["psnr_y", "ssim_y", "niqe"] = "psnr_y"
+    freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.generator is None and self.init is None:
@@ -120,6 +138,7 @@ class GANConfig(PSNRConfig):
         discriminator_features: channels of the discriminator's first stage.
         discriminator_batch_norm: normalise in the discriminator.
         discriminator_rate: its learning rate as a share of the generator's.
+        best_by: as in the first stage; PSNR, which falls as textures grow, would keep the start.
     """
 
     perceptual: str = "builtin"
@@ -133,6 +152,7 @@ class GANConfig(PSNRConfig):
     discriminator_features: Count = 64
     discriminator_batch_norm: bool = True
     discriminator_rate: Amount = 1.0
+    best_by: Literal["psnr_y", "ssim_y", "niqe"] = "niqe"
 
 
 @dataclass(frozen=True, kw_only=True)

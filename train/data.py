@@ -268,5 +268,7 @@ def default_workers(device: torch.device) -> int:
 
 
 def _become_worker(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; only the training process answers it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C reaches every process of a terminal, torchrun's SIGTERM every process that it began;
+    only the training process answers them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,37 +1,38 @@
 """The one training loop."""
 
-import json
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 import torch
-from PIL import Image
-from torch.utils.tensorboard import SummaryWriter
+from torch import Tensor
 from tqdm import tqdm
 
 from esrgan.errors import UserError
-from esrgan.files import atomic_path
-from esrgan.images import to_image
+from train import distributed
 from train.config import Config, learning_rate
 from train.data import batches
+from train.journal import Journal, Silence, open_journal, read_metrics
 from train.stages import Stage
-from train.state import metrics_path, read_metrics, save_checkpoint
+from train.state import save_checkpoint, save_if_best
+from train.watch import Watch
+
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the iteration it reached and the exported weights."""
+    """How a run ended: the iteration it reached and, in the main process, the exported weights."""
 
     iteration: int
     finished: bool
-    weights: Path
+    weights: Path | None
 
 
 def train(
@@ -44,67 +45,99 @@ def train(
 ) -> Outcome:
     """Train from iteration `start`, which the stage has reached, to `config.iterations`.
 
-    Ctrl-C (or SIGTERM) ends it after the step at hand, with a checkpoint and exported weights.
+    Ctrl-C (or SIGTERM) ends it after the step at hand, with a checkpoint and exported weights. All
+    processes of a run go through this in step; the main one writes.
 
     Raises:
-        UserError: a loss or a weight is not finite any more, or the folder can't be written.
+        UserError: a loss or a weight is not finite any more, the folder can't be written, or the
+            training data can't be read.
     """
     begun = time.monotonic()
     figures: dict[str, float] = {}
-    iteration = start
-    loader = batches(
-        stage.dataset, config.batch_size, start, config.iterations, config.num_workers, device
-    )
+    iteration, main = start, distributed.is_main()
     with (
         _writing(run),
         _stop_requests() as stop_requested,
-        SummaryWriter(str(run / "tensorboard"), purge_step=start + 1) as writer,
-        _metrics_file(run, start) as metrics,
-        tqdm(total=config.iterations, initial=start, unit="it", dynamic_ncols=True) as progress,
+        _journal(run, start) as journal,
+        _progress(config, start) as progress,
     ):
-        for iteration, (first, second) in enumerate(loader, start=start + 1):
+        watch = _watch(run, start)
+        for iteration, (first, second) in enumerate(
+            loaded(stage, config, start, device), start=start + 1
+        ):
             # --- one step
             rate = learning_rate(config.schedule, iteration, config.iterations)
-            _set_rate(stage, rate)
+            set_rate(stage, rate)
             losses = stage.step(first, second)
             progress.update()
 
-            last = iteration == config.iterations or stop_requested()
+            last = iteration == config.iterations or distributed.anywhere(stop_requested())
             log, sample, save = (
                 last or iteration % every == 0
                 for every in (config.log_every, config.sample_every, config.save_every)
             )
             # --- what it did
             if log or sample or save:
-                numbers = {name: value.item() for name, value in losses.items()}
+                numbers = to_numbers(losses)
                 _check_finite(numbers, stage if save else None, iteration)
             if log:
                 progress.set_postfix(
                     {name.rpartition("/")[2]: f"{value:.4g}" for name, value in numbers.items()}
                 )
-                _log(writer, metrics, {**numbers, "learning_rate": rate}, iteration)
-            if sample:
-                _save_sample(stage, writer, run, iteration)
+                journal.numbers({**numbers, "learning_rate": rate}, iteration)
+                for warning in watch(numbers):
+                    journal.warning(warning, iteration)
+                    _tell(f"warning at iteration {iteration}: {warning}", progress)
+            if sample and main:
+                journal.pictures(stage.sample(), stage.validation_pictures(), iteration)
 
             # --- what is kept of it
             if save:
                 figures = stage.validate()
-                _log(writer, metrics, figures, iteration)
-                writer.flush()  # the curves are on disk as far as the checkpoint
-                save_checkpoint(run, iteration, stage)
+                journal.numbers(figures, iteration)
+                journal.flush()
+                if main:
+                    save_if_best(run, stage, figures, {**facts, "iterations": iteration})
+                    save_checkpoint(run, iteration, stage)
             if last:
                 break
         if iteration == start:  # nothing was left to do
             figures = stage.validate()
         seconds = round(time.monotonic() - begun, 1)
         ended = {**facts, **figures, "iterations": iteration, "seconds_of_last_session": seconds}
-        return Outcome(iteration, iteration >= config.iterations, stage.export(run, ended))
+        weights = stage.export(run, ended) if main else None
+        return Outcome(iteration, iteration >= config.iterations, weights)
 
 
-def _set_rate(stage: Stage, rate: float) -> None:
+def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> Iterator[Batch]:
+    """This process's share of the batches after iteration `start`.
+
+    Raises:
+        UserError: as `batches`, or a loader process was ended from outside.
+    """
+    share, size = distributed.Share(stage.dataset), distributed.local_share(config.batch_size)
+    loader = batches(share, size, start, config.iterations, config.num_workers, device)
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            "A loader process ended from outside, perhaps for want of memory; the last checkpoint "
+            "is intact. Go on with --resume and a smaller num_workers."
+        ) from error
+
+
+def set_rate(stage: Stage, rate: float) -> None:
     for name, optimizer in stage.optimizers.items():
         for group in optimizer.param_groups:
             group["lr"] = rate * stage.rates[name]
+
+
+def to_numbers(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    """The losses of the whole batch, fetched from the device (and the other processes) at once."""
+    values = distributed.averaged(torch.stack([value.float() for value in losses.values()]))
+    return dict(zip(losses, values.tolist(), strict=True))
 
 
 def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int) -> None:
@@ -120,35 +153,30 @@ def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int)
         )
 
 
-def _log(writer: SummaryWriter, metrics: TextIO, numbers: dict[str, float], iteration: int) -> None:
-    for name, value in numbers.items():
-        writer.add_scalar(name, value, iteration)
-    if numbers:
-        line = {"iteration": iteration, "time": round(time.time(), 2), **numbers}
-        metrics.write(json.dumps(line) + "\n")
-        metrics.flush()
+def _journal(run: Path, start: int) -> AbstractContextManager[Journal]:
+    return open_journal(run, start) if distributed.is_main() else nullcontext(Silence())
 
 
-@contextmanager
-def _metrics_file(run: Path, start: int) -> Iterator[TextIO]:
-    """The run's `metrics.jsonl`, cut back to the checkpoint's iteration, to be appended to.
-
-    A line is what was logged at once: {"iteration": 5, "time": seconds since 1970, "loss/l1": …}.
-    """
-    kept = [line for line in read_metrics(run) if line["iteration"] <= start]
-    with atomic_path(metrics_path(run)) as temporary:
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
-    with metrics_path(run).open("a", encoding="utf-8") as file:
-        yield file
+def _watch(run: Path, start: int) -> Watch:
+    """A watch that has seen what the run logged before."""
+    watch = Watch()
+    for line in read_metrics(run):
+        if line["iteration"] <= start and "learning_rate" in line:
+            watch(line)
+    return watch
 
 
-def _save_sample(stage: Stage, writer: SummaryWriter, run: Path, iteration: int) -> None:
-    picture = stage.sample()
-    if picture is None:
-        return
-    writer.add_image("sample", picture, iteration)
-    with atomic_path(run / "samples" / f"{iteration:07d}.png") as temporary:
-        Image.fromarray(to_image(picture[None])).save(temporary, "PNG")
+def _progress(config: Config, start: int) -> "tqdm[Any]":
+    """The progress bar, with the time left; of the main process, unless TQDM_DISABLE is set."""
+    hidden: dict[str, Any] = {} if distributed.is_main() else {"disable": True}
+    total = config.iterations
+    return tqdm(total=total, initial=start, unit="it", dynamic_ncols=True, **hidden)
+
+
+def _tell(text: str, progress: "tqdm[Any]") -> None:
+    """A line above the progress bar."""
+    if distributed.is_main():
+        progress.write(text)
 
 
 @contextmanager

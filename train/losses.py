@@ -1,4 +1,8 @@
-"""The losses of Sec. 3.2 and 3.3, an equation a function or a small module."""
+"""The losses of Sec. 3.2 and 3.3, an equation a function or a small module.
+
+E[·] is the mean over the mini-batch, of all processes where there are several; a loss is that of
+this process's pictures, and the mean over the processes that of the batch.
+"""
 
 from collections.abc import Mapping
 
@@ -7,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from esrgan.networks import VGG19Features
+from train.distributed import global_mean
 
 
 def more_realistic(logits: Tensor, others: Tensor) -> Tensor:
     """The logit of D_Ra(x, others) = σ(C(x) − E[C(others)]) (Sec. 3.2): N×1 each."""
-    return logits - others.mean()
+    return logits - global_mean(others)
 
 
 def real(logits: Tensor) -> Tensor:
@@ -72,5 +77,8 @@ class PerceptualLoss(nn.Module):
         found = self.features(sr, list(self.weights))
         with torch.no_grad():
             wanted = self.features(hr, list(self.weights))
-        terms = [w * F.l1_loss(found[name], wanted[name]) for name, w in self.weights.items()]
+        terms = [
+            weight * F.l1_loss(found[name].float(), wanted[name].float())
+            for name, weight in self.weights.items()
+        ]
         return torch.stack(terms).sum()

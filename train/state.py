@@ -1,16 +1,75 @@
-"""A run's folder: its configuration and its checkpoint, always whole."""
+"""A run's folder: whose it is, its configuration, environment and checkpoint, always whole.
+
+`checkpoint.pt` is the last state, from which a run goes on; `best/` holds the weights, as they are
+exported, that did best in the validation.
+"""
 
 import io
 import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
+from esrgan.checkpoints import read_facts
 from esrgan.errors import UserError
 from esrgan.files import atomic_path
+from train import distributed
 from train.config import Config, StageName, make_config, to_settings
 from train.stages import Stage
+
+PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+# The figures of which the smallest is the best.
+SMALLER_IS_BETTER = ("validation/niqe",)
+# A run whose processes have just been killed may hold its folder for so many seconds.
+LOCK_PATIENCE = 2
+
+
+@contextmanager
+def reserved(run: Path) -> Iterator[None]:
+    """Keep a run's folder to this process and those that train with it.
+
+    What a process that was killed while it wrote has left behind is deleted.
+
+    Raises:
+        UserError: another process trains here, or the folder can't be written.
+    """
+    if not distributed.is_main():
+        yield
+        return
+    lock = FileLock(run / ".lock", timeout=LOCK_PATIENCE)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"Another process is training in {run}; choose another --out.") from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{run} could not be written: {reason}.") from error
+    try:
+        for left in _left_behind(run):
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def _left_behind(run: Path) -> Iterator[Path]:
+    """Half-written files of a training's, of `atomic_path`; not those of the page that began it."""
+    for folder in (run, run / "best", run / "samples", *(run / "validation").glob("*")):
+        for pattern in (".*.pt.*.tmp", ".*.png.*.tmp", ".*.safetensors.*.tmp"):
+            yield from folder.glob(pattern)
+    for name in (".config.json.*.tmp", ".environment.json.*.tmp", ".metrics.jsonl.*.tmp"):
+        yield from run.glob(name)
 
 
 def config_path(run: Path) -> Path:
@@ -19,19 +78,6 @@ def config_path(run: Path) -> Path:
 
 def checkpoint_path(run: Path) -> Path:
     return run / "checkpoint.pt"
-
-
-def metrics_path(run: Path) -> Path:
-    return run / "metrics.jsonl"
-
-
-def read_metrics(run: Path) -> list[dict[str, float]]:
-    """What a run logged, in order; a line that was cut short by a crash is left out."""
-    try:
-        lines = metrics_path(run).read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def save_config(run: Path, stage: StageName, config: Config) -> None:
@@ -61,12 +107,82 @@ def read_settings(run: Path, stage: StageName) -> dict[str, Any] | None:
     return settings
 
 
+def environment(device: torch.device) -> dict[str, Any]:
+    """Where a run is computed: code, versions and machine."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    versions = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return {
+        "command": sys.argv[1:],
+        "git": git_revision(),
+        "python": platform.python_version(),
+        **versions,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "platform": platform.platform(),
+        "machine": platform.node(),
+        "device": f"{device} ({name or platform.machine()})",
+        "pid": os.getpid(),
+        "processes": distributed.world_size(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def git_revision() -> str | None:
+    """The commit of this code, with "+" if files differ from it; None outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def save_environment(run: Path, start: int, device: torch.device) -> None:
+    """Add this session to `environment.json`: a list, as a run may go on elsewhere."""
+    path = run / "environment.json"
+    try:
+        sessions = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        sessions = []
+    begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    sessions.append({"begun": begun, "from_iteration": start, **environment(device)})
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(sessions, indent=2) + "\n", "utf-8")
+
+
+def save_if_best(
+    run: Path, stage: Stage, figures: Mapping[str, float], facts: dict[str, Any]
+) -> None:
+    """Export the weights to `best/` if no earlier validation of the run was better.
+
+    What the best so far is stands in the weights' file itself, so that it is right whenever a run
+    is killed.
+    """
+    name = stage.best_by
+    if name is None or name not in figures:
+        return
+    sign = -1 if name in SMALLER_IS_BETTER else 1
+    best = None
+    for file in (run / "best").glob("*.safetensors"):
+        with suppress(UserError):
+            best = read_facts(file).get(name)
+    if best is None or sign * figures[name] > sign * float(best):
+        stage.export(run / "best", {**facts, **figures})
+
+
 def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
     """Write everything that the rest of the run depends on."""
     state = {
         "iteration": iteration,
         "modules": {name: module.state_dict() for name, module in stage.modules.items()},
         "optimizers": {name: o.state_dict() for name, o in stage.optimizers.items()},
+        "scaler": stage.scaler.state_dict(),
     }
     whole = io.BytesIO()  # torch.save to a file hides why it can't be written
     torch.save(state, whole)
@@ -89,6 +205,8 @@ def load_checkpoint(run: Path, stage: Stage) -> int:
             module.load_state_dict(state["modules"][name])
         for name, optimizer in stage.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+        if state.get("scaler"):  # empty unless it was fp16
+            stage.scaler.load_state_dict(state["scaler"])
         return int(state["iteration"])
     except Exception as error:  # torch.load raises anything on broken files
         raise UserError(f"{path} is damaged or belongs to other networks.") from error

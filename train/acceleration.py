@@ -1,0 +1,53 @@
+"""How a step is computed faster than in plain float32: autocast, TF32, `torch.compile`."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import nn
+
+from esrgan.errors import UserError
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """The context in which networks run; weights and what optimisers do stay in float32."""
+    reduced = precision != "fp32"
+    return torch.autocast(device.type, DTYPES[precision] if reduced else None, enabled=reduced)
+
+
+def gradient_scaler(precision: Precision, device: torch.device) -> torch.amp.GradScaler:
+    """For fp16, whose smallest gradients would become 0; with other precisions it does nothing."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
+
+def set_up_cuda(tf32: bool) -> None:
+    """Let float32 products round to TF32, or not, and search the fastest kernels."""
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True  # the shapes of the batches never change
+
+
+def compile_in_place(networks: Iterable[nn.Module]) -> None:
+    """Compile networks at their first call; the names of their weights stay."""
+    # The discriminator's graph is gone through twice: its buffers must outlive the first time.
+    torch._functorch.config.donated_buffer = False
+    for network in networks:
+        network.compile()
+
+
+@contextmanager
+def compiler_errors_told() -> Iterator[None]:
+    """A compiler that fails, or is missing, becomes a UserError."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"torch.compile does not work here ({reason}); train with compile=false."
+        ) from error

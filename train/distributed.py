@@ -1,0 +1,186 @@
+"""Several processes that train one network, as `torchrun` starts them; alone, nothing here acts.
+
+The processes hold equal weights, and each takes its share of every batch. `average_gradients` makes
+their gradients equal before the optimisers' step, so that their weights stay so. Collectives are
+called by all of them in the same order.
+
+Why not `DistributedDataParallel`: it averages in hooks of one forward and one backward pass. The
+GAN step goes back through the discriminator twice, once for the picture's gradient alone, which
+such hooks would take for a finished pass. Averaging the finished gradients is plain, and exact.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.utils.data import Dataset
+
+from esrgan.errors import UserError
+
+# Others may have to wait this long for the first process: a large checkpoint on a slow disk.
+PATIENCE = timedelta(hours=1)
+
+Item = TypeVar("Item")
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[torch.device]:
+    """Join the processes that torchrun started, and yield this one's device; alone, `device`.
+
+    Raises:
+        UserError: this machine has fewer GPUs than processes, or the device can't be shared.
+    """
+    if "WORLD_SIZE" not in os.environ:
+        yield device
+        return
+    device = _own_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=PATIENCE)
+    yield device
+    dist.destroy_process_group()  # not after an error: the others may be waiting for a collective
+
+
+def _own_device(device: torch.device) -> torch.device:
+    if device.type == "cuda":
+        own, there = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
+        if own >= there:
+            raise UserError(
+                f"This machine has {there} GPUs: give torchrun --nproc-per-node {there}."
+            )
+        device = torch.device("cuda", own)
+        torch.cuda.set_device(device)
+    elif device.type != "cpu":
+        raise UserError(f"Several processes can't share {device}; use CUDA or the CPU.")
+    return device
+
+
+def restarted() -> bool:
+    """Whether torchrun has started this process again after one of the processes failed."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def is_main() -> bool:
+    """Whether this is the process that writes: the first, or the only one."""
+    return rank() == 0
+
+
+def local_share(whole: int) -> int:
+    """This process's share of a batch of `whole` pictures."""
+    return whole // world_size()
+
+
+class Share(Dataset[Any]):
+    """The samples of a numbered dataset that fall to this process: every n-th of n processes.
+
+    However many processes there are, together they see the same pictures in each batch, and, where
+    gradients are accumulated, in each part of it.
+    """
+
+    def __init__(self, whole: Dataset[Any]) -> None:
+        self.whole = whole
+        self.step, self.first = world_size(), rank()
+
+    def __getitem__(self, number: int) -> Any:
+        return self.whole[number * self.step + self.first]
+
+
+class _GlobalMean(torch.autograd.Function):
+    """The mean over the processes of a tensor that each has its own of, with its gradient.
+
+    Let L be the mean of the processes' losses L_r, m the mean of their m_r. Every L_r depends on m,
+    so that Σ_s L_s has the gradient (1/n) Σ_s ∂L_s/∂m in m_r: what `backward` returns. Thus each
+    process computes its part of the gradient of Σ_s L_s, and `average_gradients`, which divides the
+    sum of the parts by n, yields the gradient of L, as one process would.
+    """
+
+    @staticmethod
+    def forward(_context: Any, own: Tensor) -> Tensor:
+        return averaged(own)
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        return averaged(gradients[0])
+
+
+def global_mean(values: Tensor) -> Tensor:
+    """E[values] over the mini-batch of all processes, each with equally many: a scalar."""
+    mean = values.mean()
+    return _GlobalMean.apply(mean) if world_size() > 1 else mean
+
+
+def averaged(own: Tensor) -> Tensor:
+    """The mean over the processes, equal in all of them; no gradient flows."""
+    if world_size() == 1:
+        return own
+    total = own.detach().clone()
+    dist.all_reduce(total)
+    return total / world_size()
+
+
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over the processes: one collective for all of them."""
+    if world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    together = averaged(torch.cat([gradient.flatten() for gradient in gradients]))
+    parts = together.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view(gradient.shape))
+
+
+def anywhere(flag: bool) -> bool:
+    """Whether the flag is set in any process. It goes over the CPU: no device is waited for."""
+    if world_size() == 1:
+        return flag
+    flags = torch.tensor(int(flag))
+    dist.all_reduce(flags, dist.ReduceOp.MAX)
+    return bool(flags)
+
+
+def gathered(own: Item) -> list[Item]:
+    """What each process has, in their order, in all of them."""
+    if world_size() == 1:
+        return [own]
+    found: list[Any] = [None] * world_size()
+    dist.all_gather_object(found, own)
+    return found
+
+
+def check_agreement(start: int) -> None:
+    """Raise UserError unless all processes are at the same iteration."""
+    if len(set(gathered(start))) > 1:
+        raise UserError(
+            "The processes do not see the same checkpoint: --out must be a folder that all "
+            "machines share."
+        )
+
+
+def synchronised(network: Network, device: torch.device) -> Network:
+    """The network, its batch normalisation over the mini-batch of all processes.
+
+    Raises:
+        UserError: PyTorch can't do that on this device.
+    """
+    normalised = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    if world_size() == 1 or not normalised:
+        return network
+    if device.type != "cuda":
+        raise UserError(
+            "PyTorch synchronises batch normalisation between processes on CUDA only: "
+            "train in one process, or without it (discriminator_batch_norm=false)."
+        )
+    return nn.SyncBatchNorm.convert_sync_batchnorm(network)

@@ -1,0 +1,58 @@
+"""The dry run: real steps on the real data, from which the run's time and memory are told."""
+
+import sys
+import time
+from itertools import islice
+
+import torch
+
+from train import distributed
+from train.config import Config, learning_rate
+from train.loop import loaded, set_rate, to_numbers
+from train.stages import Stage
+
+STEPS = 3  # the first warms up, and is not timed
+
+
+def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> str:
+    """Take a few steps, which change the stage but no file, and report on them.
+
+    Raises:
+        UserError: as `train.loop.train`, of what would go wrong at once.
+    """
+    times = [time.perf_counter()]
+    for iteration, batch in enumerate(islice(loaded(stage, config, start, device), STEPS), start=1):
+        set_rate(stage, learning_rate(config.schedule, start + iteration, config.iterations))
+        numbers = to_numbers(stage.step(*batch))  # waits for the device
+        times.append(time.perf_counter())
+    if len(times) == 1:
+        return "nothing is left to do: the run has reached its iterations"
+    seconds = (times[-1] - times[1]) / (len(times) - 2) if len(times) > 2 else times[1] - times[0]
+    left = config.iterations - start
+    lines = [
+        f"losses of the last step: {', '.join(f'{n} {v:.4g}' for n, v in numbers.items())}",
+        f"to come: {left:,} iterations, {left * config.batch_size:,} crops",
+        f"time: {seconds:.3g} s a step, {duration(seconds * left)} in all, without validation",
+        f"memory of this process: {peak_memory(device) / 2**30:.2f} GiB",
+    ]
+    if distributed.world_size() > 1:
+        lines.append(f"in {distributed.world_size()} processes, each {device.type}")
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """In the unit that a person would choose: 50 s, 3.2 min, 7.5 h or 12 days."""
+    for unit, size, until in (("s", 1, 100), ("min", 60, 100 * 60), ("h", 3600, 72 * 3600)):
+        if seconds < until:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 86400:.3g} days"
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes so far: of CUDA's memory on a GPU, and else of the whole process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    import resource  # not on Windows, where CUDA is what one trains on
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
