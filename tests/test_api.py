@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,8 @@ def test_the_same_functions_are_mcp_tools(address: str, photo: np.ndarray) -> No
             answer = await session.call_tool("upscale", {"picture": picture, "alpha": 0.3})
             return tools, answer
 
-    tools, answer = asyncio.run(use())
+    with ThreadPoolExecutor(1) as thread:  # Playwright has an event loop in this one
+        tools, answer = thread.submit(asyncio.run, use()).result()
     assert {tool.name for tool in tools} == {"upscale", "measure", "models"}
     described = next(tool for tool in tools if tool.name == "upscale")
     assert (

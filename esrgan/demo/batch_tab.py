@@ -66,7 +66,7 @@ def build(tab: gr.Tab) -> None:
     shown = [status, download, failed, previews]
 
     running = start.click(
-        told(upscale),
+        told(upscale_all),
         [state, files, suffix, *models, *refinements],
         [state, *shown],
         **DEVICE,
@@ -81,7 +81,7 @@ def build(tab: gr.Tab) -> None:
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
-    """What is used for upscaling, in the order of the inputs of `upscale`."""
+    """What is used for upscaling, in the order of the inputs of `upscale_all`."""
     kind = gr.Radio([ONE, TWO], value=ONE, label="Upscale with", elem_id="batch-kind")
     first, first_own = _model("Model", "gan", "batch-first")
     with gr.Column(visible=False) as between:
@@ -126,7 +126,7 @@ def _kind_chosen(kind: str, first: str) -> tuple[gr.Dropdown, gr.Column]:
     return gr.Dropdown(value=value, label="Model"), gr.Column(visible=False)
 
 
-def upscale(
+def upscale_all(
     before: Batch | None,
     files: list[str] | None,
     suffix: str,
