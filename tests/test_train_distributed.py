@@ -192,12 +192,19 @@ def arguments(settings: dict[str, Any]) -> list[object]:
     ]
 
 
+by_request = pytest.mark.skipif(
+    "ESRGAN_LAUNCHER_TESTS" not in os.environ,
+    reason="takes minutes of two cores; asked for by ESRGAN_LAUNCHER_TESTS=1",
+)
+
+
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + 300
     while not ready() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
 
 
+@by_request
 def test_torchrun_goes_on_from_the_last_checkpoint(arguments: list[object], tmp_path: Path) -> None:
     """A process is killed; torchrun starts both again, and nothing of the result differs."""
     common = [*arguments, "--iterations", 300, "--set", "save_every=5"]
@@ -217,6 +224,7 @@ def test_torchrun_goes_on_from_the_last_checkpoint(arguments: list[object], tmp_
     assert [session["from_iteration"] > 0 for session in sessions] == [False, True]
 
 
+@by_request
 def test_all_processes_stop_together(arguments: list[object], tmp_path: Path) -> None:
     """torchrun passes SIGTERM on to the processes, and to those that load for them."""
     run = tmp_path / "run"
