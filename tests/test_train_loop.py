@@ -5,13 +5,12 @@ import json
 import os
 import platform
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -510,15 +509,6 @@ def test_a_part_of_the_run_that_can_t_be_written(command, begun: Path, name: str
     shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     part.touch() if name in ("tensorboard", "samples") else part.mkdir()
     assert_refused(command(*resumed(begun, "iterations=10")), "could not be written")
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file of this process can grow beyond 20 kB."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk(command, begun: Path, full_disk: None) -> None:
