@@ -220,6 +220,12 @@ def test_precision_is_full_unless_asked_for(stage: str) -> None:
     assert config.clip_norm is None
 
 
+def test_a_gradient_penalty_can_not_be_compiled(refused) -> None:
+    settings = {**MINIMAL, "init": "psnr", "gradient_penalty": 1.0, "compile": True}
+    with refused("gradient_penalty"):
+        make_config("gan", settings)
+
+
 def test_warm_up_is_linear_and_ends_at_the_peak() -> None:
     schedule = Schedule(learning_rate=8.0, warmup=4)
     assert [learning_rate(schedule, i, 100) for i in range(1, 7)] == [2, 4, 6, 8, 8, 8]

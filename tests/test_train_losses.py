@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from esrgan.networks import VGG19Features
-from train.losses import PerceptualLoss, RelativisticAverageGANLoss, StandardGANLoss
+from train.losses import (
+    PerceptualLoss,
+    RelativisticAverageGANLoss,
+    StandardGANLoss,
+    gradient_penalty,
+)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -139,3 +144,14 @@ def test_perceptual_gradients_reach_sr_only(
     assert bool((sr.grad != 0).any())
     assert hr.grad is None
     assert all(parameter.grad is None for parameter in features.parameters())
+
+
+def test_the_gradient_penalty_of_a_linear_discriminator_is_its_squared_slope() -> None:
+    torch.manual_seed(2)
+    slope = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    pictures = torch.rand(6, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    logits = (pictures * slope).sum(dim=(1, 2, 3)).unsqueeze(1)
+    penalty = gradient_penalty(logits, pictures)
+    assert penalty.item() == pytest.approx(slope.square().sum().item())
+    (towards_steeper,) = torch.autograd.grad(penalty, slope)
+    torch.testing.assert_close(towards_steeper, 2 * slope)

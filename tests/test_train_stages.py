@@ -168,6 +168,10 @@ def plain_gan_step(stage: GANStage, optimizers, lr: Tensor, hr: Tensor) -> None:
         loss = (bce(real - fake.mean(), ones) + bce(fake - real.mean(), zeros)) / 2
     else:
         loss = (bce(real, ones) + bce(fake, zeros)) / 2
+    if config.gradient_penalty:
+        hr.requires_grad_(True)
+        (slopes,) = torch.autograd.grad(discriminator(hr).sum(), hr, create_graph=True)
+        loss = loss + config.gradient_penalty / 2 * slopes.pow(2).sum() / len(hr)
     of_discriminator.zero_grad()
     loss.backward()
     of_discriminator.step()
@@ -175,11 +179,12 @@ def plain_gan_step(stage: GANStage, optimizers, lr: Tensor, hr: Tensor) -> None:
 
 @pytest.mark.parametrize("adversarial", ["relativistic", "standard"])
 @pytest.mark.parametrize("before_activation", [True, False])
-@pytest.mark.parametrize("batch_norm", [True, False])
+@pytest.mark.parametrize(("batch_norm", "penalty"), [(True, 0.0), (False, 0.0), (False, 20.0)])
 def test_the_gan_step_equals_a_plain_one(
-    build, adversarial: str, before_activation: bool, batch_norm: bool
+    build, adversarial: str, before_activation: bool, batch_norm: bool, penalty: float
 ) -> None:
     changes = {
+        "gradient_penalty": penalty,
         "adversarial": adversarial,
         "before_activation": before_activation,
         "discriminator_batch_norm": batch_norm,

@@ -137,6 +137,8 @@ class GANConfig(PSNRConfig):
         pixel_weight: η.
         discriminator_features: channels of the discriminator's first stage.
         discriminator_batch_norm: normalise in the discriminator.
+        gradient_penalty: γ of the R1 penalty on the discriminator, which keeps one that would win
+            from becoming steep; 0, as in the paper, for none.
         discriminator_rate: its learning rate as a share of the generator's.
         best_by: as in the first stage; PSNR, which falls as textures grow, would keep the start.
     """
@@ -151,8 +153,14 @@ class GANConfig(PSNRConfig):
     pixel_weight: Amount = 1e-2
     discriminator_features: Count = 64
     discriminator_batch_norm: bool = True
+    gradient_penalty: Amount = 0.0
     discriminator_rate: Amount = 1.0
     best_by: Literal["psnr_y", "ssim_y", "niqe"] = "niqe"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gradient_penalty and self.compile:
+            raise UserError("gradient_penalty needs second derivatives, which compile has not")
 
 
 @dataclass(frozen=True, kw_only=True)

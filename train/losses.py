@@ -55,6 +55,13 @@ class StandardGANLoss:
         return real(fake_logits)
 
 
+def gradient_penalty(real_logits: Tensor, pictures: Tensor) -> Tensor:
+    """R1 = E[‖∇_x C(x_r)‖²] (Mescheder et al., "Which training methods for GANs do actually
+    converge?", 2018) from C(x_r), N×1, and the N×3×H×W pictures x_r, which require a gradient."""
+    (slopes,) = torch.autograd.grad(real_logits.sum(), pictures, create_graph=True)
+    return slopes.square().sum(dim=(1, 2, 3)).mean()
+
+
 class PerceptualLoss(nn.Module):
     """L_percep (Sec. 3.3): the L1 distance of VGG19 features, summed over weighted layers.
 

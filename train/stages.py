@@ -28,7 +28,12 @@ from train import distributed
 from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
 from train.config import Config, GANConfig, PSNRConfig, VGGConfig
 from train.data import ClassDataset, PairDataset
-from train.losses import PerceptualLoss, RelativisticAverageGANLoss, StandardGANLoss
+from train.losses import (
+    PerceptualLoss,
+    RelativisticAverageGANLoss,
+    StandardGANLoss,
+    gradient_penalty,
+)
 
 ADAM_BETAS = (0.9, 0.99)
 Scalars = dict[str, Tensor]
@@ -236,16 +241,21 @@ class GANStage(PSNRStage):
         logits are computed once and serve both losses.
         """
         lr, hr = unit_range(first), unit_range(second)
+        penalty = self.config.gradient_penalty
         with self.autocast():
             sr = self.generator(lr).float()
             shown = sr.detach().requires_grad_()  # cuts G from D: each gets its own gradient below
-            real_logits = self.discriminator(hr).float()
+            real = hr.detach().requires_grad_(penalty > 0)
+            real_logits = self.discriminator(real).float()
             fake_logits = self.discriminator(shown).float()
 
         adversarial = self.adversarial.generator(real_logits, fake_logits)
         (towards_real,) = torch.autograd.grad(self.share(adversarial), shown, retain_graph=True)
         discriminator = self.adversarial.discriminator(real_logits, fake_logits)
-        self.share(discriminator).backward(inputs=list(self.discriminator.parameters()))
+        objective = discriminator
+        if penalty:
+            objective = discriminator + penalty / 2 * gradient_penalty(real_logits, real)
+        self.share(objective).backward(inputs=list(self.discriminator.parameters()))
 
         with self.autocast():
             perceptual = self.perceptual(sr, hr)
