@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from esrgan.files import atomic_path
@@ -87,7 +88,9 @@ def _cell(score: Score, name: str, written: str) -> str:
 
 
 def _reasons(scores: Sequence[Score], name: str) -> str:
-    return ", ".join(dict.fromkeys(s.reasons[name] for s in scores if name in s.reasons)) or NOTHING
+    """Each once, though a mean repeats those of its pictures."""
+    told = [score.reasons[name].split(", ") for score in scores if name in score.reasons]
+    return ", ".join(dict.fromkeys(chain.from_iterable(told))) or NOTHING
 
 
 def text_table(results: Results, scores: Sequence[Score]) -> str:

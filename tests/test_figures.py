@@ -209,6 +209,12 @@ def test_numbers_are_written_in_full(photo: np.ndarray, methods: int, width: flo
     assert {f"method {n}" for n in range(methods)} < set(written)
 
 
+def test_five_crops_without_their_picture_fill_a_row(photo: np.ndarray) -> None:
+    results = [MethodResult(f"method {n}", photo, NUMBERS) for n in range(5)]
+    figure = draw_crops([CropExample("a title", photo, CROP, results, whole=False)])
+    assert len({axes.get_position().y0 for axes in pictures(figure)}) == 1
+
+
 def test_the_crop_is_marked_in_its_picture(photo: np.ndarray) -> None:
     (mark,) = pictures(crops(photo, PAGE_WIDTH))[0].patches
     assert mark.get_bbox().bounds == (CROP.x, CROP.y, CROP.width, CROP.height)

@@ -84,6 +84,16 @@ def test_latex_is_booktabs_and_escaped(results):
         assert {line.count("&") + 1 for line in rows} == {columns}
 
 
+def test_a_reason_is_told_once():
+    rows = [
+        Score("m", name, 1.0, 1.0, 1.0, reasons={"niqe": reason})
+        for name, reason in (("a", "too flat"), ("b", "too small"))
+    ]
+    results = Results(tuple(rows))
+    text = text_table(results, [*rows, *results.means()])
+    assert "NIQE: too flat, too small." in text.splitlines()
+
+
 def test_names_cannot_break_a_table():
     score = Score("a|b&c_\\", "x.png", 1.0, 1.0, 1.0, 1.0, 1.0)
     results = Results((score,))

@@ -1,7 +1,9 @@
 """train/acceleration.py in the stages' steps: lower precision, parts of batches, clipped gradients,
 compiled networks."""
 
+import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +126,23 @@ def broken_compiler(*_arguments: Any, **_options: Any) -> None:
     raise RuntimeError("no compiler was found")
 
 
-@pytest.mark.slow
-def test_compiled_networks_give_the_same_step(build: Build) -> None:
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "aot_eager",  # the graphs of both passes, but no machine code: seconds, not a minute
+        pytest.param(
+            "inductor",
+            marks=pytest.mark.skipif(
+                "ESRGAN_COMPILER_TESTS" not in os.environ,
+                reason="compiles for a minute; asked for by ESRGAN_COMPILER_TESTS=1",
+            ),
+        ),
+    ],
+)
+def test_compiled_networks_give_the_same_step(
+    build: Build, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.compile", partial(torch.compile, backend=backend))
     plain, compiled = build("gan"), build("gan", compile=True)
     for expected, found in zip(stepped(plain), stepped(compiled), strict=True):
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)

@@ -1,6 +1,7 @@
 """`python -m train` from the command line to the files: resuming, stopping, what goes wrong."""
 
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_e
 
 
 # ---------------------------------------------------------------- runs as processes of their own
+
+
+def ended(*arguments: object) -> tuple[int, str, str]:
+    """Call `python -m train …` here, without the seconds that importing torch takes: exit code,
+    stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            run_command(main, "python -m train")
+    return int(stopped.value.code or 0), out.getvalue(), err.getvalue()
 
 
 class Process:
@@ -86,7 +99,7 @@ def uninterrupted(
     def finished(stage: str) -> Path:
         if stage not in runs:
             folder = tmp_path_factory.mktemp("runs") / stage
-            code, out, err = Process(*arguments[stage], "--out", folder).ended()
+            code, out, err = ended(*arguments[stage], "--out", folder)
             assert code == 0, err
             assert out.splitlines()[-1].startswith(f"finished at iteration {ITERATIONS}: ")
             runs[stage] = folder
@@ -204,7 +217,7 @@ def test_many_kills_leave_no_trace(
         if (run / "checkpoint.pt").is_file():
             assert checkpoint(run)["iteration"] >= reached
             reached = checkpoint(run)["iteration"]
-    code, _, err = Process("gan", "--out", run, "--resume").ended()
+    code, _, err = ended("gan", "--out", run, "--resume")
     assert code == 0, err
     assert checkpoint(run) == checkpoint(uninterrupted("gan"))
     assert metrics(run) == metrics(uninterrupted("gan"))
@@ -220,7 +233,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(
     )
     assert code == -signal.SIGKILL
     assert not (run / "checkpoint.pt").exists()
-    code, out, err = Process("psnr", "--preset", "tiny", "--out", run, "--resume").ended()
+    code, out, err = ended("psnr", "--preset", "tiny", "--out", run, "--resume")
     assert code == 0, err
     assert "starting anew" in out
     assert checkpoint(run) == checkpoint(uninterrupted("psnr"))
@@ -243,7 +256,7 @@ def test_ctrl_c_saves_and_the_run_goes_on_later(
     load_generator(run / "generator.safetensors")
 
     rest = ["--out", run, "--resume", "--set", "num_workers=0"]
-    code, _, err = Process("gan", "--preset", "tiny", *rest).ended()
+    code, _, err = ended("gan", "--preset", "tiny", *rest)
     assert code == 0, err
     assert checkpoint(run) == checkpoint(uninterrupted("gan"))
 
@@ -252,16 +265,12 @@ def test_ctrl_c_saves_and_the_run_goes_on_later(
 
 
 @pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """Call `python -m train …` without the seconds that importing torch takes: code and stderr."""
+def command() -> Callable[..., tuple[int, str]]:
+    """Call `python -m train …`: exit code and stderr."""
 
     def call(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            run_command(main, "python -m train")
-        return int(ended.value.code or 0), capsys.readouterr().err
+        code, _, err = ended(*arguments)
+        return code, err
 
     return call
 
@@ -331,15 +340,12 @@ def test_without_a_preset_there_must_be_a_run(command, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_tells_what_will_be_and_writes_nothing(
-    command, training_pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command, training_pictures: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     options = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, "--dry-run"]
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patch:
-        patch.setattr(sys, "argv", ["train", *map(str, options)])
-        assert main() == 0
-    out = capsys.readouterr().out
+    code, out, err = ended(*options)
+    assert code == 0, err
     assert '"crop_size": 32' in out
     assert "20 iterations, 40 crops" in out
     for words in ("loss/l1", "s a step", "GiB", "nothing was written"):

@@ -33,8 +33,10 @@ def set_up_cuda(tf32: bool) -> None:
 
 def compile_in_place(networks: Iterable[nn.Module]) -> None:
     """Compile networks at their first call; the names of their weights stay."""
+    from torch._functorch import config as autograd_config  # not imported with torch
+
     # The discriminator's graph is gone through twice: its buffers must outlive the first time.
-    torch._functorch.config.donated_buffer = False
+    autograd_config.donated_buffer = False
     for network in networks:
         network.compile()
 

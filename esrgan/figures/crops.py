@@ -128,14 +128,19 @@ def _check(example: CropExample) -> None:
 
 
 def _block(example: CropExample, width: int) -> _Block:
-    """The arrangement with the largest crops, in the fewest rows, that is not too high; the lowest,
-    if all are."""
+    """The arrangement with the largest crops, weighed against the places that it leaves empty, in
+    the fewest rows, that is not too high; the lowest, if all are."""
     share = PICTURE_SHARE if example.whole else 0
     most = max(1, round(width * (1 - share)) // (example.caption_width + GAP))
     counts = range(1, min(len(example.results), most) + 1)
     blocks = [_arranged(example, width, columns, share) for columns in counts]
     low = [block for block in blocks if block.height <= HEIGHT_SHARE * width]
-    return max(low, key=lambda b: (b.cell, -b.rows, -b.columns)) if low else blocks[-1]
+    count = len(example.results)
+
+    def worth(block: _Block) -> tuple[float, int, int]:
+        return block.cell[0] * count / (block.rows * block.columns), -block.rows, -block.columns
+
+    return max(low, key=worth) if low else blocks[-1]
 
 
 def _arranged(example: CropExample, width: int, columns: int, share: float) -> _Block:
