@@ -72,7 +72,7 @@ class FastRRDBNet:
         trunk = _Map(*shallow.shape)
         trunk.picture.copy_(shallow)
         work = _Workspace(trunk, self.config.growth_channels)
-        for rrdb in self.network.body:
+        for rrdb in self.network.blocks():
             before = trunk.padded.clone()
             for block in (rrdb.rdb1, rrdb.rdb2, rrdb.rdb3):
                 work.add_dense_block(block)

@@ -157,6 +157,10 @@ class RRDBNet(nn.Module):
             features = leaky_relu(conv(features))
         return self.reconstructed(features)
 
+    def blocks(self) -> list[RRDB]:
+        """The trunk's RRDBs, in order."""
+        return [cast(RRDB, block) for block in self.body]
+
     def upsampling(self) -> list[nn.Conv2d]:
         """The convolutions after each of the upsampling stages."""
         stages = range(1, len(self.factors) + 1)
