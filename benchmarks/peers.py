@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from spandrel.architectures.ESRGAN.__arch.RRDB import B as blocks
+from spandrel.architectures.__arch_helpers import block as spandrel_blocks
 from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet as SpandrelRRDBNet
 from torch import Tensor, nn
 
@@ -43,7 +43,7 @@ def spandrel_network(network: RRDBNet) -> nn.Module:
     if g != 32:  # its constructor knows no other
         body = peer.get_submodule("model.1.sub")
         for block in range(config.num_blocks):
-            setattr(body, str(block), blocks.RRDB(f, gc=g))
+            setattr(body, str(block), spandrel_blocks.RRDB(f, gc=g))
     weights = network.state_dict().values()
     peer.load_state_dict(dict(zip(peer.state_dict(), weights, strict=True)))
     return peer.eval()
@@ -64,12 +64,10 @@ def eager(peer: nn.Module, device: torch.device) -> Run:
 def runtimes(network: RRDBNet, folder: Path) -> dict[str, Run | str]:
     """ONNX Runtime and OpenVINO on the CPU; for each that is missing, why."""
     found: dict[str, Run | str] = {}
-    file = folder / "model.onnx"
-    threads = torch.get_num_threads()
-    if not file.exists():
-        save_onnx(file, network, {})
     import onnxruntime
 
+    file, threads = folder / "model.onnx", torch.get_num_threads()
+    save_onnx(file, network, {})
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

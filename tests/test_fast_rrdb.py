@@ -106,3 +106,11 @@ def test_nothing_of_the_network_is_changed_and_no_gradient_is_kept() -> None:
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     network(torch.rand(1, 3, 5, 5)).sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_tiles_equal_the_whole() -> None:
+    upscalers = [Upscaler(lively(RRDBConfig(WIDE, 1, 4)), "cpu", tile=tile) for tile in (0, 10)]
+    x = torch.rand(1, 3, 50, 13)
+    whole, tiled = (upscaler.tensor(x) for upscaler in upscalers)
+    assert whole.std() > 1e-2
+    torch.testing.assert_close(tiled, whole, rtol=1e-4, atol=1e-5)
