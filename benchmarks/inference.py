@@ -17,7 +17,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def options() -> argparse.Namespace:
 
 def measure(
     name: str, sides: list[int], repeats: int, device: torch.device, clock: Clock, folder: Path
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     first, second = networks(name)
     peer = eager(spandrel_network(second), device)
     runs: dict[str, Run] = {"spandrel": peer, "ours": ours(second, device)}
@@ -94,7 +94,6 @@ def measure(
                 print(f"{title}: {run}")
             else:
                 runs[title] = run
-    rows = []
     flops = operations(second)
     for side in sides:
         lr = torch.rand(1, 3, side, side)
@@ -110,9 +109,8 @@ def measure(
         peak = 2 * MATRIX**3 / seconds.pop("GEMM")
         for title, value in seconds.items():
             share = flops * side**2 / value / peak
-            rows.append(row(side, title, value, seconds["spandrel"], share=share))
-        rows += new_alpha(first, second, side, repeats, device, clock, folder)
-    return rows
+            yield row(side, title, value, seconds["spandrel"], share=share)
+        yield from new_alpha(first, second, side, repeats, device, clock, folder)
 
 
 def multiplied(matrix: torch.Tensor) -> float:
