@@ -80,6 +80,7 @@ def first_visit(browser: Browser, server: Server) -> dict[str, float]:
     page.wait_for_selector(".viewer[data-complete=true]", timeout=120_000)
     figures = {
         "page drawn after s": round(drawn, 2),
+        "from the server's start to the page drawn s": round(server.seconds + drawn, 2),
         "page weight MB": round(drawn_bytes / 1e6, 2),
         "requests for the page": drawn_requests,
         "first comparison complete after s": round(time.monotonic() - begun, 2),

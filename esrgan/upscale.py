@@ -12,7 +12,7 @@ from torch import Tensor
 from esrgan.devices import choose_device, place
 from esrgan.errors import UserError
 from esrgan.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
-from esrgan.networks import Generator
+from esrgan.networks import FastRRDBNet, Generator, RRDBNet
 from esrgan.refine import back_projection, check_iterations, self_ensemble
 from esrgan.streaming import run_in_strips
 from esrgan.tiles import Tile, tiles
@@ -138,14 +138,19 @@ class Upscaler:
     def _run(self, lr: Tensor) -> Tensor:
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
-            return run_in_strips(self.network, x).cpu()
+            return run_in_strips(self._full_precision(), x).cpu()
         with torch.autocast(self.device.type, self.dtype):
             out = run_in_strips(self.network, x)
         if not torch.isfinite(out).all():
             name = str(self.dtype).removeprefix("torch.")
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
-            out = run_in_strips(self.network, x)
+            out = run_in_strips(self._full_precision(), x)
         return out.cpu()
+
+    def _full_precision(self) -> Generator | FastRRDBNet:
+        if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
+            return FastRRDBNet(self.network)
+        return self.network
 
 
 def upscale_file(

@@ -1,6 +1,7 @@
 """The paper's networks: generators, discriminator and the perceptual network's features."""
 
 from esrgan.networks.discriminator import VGGDiscriminator
+from esrgan.networks.fast_rrdb import FastRRDBNet
 from esrgan.networks.rrdb import RRDBConfig, RRDBNet
 from esrgan.networks.srresnet import SRResNet, SRResNetConfig
 from esrgan.networks.vgg import VGG19Classifier, VGG19Features
@@ -17,6 +18,7 @@ def build_generator(config: GeneratorConfig) -> Generator:
 
 
 __all__ = [
+    "FastRRDBNet",
     "Generator",
     "GeneratorConfig",
     "RRDBConfig",

@@ -1,6 +1,7 @@
 """RRDBNet, the generator of ESRGAN (Sec. 3.1, Figs. 3 and 4)."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from esrgan.errors import UserError
 
 # Residual scaling β of Sec. 3.1, at every dense block and every RRDB.
 RESIDUAL_SCALE = 0.2
+# Of the leaky ReLUs.
+NEGATIVE_SLOPE = 0.2
 # Sec. 3.1's "smaller initialization": Kaiming times this, in the dense blocks.
 INITIAL_SCALE = 0.1
 
@@ -57,7 +60,7 @@ def conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, negative_slope=0.2, inplace=True)
+    return F.leaky_relu(x, negative_slope=NEGATIVE_SLOPE, inplace=True)
 
 
 class ResidualDenseBlock(nn.Module):
@@ -137,16 +140,34 @@ class RRDBNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What is computed before the upsampling: N×F×⌈H/r⌉×⌈W/r⌉, r the unshuffle factor."""
+        shallow = self.shallow(x)
+        return shallow + self.conv_body(self.body(shallow))
+
+    def shallow(self, x: Tensor) -> Tensor:
+        """The first convolution's features, of the same shape as `features`."""
         if self.config.unshuffle > 1:
             x = self._unshuffled(x)  # N×(C·r²)×⌈H/r⌉×⌈W/r⌉
-        first = self.conv_first(x)
-        return first + self.conv_body(self.body(first))
+        out: Tensor = self.conv_first(x)
+        return out
 
     def enlarged(self, features: Tensor) -> Tensor:
         """The rest: N×F×h×w -> N×out_channels×(scale·r·h)×(scale·r·w)."""
-        for stage, factor in enumerate(self.factors, start=1):
+        for factor, conv in zip(self.factors, self.upsampling(), strict=True):
             features = F.interpolate(features, scale_factor=factor, mode="nearest")
-            features = leaky_relu(self.get_submodule(f"conv_up{stage}")(features))
+            features = leaky_relu(conv(features))
+        return self.reconstructed(features)
+
+    def blocks(self) -> list[RRDB]:
+        """The trunk's RRDBs, in order."""
+        return [cast(RRDB, block) for block in self.body]
+
+    def upsampling(self) -> list[nn.Conv2d]:
+        """The convolutions after each of the upsampling stages."""
+        stages = range(1, len(self.factors) + 1)
+        return [cast(nn.Conv2d, self.get_submodule(f"conv_up{stage}")) for stage in stages]
+
+    def reconstructed(self, features: Tensor) -> Tensor:
+        """The last two convolutions, at full size: N×F×H×W -> N×out_channels×H×W."""
         out: Tensor = self.conv_last(leaky_relu(self.conv_hr(features)))
         return out
 

@@ -1,0 +1,202 @@
+"""Seconds of a picture, and of a new α, against others in the same run.
+
+    python -m benchmarks.inference --json inference.json
+    python -m benchmarks.inference --models builtin --sides 64 128 --repeats 5
+
+The peers are spandrel's RRDBNet (eager, NCHW), ONNX Runtime and OpenVINO (if installed), with our
+weights: the built-in configuration, and the paper's with random weights. All take turns, so that
+another load of the machine falls on each; the quickest of the repeats counts. Outputs must agree
+within 1e-4. A new α is compared with the published way: interpolate, write the file, load it, run.
+
+The share of the machine's peak counts the arithmetic of direct convolutions, against PyTorch's
+float32 matrix product in the same run: fewer multiplications can bring it above 100 %.
+With CUDA, spandrel and ours run there, ours also in float16.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.machine import describe_machine
+from benchmarks.peers import MODELS, Run, eager, networks, ours, runtimes, spandrel_network
+from esrgan.devices import choose_device
+from esrgan.interpolation import alpha_weights, interpolate_networks
+from esrgan.networks import RRDBNet
+
+TOLERANCE = 1e-4
+MATRIX = 2048
+COUNTED_SIDE = 16
+Clock = Callable[[], float]
+
+
+def main() -> None:
+    given = options()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    device = choose_device(given.device)
+    clock = time.process_time if given.cpu_time else time.perf_counter
+    rows = []
+    print(
+        "| model | LR | what | seconds | × spandrel | % of GEMM peak |\n|---|---|---|---|---|---|"
+    )
+    for name in given.models:
+        with tempfile.TemporaryDirectory() as folder:
+            for row in measure(name, given.sides, given.repeats, device, clock, Path(folder)):
+                rows.append(row)
+                share = f"{row['share']:.0%}" if "share" in row else ""
+                print(
+                    f"| {name} | {row['side']}² | {row['what']} | {row['seconds']:.3g} "
+                    f"| {row['ratio']:.2f} | {share} |",
+                    flush=True,
+                )
+    figures = {
+        "machine": describe_machine(),
+        "threads": torch.get_num_threads(),
+        "clock": clock.__name__,
+        "rows": rows,
+    }
+    print(figures["machine"])
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.inference")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--sides", nargs="+", type=int, default=[64, 128, 256], help="of LR")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="count the processor's time, on a busy machine"
+    )
+    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    return parser.parse_args()
+
+
+def measure(
+    name: str, sides: list[int], repeats: int, device: torch.device, clock: Clock, folder: Path
+) -> Iterator[dict[str, Any]]:
+    first, second = networks(name)
+    peer = eager(spandrel_network(second), device)
+    runs: dict[str, Run] = {"spandrel": peer, "ours": ours(second, device)}
+    if device.type == "cpu":
+        for title, run in runtimes(second, folder).items():
+            if isinstance(run, str):
+                print(f"{title}: {run}")
+            else:
+                runs[title] = run
+    flops = operations(second)
+    for side in sides:
+        lr = torch.rand(1, 3, side, side)
+        check(runs, lr)
+        timed: dict[str, Callable[[], object]] = {
+            title: partial(run, lr) for title, run in runs.items()
+        }
+        if device.type == "cuda":
+            timed["ours, float16"] = partial(ours(second, device, torch.float16), lr)
+        matrix = torch.rand(MATRIX, MATRIX, device=device)
+        timed["GEMM"] = partial(multiplied, matrix)
+        seconds = take_turns(timed, repeats, clock)
+        peak = 2 * MATRIX**3 / seconds.pop("GEMM")
+        for title, value in seconds.items():
+            share = flops * side**2 / value / peak
+            yield row(side, title, value, seconds["spandrel"], share=share)
+        yield from new_alpha(first, second, side, repeats, device, clock, folder)
+
+
+def multiplied(matrix: torch.Tensor) -> float:
+    """One number of the product: with CUDA, to wait for it."""
+    return float((matrix @ matrix)[0, 0])
+
+
+def row(side: int, what: str, seconds: float, peer: float, **more: float) -> dict[str, Any]:
+    return {"side": side, "what": what, "seconds": seconds, "ratio": peer / seconds, **more}
+
+
+def operations(network: RRDBNet) -> float:
+    """Multiplications and additions of the direct convolutions, for a pixel of LR."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.cpu()(torch.rand(1, 3, COUNTED_SIDE, COUNTED_SIDE))
+    return counter.get_total_flops() / COUNTED_SIDE**2
+
+
+def check(runs: Mapping[str, Run], lr: torch.Tensor) -> None:
+    """Also the warm-up. Raises SystemExit where outputs differ."""
+    expected = runs["spandrel"](lr)
+    for title, run in runs.items():
+        difference = float((run(lr) - expected).abs().max())
+        if not difference <= TOLERANCE:
+            raise SystemExit(f"{title} differs from spandrel by {difference:.2g}.")
+
+
+def take_turns(
+    timed: Mapping[str, Callable[[], object]], repeats: int, clock: Clock
+) -> dict[str, float]:
+    """The quickest of each."""
+    seconds: dict[str, list[float]] = {title: [] for title in timed}
+    for _ in range(repeats):
+        for title, call in timed.items():
+            begun = clock()
+            call()
+            seconds[title].append(clock() - begun)
+    return {title: min(values) for title, values in seconds.items()}
+
+
+def new_alpha(
+    first: RRDBNet,
+    second: RRDBNet,
+    side: int,
+    repeats: int,
+    device: torch.device,
+    clock: Clock,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """From two loaded models to the picture at α, in memory and through a file."""
+    lr, weights = torch.rand(1, 3, side, side), alpha_weights(0.3)
+    ends = [spandrel_network(network).cpu().state_dict() for network in (first, second)]
+    file = folder / "interpolated.pth"
+
+    def in_memory() -> torch.Tensor:
+        return ours(interpolate_networks([first, second], weights), device)(lr)
+
+    def interpolated_file() -> dict[str, torch.Tensor]:
+        torch.save(
+            {key: weights[0] * ends[0][key] + weights[1] * ends[1][key] for key in ends[0]}, file
+        )
+        return torch.load(file, weights_only=True)
+
+    def through_a_file() -> torch.Tensor:
+        network = spandrel_network(first)
+        network.load_state_dict(interpolated_file())
+        return eager(network, device)(lr)
+
+    if not float((in_memory() - through_a_file()).abs().max()) <= TOLERANCE:
+        raise SystemExit("The pictures at α differ.")
+    seconds = take_turns(
+        {
+            "α: write, load, run": through_a_file,
+            "α: in memory, run": in_memory,
+            "α: write, load": interpolated_file,
+            "α: in memory": lambda: interpolate_networks([first, second], weights),
+        },
+        repeats,
+        clock,
+    )
+    whole, loaded = seconds["α: write, load, run"], seconds["α: write, load"]
+    return [
+        row(side, what, value, whole if what.endswith("run") else loaded)
+        for what, value in seconds.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()

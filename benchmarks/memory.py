@@ -1,0 +1,97 @@
+"""Peak memory of large pictures, above the idle process; ours against spandrel's, untiled.
+
+    python -m benchmarks.memory --json memory.json
+
+Each case runs in a process of its own that has loaded the model before. With the built-in
+configuration: a 1024×1024 picture by spandrel and by us, and a 4000×3000 one by us. Ours includes
+the result in 8 bits; the pictures must agree within one grey level where both are made.
+Linux only. Takes minutes; --quick takes a 256×256 and a 640×480 picture.
+"""
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.machine import describe_machine
+from benchmarks.peers import eager, networks, spandrel_network
+from esrgan.images import to_image, to_tensor
+from esrgan.resize import imresize
+from esrgan.upscale import Upscaler
+
+SIZES = ((1024, 1024), (3000, 4000))
+QUICK = ((256, 256), (480, 640))
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory")
+    parser.add_argument("--models", nargs="+", choices=("builtin", "paper"), default=["builtin"])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path, help="also write the numbers there")
+    given = parser.parse_args()
+    small, large = QUICK if given.quick else SIZES
+    rows = []
+    for model in given.models:
+        pictures = []
+        for who, size in (("spandrel", small), ("ours", small), ("ours", large)):
+            peak, seconds, picture = in_a_process(model, who, size)
+            height, width = size
+            rows.append(
+                {"model": model, "who": who, "LR": f"{width}×{height}", "peak MiB": peak}
+                | {"seconds": seconds}
+            )
+            print(f"{model} {who} {width}×{height}: {peak} MiB above idle, {seconds} s", flush=True)
+            pictures.append(picture)
+        difference = np.abs(pictures[0].astype(int) - pictures[1]).max()
+        rows.append({"model": model, "largest difference, grey levels": int(difference)})
+        print(f"{model}: the pictures differ by at most {difference} grey levels")
+    if given.json:
+        figures = {"machine": describe_machine(), "rows": rows}
+        given.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+
+
+def in_a_process(model: str, who: str, size: tuple[int, int]) -> tuple[int, float, np.ndarray]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(case, model, who, size).result()
+
+
+def case(model: str, who: str, size: tuple[int, int]) -> tuple[int, float, np.ndarray]:
+    """MiB above idle, seconds, and the upper left of the result."""
+    network = networks(model)[1]
+    upscale: Callable[[np.ndarray], np.ndarray] = Upscaler(network, CPU)
+    if who == "spandrel":
+        run = eager(spandrel_network(network), CPU)
+        upscale = lambda picture: to_image(run(to_tensor(picture)), np.uint8)  # noqa: E731
+    picture = smooth_noise(*size)
+    upscale(picture[:32, :32])
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+    idle, begun = memory("VmRSS"), time.monotonic()
+    result = upscale(picture)
+    seconds = round(time.monotonic() - begun, 1)
+    return memory("VmHWM") - idle, seconds, result[:4096, :4096].copy()
+
+
+def smooth_noise(height: int, width: int) -> np.ndarray:
+    """A picture that is neither flat nor only noise."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    return imresize(coarse, 8)
+
+
+def memory(what: str) -> int:
+    """A line of /proc/self/status, in MiB."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    (line,) = (line for line in lines if line.startswith(what))
+    return int(line.split()[1]) // 1024
+
+
+if __name__ == "__main__":
+    main()

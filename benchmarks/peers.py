@@ -1,0 +1,83 @@
+"""What our inference is measured against: the same weights, run by others as their users do."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from spandrel.architectures.__arch_helpers import block as spandrel_blocks
+from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet as SpandrelRRDBNet
+from torch import Tensor, nn
+
+from esrgan import zoo
+from esrgan.networks import Generator, RRDBConfig, RRDBNet
+from esrgan.onnx_export import INPUT, OUTPUT, save_onnx
+from esrgan.upscale import Upscaler
+
+Run = Callable[[Tensor], Tensor]
+MODELS = ("builtin", "paper")
+
+
+def networks(name: str) -> tuple[RRDBNet, RRDBNet]:
+    """Two of the built-in models, or two of the paper's size with random weights."""
+    if name == "builtin":
+        first, second = zoo.load("psnr"), zoo.load("gan")
+    else:
+        torch.manual_seed(0)
+        first, second = RRDBNet(RRDBConfig()), RRDBNet(RRDBConfig())
+    assert isinstance(first, RRDBNet)
+    assert isinstance(second, RRDBNet)
+    return first, second
+
+
+def ours(network: Generator, device: torch.device, dtype: torch.dtype = torch.float32) -> Run:
+    return Upscaler(network, device, dtype, tile=0).tensor
+
+
+def spandrel_network(network: RRDBNet) -> nn.Module:
+    """spandrel's RRDBNet, which has the same layers in the same order, with our weights."""
+    config = network.config
+    f, g = config.num_features, config.growth_channels
+    peer: nn.Module = SpandrelRRDBNet(num_filters=f, num_blocks=config.num_blocks)
+    if g != 32:  # its constructor knows no other
+        body = peer.get_submodule("model.1.sub")
+        for block in range(config.num_blocks):
+            setattr(body, str(block), spandrel_blocks.RRDB(f, gc=g))
+    weights = network.state_dict().values()
+    peer.load_state_dict(dict(zip(peer.state_dict(), weights, strict=True)))
+    return peer.eval()
+
+
+def eager(peer: nn.Module, device: torch.device) -> Run:
+    """A PyTorch module as it is, NCHW and untiled."""
+    peer = peer.to(device)
+
+    @torch.inference_mode()
+    def run(x: Tensor) -> Tensor:
+        out: Tensor = peer(x.to(device)).cpu()
+        return out
+
+    return run
+
+
+def runtimes(network: RRDBNet, folder: Path) -> dict[str, Run | str]:
+    """ONNX Runtime and OpenVINO on the CPU; for each that is missing, why."""
+    found: dict[str, Run | str] = {}
+    import onnxruntime
+
+    file, threads = folder / "model.onnx", torch.get_num_threads()
+    save_onnx(file, network, {})
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    found["ONNX Runtime"] = lambda x: torch.from_numpy(session.run([OUTPUT], {INPUT: x.numpy()})[0])
+    if importlib.util.find_spec("openvino") is None:
+        found["OpenVINO"] = "skipped: pip install openvino"
+        return found
+    import openvino
+
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    compiled = openvino.Core().compile_model(file, "CPU", settings)
+    found["OpenVINO"] = lambda x: torch.from_numpy(np.array(compiled(x.numpy())[0]))
+    return found
