@@ -227,7 +227,7 @@ def _read_preset(name: str) -> dict[str, Any]:
         raise UserError(f"There is no preset {name!r}; there are: {', '.join(preset_names())}.")
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path.name} is not valid TOML: {error}") from error
     except OSError as error:
         raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
@@ -279,7 +279,7 @@ def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[st
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 
