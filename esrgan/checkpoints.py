@@ -52,6 +52,9 @@ DEEPEST_WRAPPING = 8
 # More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
 # 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
 MOST_TENSORS, LARGEST_PICKLE = 20_000, 10 * 2**20
+# What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after a
+# wrong sparse tensor it refuses the next file too, which may be another visitor's.
+HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
 
 # Canonical names are BasicSR's; a dialect is how to get there.
 OFFICIAL_RULES = (
@@ -216,7 +219,7 @@ def _unpickle(path: Path) -> object:
     """What a PyTorch file holds. The tensors of a zip lie in the file, so that none is read beyond
     what there is of it, whatever the pickle says, and nothing is unpacked."""
     try:
-        is_zip = _check_for_bombs(path)
+        is_zip = _check_for_harm(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on files that it then refuses
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
@@ -237,16 +240,16 @@ def _unpickle(path: Path) -> object:
         raise UserError(f"{path.name} is truncated or not a PyTorch weights file.") from error
 
 
-def _check_for_bombs(path: Path) -> bool:
+def _check_for_harm(path: Path) -> bool:
     """Whether it is a zip; torch writes no other than these.
 
     Raises:
-        UserError: reading it would take memory without end.
+        UserError: reading it would do harm.
     """
-    bomb = UserError(f"{path.name} is not a PyTorch weights file; nothing in it was run.")
+    harmful = UserError(f"{path.name} is not a PyTorch weights file; nothing in it was run.")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(b"bytearray") >= 0:  # torch would make one of any length
-            raise bomb
+        if any(data.find(name) >= 0 for name in HARMFUL):
+            raise harmful
         is_zip = data[:4] == b"PK\x03\x04"
     if is_zip:
         with zipfile.ZipFile(path) as archive:
@@ -254,7 +257,7 @@ def _check_for_bombs(path: Path) -> bool:
                 packed = member.compress_type != zipfile.ZIP_STORED
                 is_pickle = member.filename.endswith(".pkl")
                 if packed or (is_pickle and member.file_size > LARGEST_PICKLE):
-                    raise bomb
+                    raise harmful
     return is_zip
 
 

@@ -5,7 +5,6 @@ alpha), `uint8` or `uint16`, sRGB. A tensor is N×3×H×W float32 RGB in [0, 1].
 """
 
 import io
-import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -30,8 +29,6 @@ LONGEST_SIDE = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 # TIFF tags, and what they hold in files that matter here.
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR = 258, 262, 284
 TIFF_RGB, TIFF_SEPARATE = 2, 2
-# What Pillow and OpenCV raise on damaged files.
-DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, cv2.error, MemoryError)
 
 
 def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -60,7 +57,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.nda
         warnings.simplefilter("ignore")
         try:
             return _decode(picture, data)
-        except DECODING_ERRORS as error:
+        except Exception as error:  # Pillow and OpenCV raise anything on damaged files
             raise UserError(_damaged(name)) from error
 
 
@@ -77,9 +74,9 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
             known = picture.format not in ("PNG", "TIFF") or "exif" in picture.info
             turn = picture.getexif().get(ExifTags.Base.Orientation) if known else 1
             width, height = picture.size
-    except DECODING_ERRORS as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except Exception as error:
         reason = error.strerror if isinstance(error, OSError) else None
         told = f"{path.name} could not be read: {reason}." if reason else _damaged(path.name)
         raise UserError(told) from error
@@ -100,7 +97,7 @@ def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
             raise UserError(_too_large(name, max_pixels)) from error
         except UnidentifiedImageError as error:
             raise UserError(_not_a_picture(name, start)) from error
-        except DECODING_ERRORS as error:
+        except Exception as error:
             raise UserError(_damaged(name)) from error
     if picture.width * picture.height > max_pixels:
         raise UserError(_too_large(name, max_pixels, picture.size))
