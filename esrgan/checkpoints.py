@@ -52,8 +52,8 @@ DEEPEST_WRAPPING = 8
 # More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
 # 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
 MOST_TENSORS, LARGEST_PICKLE = 20_000, 10 * 2**20
-# What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after a
-# wrong sparse tensor it refuses the next file too, which may be another visitor's.
+# What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after
+# a wrong sparse tensor it refuses the next file too, which may be another visitor's.
 HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
 
 # Canonical names are BasicSR's; a dialect is how to get there.

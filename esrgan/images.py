@@ -5,6 +5,7 @@ alpha), `uint8` or `uint16`, sRGB. A tensor is N×3×H×W float32 RGB in [0, 1].
 """
 
 import io
+import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
@@ -153,8 +154,20 @@ def _has_deep_colour(picture: Image.Image, data: bytes) -> bool:
         deep = len(bits) >= 3 and max(bits) == 16
         if deep and tags.get(TIFF_PLANAR) == TIFF_SEPARATE:
             raise ValueError("neither Pillow nor OpenCV reads separate planes of 16 bits rightly")
+        if deep and _has_tag_twice(data):
+            raise ValueError("Pillow, which has checked the size, and OpenCV may take another one")
         return deep and kind == TIFF_RGB
     return False
+
+
+def _has_tag_twice(tiff: bytes) -> bool:
+    order = "<" if tiff.startswith(b"II") else ">"
+    is_big = struct.unpack_from(f"{order}H", tiff, 2) == (43,)
+    (at,) = struct.unpack_from(*(f"{order}Q", tiff, 8) if is_big else (f"{order}I", tiff, 4))
+    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", tiff, at)
+    first, step = (at + 8, 20) if is_big else (at + 2, 12)
+    tags = [struct.unpack_from(f"{order}H", tiff, first + step * n) for n in range(count)]
+    return len(set(tags)) < len(tags)
 
 
 def _decode_deep_colour(data: bytes) -> np.ndarray:

@@ -153,6 +153,14 @@ def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
         load_preset("psnr", str(path))
 
 
+def test_nesting_without_end_is_no_toml(tmp_path: Path, refused) -> None:
+    endless = "[" * 5000
+    assert override({}, [f"data={endless}"]) == {"data": endless}
+    (tmp_path / "own.toml").write_text(f"x = {endless}")
+    with refused("own.toml is not valid TOML"):
+        load_preset("psnr", str(tmp_path / "own.toml"))
+
+
 def test_a_preset_is_laid_over_its_base(tmp_path: Path) -> None:
     first, second = tmp_path / "first.toml", tmp_path / "second.toml"
     first.write_text('base = "paper-gan"\n[psnr]\niterations = 1\nseed = 2', "utf-8")

@@ -228,7 +228,7 @@ def _read_preset(name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path.name} is not valid TOML: {error}") from error
+        raise UserError(f"{path.name} is not valid TOML: {error}.") from error
     except OSError as error:
         raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
 
