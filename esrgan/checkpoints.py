@@ -175,7 +175,7 @@ def load_features(path: str | Path) -> VGG19Features:
                 )
             translated[name] = tensor.float()
     last_of_block = dict(CONVOLUTIONS)
-    widths = [translated[f"conv{b}_{i}.bias"].shape[0] for b, i in last_of_block.items()]
+    widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in last_of_block.items()]
     network = VGG19Features(widths)
     _load_strictly(network, translated, path.name)
     return network.requires_grad_(False).eval()

@@ -131,6 +131,8 @@ def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
     picture.load()
     if _has_deep_colour(picture, data):
         pixels = _decode_deep_colour(data)  # OpenCV itself turns TIFF, but not PNG
+        if pixels.shape[:2] != picture.size[::-1]:
+            raise ValueError("Pillow and OpenCV understand this file differently")
         turn = picture.getexif().get(ExifTags.Base.Orientation) if picture.format == "PNG" else 1
         return _turned(pixels, turn)
     picture = ImageOps.exif_transpose(picture)

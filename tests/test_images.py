@@ -307,6 +307,8 @@ def test_two_decoders_are_not_told_two_sizes(refused):
     assert Image.open(io.BytesIO(data)).size == (6, 9)
     with refused("damaged"):
         decode_image(data, "twice.tif")
+    with refused("damaged"):  # turned by a byte, which OpenCV takes for a number
+        decode_image(made_up_tiff((274, 1, 1, 5)), "byte.tif")
 
 
 @pytest.mark.parametrize("side", [8_000, 20_000])  # the larger is refused by Pillow itself

@@ -115,6 +115,11 @@ def test_a_wrong_setting_is_named(stage: str, assignment: str, named: str, refus
         make_config(stage, override(MINIMAL, [assignment]))
 
 
+def test_an_odd_name_stays_on_its_line(refused) -> None:
+    with refused(r"'a\nb'"):
+        make_config("psnr", {**MINIMAL, "a\nb": 1})
+
+
 def test_a_missing_setting_is_named(refused) -> None:
     with refused("iterations"):
         make_config("psnr", {"schedule": {"learning_rate": 1.0}})

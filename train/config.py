@@ -244,6 +244,7 @@ def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
+        where = where if where.isprintable() else repr(where)
         message = first["msg"].removeprefix("Value error, ").removesuffix(".")
         raise UserError(f"{where}: {message}.") from error
 
