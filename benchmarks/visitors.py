@@ -34,7 +34,7 @@ from esrgan.demo import choice, point
 from esrgan.demo.compare_tab import AS_HR, BUILTIN
 
 # How long the server keeps files here, so that their going can be seen; no answer takes so long.
-KEPT_SECONDS = 60
+KEPT_SECONDS = 300
 BUSY = "busy"
 PATIENCE = 600  # seconds for one answer, after which the server is taken to hang
 # Memory that the server may have more than before: caches of results, and the allocator's.
@@ -104,7 +104,9 @@ def crowd(server: Server, own: Path, clients: int, allowed: Allowance) -> dict[s
         for each in visits:
             told.update(each.result())
     seconds = time.monotonic() - begun
-    time.sleep(2 * KEPT_SECONDS)
+    until = time.monotonic() + 3 * KEPT_SECONDS
+    while server.files_left() > examples and time.monotonic() < until:
+        time.sleep(1)
     over.set()
     watcher.join()
     return {
@@ -130,7 +132,6 @@ def _warm_up(server: Server, own: Path) -> None:
     for ask in (visitor.upscale, visitor.measure, visitor.compare):
         assert ask() == "right"
     visitor.client.close()
-    time.sleep(2 * KEPT_SECONDS)
 
 
 def visit(url: str, own: Path, number: int, allowed: Allowance) -> Counter[str]:
