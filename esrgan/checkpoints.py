@@ -176,7 +176,10 @@ def load_features(path: str | Path) -> VGG19Features:
             translated[name] = tensor.float()
     last_of_block = dict(CONVOLUTIONS)
     widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in last_of_block.items()]
-    network = VGG19Features(widths)
+    with torch.device("meta"):
+        expected = VGG19Features(widths).state_dict()
+    _check_fit(expected, translated, path.name)
+    network = VGG19Features(widths)  # of no more numbers than the file has
     _load_strictly(network, translated, path.name)
     return network.requires_grad_(False).eval()
 
@@ -325,6 +328,12 @@ def _assemble(state: State, name: str, scale: int | None) -> Generator:
 def _load_strictly(network: nn.Module, state: State, name: str) -> None:
     """Give `network` these very tensors, or say which one does not fit."""
     expected = network.state_dict()
+    _check_fit(expected, state, name)
+    typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
+    network.load_state_dict(typed, assign=True)
+
+
+def _check_fit(expected: State, state: State, name: str) -> None:
     for key, tensor in expected.items():
         if key not in state:
             raise UserError(f"{name} is incomplete or of another architecture: it lacks {key}.")
@@ -338,8 +347,6 @@ def _load_strictly(network: nn.Module, state: State, name: str) -> None:
     extra = sorted(state.keys() - expected.keys())
     if extra:
         raise UserError(f"{name} is of another architecture: it has {extra[0]} besides.")
-    typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
-    network.load_state_dict(typed, assign=True)
 
 
 def _canonical(state: State) -> State:
