@@ -354,11 +354,11 @@ def test_vgg_with_batch_norm_is_refused(path, refused):
 
 
 def test_a_vgg_whose_width_is_no_vector_is_refused(path, vgg, refused):
-    torch.save({**vgg.state_dict(), "0.bias": torch.tensor(1.0)}, path)
-    with refused("model.pth does not fit", "conv1_1.bias"):
+    torch.save({**vgg.state_dict(), "2.bias": torch.tensor(1.0)}, path)
+    with refused("model.pth does not fit", "conv1_1.weight"):
         load_features(path)
     # as wide as this the network would take terabytes
-    torch.save({**vgg.state_dict(), "0.bias": torch.zeros(3_000_000)}, path)
+    torch.save({**vgg.state_dict(), "2.bias": torch.zeros(3_000_000)}, path)
     with refused("model.pth does not fit", "conv1_1.weight"):
         load_features(path)
 
