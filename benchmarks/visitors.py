@@ -154,7 +154,9 @@ class Visitor:
 
     def __init__(self, url: str, own: Path, name: str, chance: random.Random) -> None:
         self.url, self.chance, self.file = url, chance, own / f"{name}.png"
-        self.client = Client(url, verbose=False, download_files=str(own))
+        self.client = Client(
+            url, verbose=False, download_files=str(own), httpx_kwargs={"timeout": PATIENCE}
+        )
 
     def ask(self) -> str:
         asks = [self.upscale, self.measure, self.compare, self.cancel, self.disconnect]
