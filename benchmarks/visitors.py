@@ -1,11 +1,13 @@
 """Many visitors at once: what they are told, and what the server keeps of them.
 
-    python -m benchmarks.visitors --clients 20 --seconds 120 --json visitors.json
+    python -m benchmarks.visitors --clients 20 --seconds 120
+    python -m benchmarks.visitors --clients 32 --requests 200
 
-Each visitor is a client of its own that uploads pictures of its own and asks for upscaling and
-measuring; a tenth of the requests are given up at once, and clients come and go. An answer must
-be that of the visitor's own picture.
-Ends with 1 if there was any error but "busy", a wrong picture, or files left behind.
+Each visitor is a client of its own that uploads pictures of its own and asks for upscaling,
+measuring and whole comparisons; a tenth of the requests are cancelled, and another tenth broken off
+by closing the connection. Clients come and go. An answer must be that of the visitor's own picture:
+its colours tell it from all others, and its measures must be those that the library takes.
+Ends with 1 if there was any error but "busy", a wrong answer, files left behind, or memory kept.
 """
 
 import argparse
@@ -17,23 +19,36 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 from gradio_client import Client, handle_file
 from PIL import Image
 
 from benchmarks.machine import describe_machine
 from benchmarks.server import Server, running
+from esrgan.demo import choice, point
+from esrgan.demo.compare_tab import AS_HR, BUILTIN
 
-KEPT_SECONDS = 20  # how long the server keeps files here, so that their going can be seen
+# How long the server keeps files here, so that their going can be seen; no answer takes so long.
+KEPT_SECONDS = 300
 BUSY = "busy"
+PATIENCE = 600  # seconds for one answer, after which the server is taken to hang
+# Memory that the server may have more than before: caches of results, and the allocator's.
+KEPT_MIB = 400
+PATCHES = (4, 6)  # of a picture, high and wide
+PATCH = 16
+TOLERANCE = 12  # grey levels between a patch and its result
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clients", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seconds", type=float, default=120, help="how long to go on")
+    parser.add_argument("--requests", type=int, help="end after so many instead")
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -41,18 +56,41 @@ def main() -> int:
         for each in (served, own):
             each.mkdir()
         with running(served, ESRGAN_KEEP_SECONDS=str(KEPT_SECONDS)) as server:
-            figures = crowd(server, own, options.clients, options.seconds)
+            allowed = Allowance(options.requests, options.seconds)
+            figures = crowd(server, own, options.clients, allowed)
     for name, value in figures.items():
         print(f"{name:40} {value}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    return int(bool(figures["errors"] or figures["wrong answers"] or figures["files left"]))
+    kept = figures["after MiB"] - figures["before MiB"] > KEPT_MIB
+    return int(bool(figures["errors"] or figures["wrong answers"] or figures["files left"] or kept))
 
 
-def crowd(server: Server, own: Path, clients: int, seconds: float) -> dict[str, object]:
+class Allowance:
+    """So many requests, or any number for so many seconds."""
+
+    def __init__(self, requests: int | None, seconds: float) -> None:
+        self._left, self._seconds = requests, seconds
+        self._changing = threading.Lock()
+
+    @cached_property
+    def _until(self) -> float:
+        return time.monotonic() + self._seconds
+
+    def take(self) -> bool:
+        """Whether there is one more."""
+        with self._changing:
+            if self._left is None:
+                return time.monotonic() < self._until
+            self._left -= 1
+            return self._left >= 0
+
+
+def crowd(server: Server, own: Path, clients: int, allowed: Allowance) -> dict[str, Any]:
+    examples = server.files_left()  # the page's own
     _warm_up(server, own)
     before, told = server.memory(), Counter[str]()
-    peak = [before]
+    peak, begun = [before], time.monotonic()
     over = threading.Event()
 
     def watch() -> None:
@@ -61,74 +99,141 @@ def crowd(server: Server, own: Path, clients: int, seconds: float) -> dict[str, 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    until = time.monotonic() + seconds
     with ThreadPoolExecutor(clients) as pool:
-        for result in pool.map(lambda n: visit(server.url, own, n, until), range(clients)):
-            told.update(result)
-    time.sleep(3 * KEPT_SECONDS)
+        visits = [pool.submit(visit, server.url, own, n, allowed) for n in range(clients)]
+        for each in visits:
+            told.update(each.result())
+    seconds = time.monotonic() - begun
+    until = time.monotonic() + 3 * KEPT_SECONDS
+    while server.files_left() > examples and time.monotonic() < until:
+        time.sleep(1)
     over.set()
     watcher.join()
-    errors = {words: n for words, n in told.items() if words.startswith("error")}
     return {
         "machine": describe_machine(),
         "clients": clients,
-        "seconds": seconds,
+        "seconds": round(seconds),
+        "requests": told.total(),
         "answers": told["right"],
         "wrong answers": told["wrong"],
         "told that the server is busy": told[BUSY],
-        "given up by the client": told["given up"],
-        "errors": errors,
-        "memory before MiB": round(before),
+        "cancelled by the client": told["cancelled"],
+        "connections closed by the client": told["closed"],
+        "errors": {words: n for words, n in told.items() if words.startswith("error")},
+        "before MiB": round(before),
         "peak MiB": round(peak[0]),
         "after MiB": round(server.memory()),
-        "files left": server.files_left(),
+        "files left": server.files_left() - examples,
     }
 
 
 def _warm_up(server: Server, own: Path) -> None:
-    client = Client(server.url, verbose=False, download_files=str(own))
-    for name in ("/upscale", "/measure"):
-        client.predict(picture=handle_file(_picture(own, "first", 0.5)), api_name=name)
-    client.close()
-    time.sleep(3 * KEPT_SECONDS)
+    visitor = Visitor(server.url, own, "first", random.Random(-1))
+    for ask in (visitor.upscale, visitor.measure, visitor.compare):
+        assert ask() == "right"
+    visitor.client.close()
 
 
-def visit(url: str, own: Path, number: int, until: float) -> Counter[str]:
-    """One visitor after another in this place, until the time is over."""
+def visit(url: str, own: Path, number: int, allowed: Allowance) -> Counter[str]:
+    """One visitor after another in this place, as long as there are requests to make."""
     chance, told = random.Random(number), Counter[str]()
-    while time.monotonic() < until:
-        client = Client(url, verbose=False, download_files=str(own))
+    while allowed.take():
+        visitor = Visitor(url, own, f"{number}", chance)
         try:
-            for _ in range(chance.randint(1, 6)):
-                if time.monotonic() < until:
-                    told[_ask(client, own, f"{number}", chance)] += 1
+            told[visitor.ask()] += 1
+            for _ in range(chance.randint(0, 5)):
+                if allowed.take():
+                    told[visitor.ask()] += 1
         finally:
-            client.close()
+            visitor.client.close()
     return told
 
 
-def _ask(client: Client, own: Path, name: str, chance: random.Random) -> str:
-    level = chance.random()
-    picture = handle_file(_picture(own, name, level))
-    try:
-        if chance.random() < 0.1:
-            client.submit(picture=picture, alpha=chance.random(), api_name="/upscale").cancel()
-            return "given up"
-        if chance.random() < 0.2:
-            return "right" if "psnr_y" in client.predict(picture, api_name="/measure") else "wrong"
-        result = client.predict(picture=picture, alpha=chance.random(), api_name="/upscale")
-        shown = np.asarray(Image.open(result)).mean() / 255
-        return "right" if abs(shown - level) < 0.02 else "wrong"
-    except Exception as error:  # the client raises errors of many kinds: the words tell
-        words = str(error)
-        return BUSY if "queue is full" in words.lower() else f"error: {words[:100]}"
+class Visitor:
+    """A client with pictures of its own; what is asked tells how the answer was."""
+
+    def __init__(self, url: str, own: Path, name: str, chance: random.Random) -> None:
+        self.url, self.chance, self.file = url, chance, own / f"{name}.png"
+        self.client = Client(
+            url, verbose=False, download_files=str(own), httpx_kwargs={"timeout": PATIENCE}
+        )
+
+    def ask(self) -> str:
+        asks = [self.upscale, self.measure, self.compare, self.cancel, self.disconnect]
+        (ask,) = self.chance.choices(asks, (5, 2, 1, 1, 1))
+        try:
+            return ask()
+        except Exception as error:  # the client raises errors of many kinds: the words tell
+            words = f"{error}" or repr(error)
+            return BUSY if "queue is full" in words.lower() else f"error: {words[:100]}"
+
+    def upscale(self) -> str:
+        colours = self._new_picture()
+        job = self.client.submit(**self._wish(), api_name="/upscale")
+        return _judged(_shows(job.result(PATIENCE), colours))
+
+    def measure(self) -> str:
+        self._new_picture()
+        job = self.client.submit(**self._wish(), mode="network", api_name="/measure")
+        alpha = self.alpha
+        expected = point.measured(str(self.file), choice.pair("psnr", "gan"), alpha, "network")
+        told = job.result(PATIENCE)
+        return _judged(abs(told["psnr_y"] - expected["psnr_y"]) < 0.01)
+
+    def compare(self) -> str:
+        """What the Compare tab does: a session, and a file for each key frame."""
+        colours = self._new_picture()
+        models = (BUILTIN, None, None, "psnr", "gan", "")
+        job = self.client.submit(handle_file(self.file), AS_HR, *models, api_name="/compare")
+        view = job.result(PATIENCE)
+        files = [shown["file"] for shown in (*view["pictures"][1:], *view["frames"])]
+        return _judged(view["complete"] and all(_shows(file, colours) for file in files))
+
+    def cancel(self) -> str:
+        self._new_picture()
+        job = self.client.submit(**self._wish(), api_name="/upscale")
+        time.sleep(self.chance.choice((0, 0.2, 1)))
+        job.cancel()
+        return "cancelled"
+
+    def disconnect(self) -> str:
+        """Ask as a browser does, and close the connection before the answer is there."""
+        self._new_picture()
+        base = f"{self.url}/gradio_api"
+        with self.file.open("rb") as file:
+            (path,) = httpx.post(f"{base}/upload", files={"files": file}, timeout=PATIENCE).json()
+        picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        data = {"data": [picture, "psnr", "gan", self.chance.random(), "network"]}
+        asked = httpx.post(f"{base}/call/upscale", json=data, timeout=PATIENCE).json()
+        with httpx.stream("GET", f"{base}/call/upscale/{asked['event_id']}", timeout=PATIENCE):
+            time.sleep(self.chance.choice((0, 0.2, 1)))
+        return "closed"
+
+    def _wish(self) -> dict[str, Any]:
+        self.alpha = self.chance.random()
+        return {"picture": handle_file(self.file), "alpha": self.alpha}
+
+    def _new_picture(self) -> np.ndarray:
+        """A picture of random patches, and their colours, which its result shows too."""
+        colours = np.array(
+            [self.chance.randrange(40, 216) for _ in range(3 * PATCHES[0] * PATCHES[1])], np.uint8
+        ).reshape(*PATCHES, 3)
+        Image.fromarray(colours.repeat(PATCH, 0).repeat(PATCH, 1)).save(self.file)
+        return colours
 
 
-def _picture(folder: Path, name: str, level: float) -> Path:
-    """A flat picture of a grey level of its own, which its result shows too."""
-    file = folder / f"{name}.png"
-    Image.new("RGB", (96, 64), (round(255 * level),) * 3).save(file)
-    return file
+def _judged(right: bool) -> str:
+    return "right" if right else "wrong"
+
+
+def _shows(file: Any, colours: np.ndarray) -> bool:
+    """Whether a picture, of whatever size, is of these patches: by what is in their middles."""
+    picture = np.asarray(Image.open(file).convert("RGB")).astype(float)
+    rows, columns, _ = colours.shape
+    high, wide = picture.shape[0] // rows, picture.shape[1] // columns
+    patches = picture.reshape(rows, high, columns, wide, 3)
+    middle = patches[:, high // 4 : high - high // 4, :, wide // 4 : wide - wide // 4]
+    return bool(np.abs(middle.mean(axis=(1, 3)) - colours).max() < TOLERANCE)
 
 
 if __name__ == "__main__":

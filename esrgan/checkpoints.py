@@ -6,9 +6,11 @@ architecture is always read off the tensors' shapes, never assumed.
 """
 
 import json
+import mmap
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -47,6 +49,12 @@ WRAPPERS = (
 PREFIXES = ("module.", "netG.", "generator.")
 # More levels of wrapping than any real file has; a hostile one may hold itself.
 DEEPEST_WRAPPING = 8
+# More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
+# 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
+MOST_TENSORS, LARGEST_PICKLE = 20_000, 10 * 2**20
+# What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after
+# a wrong sparse tensor it refuses the next file too, which may be another visitor's.
+HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
 
 # Canonical names are BasicSR's; a dialect is how to get there.
 OFFICIAL_RULES = (
@@ -167,8 +175,11 @@ def load_features(path: str | Path) -> VGG19Features:
                 )
             translated[name] = tensor.float()
     last_of_block = dict(CONVOLUTIONS)
-    widths = [translated[f"conv{b}_{i}.bias"].shape[0] for b, i in last_of_block.items()]
-    network = VGG19Features(widths)
+    widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in last_of_block.items()]
+    with torch.device("meta"):
+        expected = VGG19Features(widths).state_dict()
+    _check_fit(expected, translated, path.name)
+    network = VGG19Features(widths)  # of no more numbers than the file has
     _load_strictly(network, translated, path.name)
     return network.requires_grad_(False).eval()
 
@@ -185,24 +196,38 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
         raise UserError(f"{path.name} is empty (0 bytes).")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    return _unwrap(_unpickle(path), path.name), {}
+    return _copied(_unwrap(_unpickle(path), path.name), path), {}
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            _check_count(len(names), path.name)
+            tensors = {name: file.get_tensor(name) for name in names}
             metadata = file.metadata() or {}
+    except UserError:
+        raise
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path.name} is not a complete safetensors file.") from error
     return _unwrap(tensors, path.name), metadata
 
 
+def _check_count(tensors: int, name: str) -> None:
+    if tensors > MOST_TENSORS:
+        raise UserError(f"{name} holds {tensors} tensors; no generator has so many.")
+
+
 def _unpickle(path: Path) -> object:
+    """What a PyTorch file holds. The tensors of a zip lie in the file, so that none is read beyond
+    what there is of it, whatever the pickle says, and nothing is unpacked."""
     try:
+        is_zip = _check_for_harm(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's advice on files that it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         if re.search("unsupported (global|class)", str(error), re.IGNORECASE):
             found = re.search(r"GLOBAL (\S+)", str(error))
@@ -216,6 +241,39 @@ def _unpickle(path: Path) -> object:
         ) from error
     except Exception as error:  # torch.load raises anything on broken files
         raise UserError(f"{path.name} is truncated or not a PyTorch weights file.") from error
+
+
+def _check_for_harm(path: Path) -> bool:
+    """Whether it is a zip; torch writes no other than these.
+
+    Raises:
+        UserError: reading it would do harm.
+    """
+    harmful = UserError(f"{path.name} is not a PyTorch weights file; nothing in it was run.")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if any(data.find(name) >= 0 for name in HARMFUL):
+            raise harmful
+        is_zip = data[:4] == b"PK\x03\x04"
+    if is_zip:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                packed = member.compress_type != zipfile.ZIP_STORED
+                is_pickle = member.filename.endswith(".pkl")
+                if packed or (is_pickle and member.file_size > LARGEST_PICKLE):
+                    raise harmful
+    return is_zip
+
+
+def _copied(state: State, path: Path) -> State:
+    """Tensors that no longer lie in the file, which may be replaced.
+
+    Raises:
+        UserError: they are larger than it, by numbers that stand for many.
+    """
+    _check_count(len(state), path.name)
+    if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
+        raise UserError(f"{path.name} is not a PyTorch weights file: its tensors are larger.")
+    return {key: tensor.detach().clone() for key, tensor in state.items()}
 
 
 def _unwrap(loaded: object, name: str) -> State:
@@ -270,6 +328,12 @@ def _assemble(state: State, name: str, scale: int | None) -> Generator:
 def _load_strictly(network: nn.Module, state: State, name: str) -> None:
     """Give `network` these very tensors, or say which one does not fit."""
     expected = network.state_dict()
+    _check_fit(expected, state, name)
+    typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
+    network.load_state_dict(typed, assign=True)
+
+
+def _check_fit(expected: State, state: State, name: str) -> None:
     for key, tensor in expected.items():
         if key not in state:
             raise UserError(f"{name} is incomplete or of another architecture: it lacks {key}.")
@@ -283,8 +347,6 @@ def _load_strictly(network: nn.Module, state: State, name: str) -> None:
     extra = sorted(state.keys() - expected.keys())
     if extra:
         raise UserError(f"{name} is of another architecture: it has {extra[0]} besides.")
-    typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
-    network.load_state_dict(typed, assign=True)
 
 
 def _canonical(state: State) -> State:
@@ -326,6 +388,9 @@ def _old_rules(state: State) -> tuple[tuple[str, str], ...]:
 def _infer_config(state: State, scale: int | None) -> GeneratorConfig:
     """Read the architecture off canonical tensors; KeyError or ValueError if it is neither."""
     blocks = len({found[1] for key in state if (found := re.match(r"body\.(\d+)\.", key))})
+    least = 30 if "conv_hr.weight" in state else 5  # tensors of a block
+    if blocks * least > len(state):
+        raise UserError(f"it is incomplete: it has not all of the tensors of {blocks} blocks.")
     if "conv_hr.weight" in state:
         return _infer_rrdb(state, blocks, scale)
     stages = len({key.split(".")[1] for key in state if key.startswith("upsampling.")})

@@ -30,8 +30,6 @@ LONGEST_SIDE = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 # TIFF tags, and what they hold in files that matter here.
 TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_PLANAR = 258, 262, 284
 TIFF_RGB, TIFF_SEPARATE = 2, 2
-# What Pillow and OpenCV raise on damaged files.
-DECODING_ERRORS = (OSError, ValueError, SyntaxError, EOFError, struct.error, cv2.error, MemoryError)
 
 
 def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -60,7 +58,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.nda
         warnings.simplefilter("ignore")
         try:
             return _decode(picture, data)
-        except DECODING_ERRORS as error:
+        except Exception as error:  # Pillow and OpenCV raise anything on damaged files
             raise UserError(_damaged(name)) from error
 
 
@@ -77,9 +75,9 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
             known = picture.format not in ("PNG", "TIFF") or "exif" in picture.info
             turn = picture.getexif().get(ExifTags.Base.Orientation) if known else 1
             width, height = picture.size
-    except DECODING_ERRORS as error:
-        if isinstance(error, UserError):
-            raise
+    except UserError:
+        raise
+    except Exception as error:
         reason = error.strerror if isinstance(error, OSError) else None
         told = f"{path.name} could not be read: {reason}." if reason else _damaged(path.name)
         raise UserError(told) from error
@@ -100,7 +98,7 @@ def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
             raise UserError(_too_large(name, max_pixels)) from error
         except UnidentifiedImageError as error:
             raise UserError(_not_a_picture(name, start)) from error
-        except DECODING_ERRORS as error:
+        except Exception as error:
             raise UserError(_damaged(name)) from error
     if picture.width * picture.height > max_pixels:
         raise UserError(_too_large(name, max_pixels, picture.size))
@@ -133,6 +131,8 @@ def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
     picture.load()
     if _has_deep_colour(picture, data):
         pixels = _decode_deep_colour(data)  # OpenCV itself turns TIFF, but not PNG
+        if pixels.shape[:2] != picture.size[::-1]:
+            raise ValueError("Pillow and OpenCV understand this file differently")
         turn = picture.getexif().get(ExifTags.Base.Orientation) if picture.format == "PNG" else 1
         return _turned(pixels, turn)
     picture = ImageOps.exif_transpose(picture)
@@ -156,8 +156,20 @@ def _has_deep_colour(picture: Image.Image, data: bytes) -> bool:
         deep = len(bits) >= 3 and max(bits) == 16
         if deep and tags.get(TIFF_PLANAR) == TIFF_SEPARATE:
             raise ValueError("neither Pillow nor OpenCV reads separate planes of 16 bits rightly")
+        if deep and _has_tag_twice(data):
+            raise ValueError("Pillow, which has checked the size, and OpenCV may take another one")
         return deep and kind == TIFF_RGB
     return False
+
+
+def _has_tag_twice(tiff: bytes) -> bool:
+    order = "<" if tiff.startswith(b"II") else ">"
+    is_big = struct.unpack_from(f"{order}H", tiff, 2) == (43,)
+    (at,) = struct.unpack_from(*(f"{order}Q", tiff, 8) if is_big else (f"{order}I", tiff, 4))
+    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", tiff, at)
+    first, step = (at + 8, 20) if is_big else (at + 2, 12)
+    tags = [struct.unpack_from(f"{order}H", tiff, first + step * n) for n in range(count)]
+    return len(set(tags)) < len(tags)
 
 
 def _decode_deep_colour(data: bytes) -> np.ndarray:

@@ -20,7 +20,7 @@ def alpha_weights(alpha: float) -> tuple[float, float]:
     Raises:
         UserError: α is not in [0, 1].
     """
-    if not 0 <= alpha <= 1:
+    if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
         raise UserError(f"alpha must be between 0 and 1, not {alpha}.")
     return 1 - alpha, alpha
 

@@ -6,6 +6,7 @@ model. No ground truth is needed; lower is better. The paper's perceptual index 
 
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -58,6 +59,7 @@ READING_ERRORS = (
     OverflowError,
     RuntimeError,
     SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -346,7 +348,10 @@ def _read_npz(data: bytes) -> dict[str, np.ndarray]:
         if any(member.file_size > LARGEST_FILE for member in packed.infolist()):
             raise ValueError("unpacks too large")
     with np.lib.npyio.NpzFile(BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files if name in ARRAYS | WORDS}
+        arrays = {name: archive[name] for name in archive.files if name in ARRAYS | WORDS}
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError("not an array")  # NumPy gives the bytes of what is none
+    return arrays
 
 
 def _no_model(path: Path) -> str:

@@ -125,9 +125,7 @@ def full_disk() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """A running `python app.py`, with the downloads of models switched off."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     environment.pop("GRADIO_TEMP_DIR", None)
     server = subprocess.Popen(
@@ -135,14 +133,21 @@ def address() -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, server)
+        wait_for(url, server)
         yield url
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    """Until the page answers."""
     for _ in range(720):
         assert server.poll() is None, "app.py ended by itself"
         try:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -352,6 +353,16 @@ def test_vgg_with_batch_norm_is_refused(path, refused):
         load_features(path)
 
 
+def test_a_vgg_whose_width_is_no_vector_is_refused(path, vgg, refused):
+    torch.save({**vgg.state_dict(), "2.bias": torch.tensor(1.0)}, path)
+    with refused("model.pth does not fit", "conv1_1.weight"):
+        load_features(path)
+    # as wide as this the network would take terabytes
+    torch.save({**vgg.state_dict(), "2.bias": torch.zeros(3_000_000)}, path)
+    with refused("model.pth does not fit", "conv1_1.weight"):
+        load_features(path)
+
+
 def test_a_generator_is_no_vgg_and_the_other_way_round(path, tmp_path, state, refused):
     torch.save(state, path)
     with refused("model.pth is not a VGG19"):
@@ -496,3 +507,68 @@ def test_odd_contents_are_refused_quickly(path, state, spoil, words, refused):
     torch.save(spoil(state), path)
     with refused("model.pth", *words):
         load_generator(path)
+
+
+def repacked(
+    path: Path, change: Callable[[bytes], bytes], method: int = zipfile.ZIP_STORED
+) -> None:
+    """The zip with its pickle changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, change(data) if name.endswith(".pkl") else data)
+
+
+def test_bombs_are_not_unpacked(path, state, refused):
+    torch.save({**state, "conv_first.weight": torch.zeros(5_000_000)}, path)
+    repacked(path, lambda pickled: pickled, zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 200_000
+    with refused("model.pth is not a PyTorch weights file"):
+        load_generator(path)
+    torch.save({"x": torch.ones(1).expand(10**6, 10**6)}, path)
+    with refused("model.pth", "its tensors are larger"):
+        load_generator(path)
+    torch.save({"x": bytearray(10)}, path)
+    with refused("model.pth is not a PyTorch weights file"):
+        load_generator(path)
+
+
+def test_no_tensor_reaches_beyond_its_numbers(path, state, refused):
+    """A pickle may say that it is longer, and what lies behind it is not ours to show."""
+    torch.save({"x": torch.arange(10.0)}, path)
+
+    def longer(pickled: bytes) -> bytes:
+        assert pickled.count(b"K\n") == 2  # as many numbers, and the shape
+        return pickled.replace(b"K\n", b"M\x10\x27")
+
+    repacked(path, longer)
+    with refused("model.pth"):
+        load_generator(path)
+
+
+def test_more_tensors_than_any_network_has(tmp_path, path, state, refused):
+    many = {f"body.{n}.x": torch.zeros(0) for n in range(1000)}
+    for file in (path, tmp_path / "model.safetensors"):
+        save = torch.save if file == path else save_file
+        save({**state, **many}, file)
+        with refused(file.name, "it has not all of the tensors of 1000 blocks"):
+            load_generator(file)
+        save(dict.fromkeys(map(str, range(20_001)), torch.zeros(0)), file)
+        with refused(file.name, "holds 20001 tensors"):
+            load_generator(file)
+
+
+def test_what_was_loaded_does_not_change_with_its_file(path, state, tiny_network):
+    torch.save(state, path)
+    loaded = load_generator(path)
+    path.write_bytes(b"")
+    assert_same_network(loaded, tiny_network)
+
+
+def test_a_refused_file_does_not_spoil_the_next(path, state, refused):
+    torch.save({"x": torch.ones(3).to_sparse(), "y": print}, path)
+    with refused("model.pth"):
+        load_generator(path)
+    torch.save(state, path)
+    load_generator(path)

@@ -5,9 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import free_port, wait_for
+from gradio_client import Client, handle_file
+from PIL import Image
 
 from esrgan.demo import housekeeping
 from esrgan.demo.housekeeping import new_folder, seconds_kept, sweep
@@ -50,6 +55,50 @@ def test_a_killed_servers_files_are_deleted_by_the_next_and_a_living_ones_are_no
     assert ours.is_dir()
     living.kill()
     living.wait(20)
+
+
+@contextmanager
+def page(tmp: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A `python app.py` that answers, its temporary files below `tmp`; killed in the end."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TMPDIR": str(tmp)}
+    environment.pop("GRADIO_TEMP_DIR", None)
+    with subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    ) as server:
+        try:
+            wait_for(f"http://127.0.0.1:{port}", server)
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.mark.skipif(
+    "ESRGAN_LAUNCHER_TESTS" not in os.environ,
+    reason="starts the page twice; asked for by ESRGAN_LAUNCHER_TESTS=1",
+)
+def test_after_a_kill_in_mid_run_the_next_start_is_clean(tmp_path: Path, photo) -> None:
+    tmp, file = tmp_path / "tmp", tmp_path / "photo.png"
+    tmp.mkdir()
+    Image.fromarray(photo).resize((960, 960)).save(file)
+    port = free_port()
+    with page(tmp, port) as server:
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        job = client.submit(handle_file(file), api_name="/upscale")
+        while not list(tmp.rglob("photo.png")):
+            assert not job.done()
+        (abandoned,) = tmp.glob("esrgan-served-*")
+        server.send_signal(signal.SIGKILL)
+        server.wait(20)
+    assert list(abandoned.rglob("photo.png"))
+    with page(tmp, port):
+        (ours,) = tmp.glob("esrgan-served-*")
+        assert ours != abandoned
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        assert client.predict(api_name="/models")
+        assert not list(ours.rglob("photo.png"))
 
 
 def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:

@@ -279,6 +279,38 @@ def test_damaged_bytes_give_a_picture_or_a_clear_refusal(photo, deep, rng, fmt):
             assert found.ndim in (2, 3)
 
 
+def made_up_tiff(*tags: tuple[int, int, int, int]) -> bytes:
+    """16-bit RGB of 12×9 pixels, with further tags: number, type, count and value."""
+    usual = {256: 12, 257: 9, 259: 1, 262: 2, 273: 14, 277: 3, 278: 9, 279: 648}
+    entries = [(258, 3, 3, 8), *((tag, 4, 1, value) for tag, value in usual.items()), *tags]
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    body = struct.pack("<4sIHHH", b"II*\0", 662, 16, 16, 16) + bytes(648)
+    return body + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
+def test_what_pillow_trips_over_is_a_damaged_picture(refused, photo):
+    assert decode_image(made_up_tiff(), "made.tif").shape == (9, 12, 3)
+    with refused("damaged"):  # the place of the pixels is a text
+        decode_image(made_up_tiff((273, 2, 1, 0)), "made.tif")
+    if "AVIF" not in Image.SAVE:
+        return
+    avif = encoded(Image.fromarray(photo), "AVIF")
+    at = avif.index(b"iinf") + 8
+    assert avif[at : at + 2] == b"\0\1"
+    with refused("damaged"):
+        decode_image(avif[:at] + b"\0\0" + avif[at + 2 :], "empty.avif")
+
+
+def test_two_decoders_are_not_told_two_sizes(refused):
+    """Pillow takes the last width of a TIFF, and OpenCV the first."""
+    data = made_up_tiff((256, 4, 1, 6))
+    assert Image.open(io.BytesIO(data)).size == (6, 9)
+    with refused("damaged"):
+        decode_image(data, "twice.tif")
+    with refused("damaged"):  # turned by a byte, which OpenCV takes for a number
+        decode_image(made_up_tiff((274, 1, 1, 5)), "byte.tif")
+
+
 @pytest.mark.parametrize("side", [8_000, 20_000])  # the larger is refused by Pillow itself
 def test_enormous_pictures_are_refused_before_decoding(side, refused, monkeypatch):
     compressor = zlib.compressobj(1)

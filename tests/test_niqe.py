@@ -245,6 +245,10 @@ def test_what_is_no_model_is_refused(tmp_path, fitted, refused):
     np.savez_compressed(tmp_path / "bomb.npz", **arrays, name=np.zeros(50_000_000, np.uint8))
     assert (tmp_path / "bomb.npz").stat().st_size < LARGEST_FILE
     _write_claim(tmp_path / "claim.npz", fitted)
+    for name, mean in (("bytes", b"no array"), ("cut", b"\x93NUMPY\1\0\2\0{(")):
+        np.savez(tmp_path / f"{name}.npz", covariance=fitted.covariance)
+        with zipfile.ZipFile(tmp_path / f"{name}.npz", "a") as archive:
+            archive.writestr("mean.npy", mean)
     savemat(tmp_path / "other.mat", {"x": fitted.mean})
     savemat(tmp_path / "old.mat", arrays, format="4")
     for file in sorted(tmp_path.iterdir()):

@@ -115,6 +115,11 @@ def test_a_wrong_setting_is_named(stage: str, assignment: str, named: str, refus
         make_config(stage, override(MINIMAL, [assignment]))
 
 
+def test_an_odd_name_stays_on_its_line(refused) -> None:
+    with refused(r"'a\nb'"):
+        make_config("psnr", {**MINIMAL, "a\nb": 1})
+
+
 def test_a_missing_setting_is_named(refused) -> None:
     with refused("iterations"):
         make_config("psnr", {"schedule": {"learning_rate": 1.0}})
@@ -151,6 +156,14 @@ def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
     path.write_text("[psnr", "utf-8")
     with pytest.raises(UserError, match="not valid TOML"):
         load_preset("psnr", str(path))
+
+
+def test_nesting_without_end_is_no_toml(tmp_path: Path, refused) -> None:
+    endless = "[" * 5000
+    assert override({}, [f"data={endless}"]) == {"data": endless}
+    (tmp_path / "own.toml").write_text(f"x = {endless}")
+    with refused("own.toml is not valid TOML"):
+        load_preset("psnr", str(tmp_path / "own.toml"))
 
 
 def test_a_preset_is_laid_over_its_base(tmp_path: Path) -> None:

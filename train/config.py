@@ -235,8 +235,8 @@ def _read_preset(name: str) -> dict[str, Any]:
         raise UserError(f"There is no preset {name!r}; there are: {', '.join(preset_names())}.")
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not valid TOML: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path.name} is not valid TOML: {error}.") from error
     except OSError as error:
         raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
 
@@ -252,6 +252,7 @@ def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
+        where = where if where.isprintable() else repr(where)
         message = first["msg"].removeprefix("Value error, ").removesuffix(".")
         raise UserError(f"{where}: {message}.") from error
 
@@ -287,7 +288,7 @@ def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[st
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

@@ -62,7 +62,7 @@ class Wish:
     alpha: float = 0.8
     mode: str = "network"
     ensemble: bool = False
-    back_projections: int = 0
+    back_projections: float = 0
     suffix: str = "png"
 
 
@@ -258,7 +258,7 @@ def _check(wish: Wish) -> None:
         raise UserError("Choose pictures first, or a zip of them.")
     if len(wish.models) not in (1, 2) or wish.suffix not in FORMATS or wish.mode not in MODES:
         raise UserError("Choose a model, or two to go between, and a format.")
-    if not 0 <= wish.back_projections <= MAX_BACK_PROJECTIONS:
+    if wish.back_projections not in range(MAX_BACK_PROJECTIONS + 1):
         raise UserError(f"The rounds of back-projection are 0 to {MAX_BACK_PROJECTIONS}.")
 
 
@@ -280,7 +280,7 @@ def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale
     make = partial(
         SharedUpscaler,
         ensemble=wish.ensemble,
-        back_projections=wish.back_projections,
+        back_projections=int(wish.back_projections),
         before_tile=batch.go_on,
     )
     if len(networks) == 1:

@@ -145,7 +145,7 @@ def upscale_all(
     if kind == TWO:
         models.append(_chosen(second, second_own))
     uploads = [Path(file) for file in files or ()]
-    wish = Wish(uploads, models, alpha, mode, ensemble, int(rounds), suffix)
+    wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
     yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
     drawn = 0.0
     for number, batch in enumerate(compute.run(wish)):

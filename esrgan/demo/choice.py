@@ -17,10 +17,17 @@ NONE = ""
 BUILTIN = ("psnr", "gan", "gan-after")
 OFFICIAL = ("official-psnr", "official-gan")  # the authors published no after-activation model
 RUN, FILE = "run ", "file "
+MAX_FILES = 12
 
 
 def offered(files: Sequence[str]) -> list[tuple[str, str]]:
-    """(title, choice) of all there are, the uploaded files first."""
+    """(title, choice) of all there are, the uploaded files first.
+
+    Raises:
+        UserError: there are too many files.
+    """
+    if len(files) > MAX_FILES:
+        raise UserError(f"The page takes up to {MAX_FILES} models at once, not {len(files)}.")
     own = [(Path(file).name, f"{FILE}{number}") for number, file in enumerate(files)]
     named = [(model.title, name) for name, model in zoo.MODELS.items()]
     tuned = [(f"{name} (fine-tuned here)", f"{RUN}{name}") for name in finetuning.finished_names()]
@@ -49,7 +56,8 @@ def chosen_trio(first: str, second: str, third: str, files: Sequence[str]) -> Tr
     """The chosen models; `third` may be NONE.
 
     Raises:
-        UserError: one of the first two is missing, or is not there any more.
+        UserError: one of the first two is missing, or is not there any more, or there are too many
+            files.
     """
     choices = [first, second, third] if third else [first, second]
     titles = {choice: title for title, choice in offered(files)}

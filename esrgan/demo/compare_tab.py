@@ -148,8 +148,8 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
                 )
             ]
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    family.input(_shown_choices, [family, own, *trio], [tuned, parts, *trio], **quietly)
-    gr.on([own.upload, own.clear, own.delete], _offer, [own, *trio], trio, **quietly)
+    family.input(told(_shown_choices), [family, own, *trio], [tuned, parts, *trio], **quietly)
+    gr.on([own.upload, own.clear, own.delete], told(_offer), [own, *trio], trio, **quietly)
     return family, tuned, own, trio
 
 

@@ -60,7 +60,7 @@ class Wish:
     alphas: Sequence[float] = ()
     modes: Sequence[str] = CURVES
     ensemble: bool = False
-    back_projections: int = 0
+    back_projections: float = 0
     pristine: Path | None = None
     learned: bool = False
 
@@ -166,7 +166,7 @@ def _check_amount(wish: Wish) -> None:
         raise UserError("Choose a model or α.")
     if wish.alphas and not wish.modes:
         raise UserError("Choose what α interpolates: the network, the image, or both.")
-    if not 0 <= wish.back_projections <= MAX_BACK_PROJECTIONS:
+    if wish.back_projections not in range(MAX_BACK_PROJECTIONS + 1):
         raise UserError(f"The rounds of back-projection are 0 to {MAX_BACK_PROJECTIONS}.")
     if wish.results and not wish.results_name:
         raise UserError("Give the other method a name.")
@@ -223,7 +223,8 @@ def _names(wish: Wish) -> dict[str, str]:
 
 
 def _upscaler(network: Generator, wish: Wish) -> Upscaler:
-    return SharedUpscaler(network, ensemble=wish.ensemble, back_projections=wish.back_projections)
+    rounds = int(wish.back_projections)
+    return SharedUpscaler(network, ensemble=wish.ensemble, back_projections=rounds)
 
 
 def _strangers(ends: Sequence[Generator], modes: Sequence[str]) -> bool:

@@ -170,12 +170,12 @@ def draw(
     numbers: Numbers,
     panes: list[str],
     layout: str,
-    title: str,
+    title: str | None,
     suffix: str,
     width: float,
 ) -> Iterator[tuple[Any, ...]]:
     """The figure, and meanwhile what is measured for it."""
-    wish = FigureWish(panes, layout, suffix, width, title.strip(), alphas)
+    wish = FigureWish(panes, layout, suffix, width, (title or "").strip(), alphas)
     for drawing in compute.figure(session, marks, wish, numbers):
         if drawing.figure is None:
             yield drawing.numbers, drawing.status, *[gr.skip()] * 4
@@ -195,7 +195,7 @@ def animate(
     captioned: bool,
 ) -> Iterator[tuple[Any, ...]]:
     """The animation, and meanwhile how far it is."""
-    wish = AnimationWish(region, mode, suffix, int(steps), seconds, captioned)
+    wish = AnimationWish(region, mode, suffix, steps, seconds, captioned)
     for made in compute.animate(session, marks, wish):
         if made.file is None:
             yield made.status, *[gr.skip()] * 4

@@ -304,7 +304,7 @@ class AnimationWish:
     region: str
     mode: str
     suffix: str
-    steps: int = 20
+    steps: float = 20
     seconds: float = 4
     captioned: bool = True
 
@@ -332,17 +332,19 @@ def animate(session: Session | None, marks: Marks, wish: AnimationWish) -> Itera
         raise UserError(f"{session.view.obstacle} Animate the image interpolation instead.")
     if f".{wish.suffix}" not in FORMATS or wish.mode not in ANIMATED:
         raise UserError("Choose what to animate, and a format.")
-    if wish.steps > MOST_ANIMATED_STEPS:
+    if wish.steps not in range(1, MOST_ANIMATED_STEPS + 1):
         raise UserError(
-            f"The page animates in {MOST_ANIMATED_STEPS} steps of α at most; "
+            f"The page animates in up to {MOST_ANIMATED_STEPS} steps of α; "
             "`python -m esrgan animate` takes more."
         )
+    if not isinstance(wish.seconds, int | float):
+        raise UserError("Choose how many seconds the animation lasts.")
     crop: Crop | None = None
     if wish.region == CROP:
         marks = marks.within(session.view.width, session.view.height)
         marked = [marks.current] if marks.current else marks.collected[-1:]
         (crop,) = crops_of(_shown_whole(session), marked)
-    look = Look(crop, wish.steps, wish.seconds, ANIMATION_SIZE, wish.captioned)
+    look = Look(crop, int(wish.steps), wish.seconds, ANIMATION_SIZE, wish.captioned)
     pictures: list[np.ndarray] = []
     total = wish.steps + 1
     yield Animation(f"Frame 1 of {total}")

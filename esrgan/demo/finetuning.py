@@ -24,6 +24,7 @@ from esrgan import zoo
 from esrgan.checkpoints import load_generator
 from esrgan.demo.comparison import Trio
 from esrgan.demo.served import served_folder
+from esrgan.demo.sharing import check_size
 from esrgan.demo.training_pictures import chosen_folder, unpacked
 from esrgan.demo.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
@@ -422,7 +423,7 @@ def _origin(start: str | Path, run: Path) -> Path:
     source = _weights(folder_of(start)) if isinstance(start, str) else start
     if source.suffix not in WEIGHTS_SUFFIXES:
         raise UserError(f"{source.name} is not a weights file (.safetensors or .pth).")
-    load_generator(source)
+    check_size(load_generator(source))
     copied = run / f"start{source.suffix}"
     shutil.copyfile(source, copied)
     return copied

@@ -56,14 +56,14 @@ class Illustrated:
     place: Path | None
 
 
-def read_crops(text: str) -> list[Box]:
+def read_crops(text: str | None) -> list[Box]:
     """Lines of x, y, width and height.
 
     Raises:
         UserError: a line is something else, or there are too many.
     """
     boxes = []
-    for line in filter(str.strip, text.splitlines()):
+    for line in filter(str.strip, (text or "").splitlines()):
         numbers = line.replace(",", " ").split()
         if len(numbers) != 4 or not all(n.isascii() and n.isdigit() for n in numbers):
             raise UserError(f"A crop is x y width height, such as 60 40 64 48, not {line[:40]!r}.")

@@ -1,24 +1,41 @@
 """What is said to people on the page: errors, and durations."""
 
+import errno
+import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
 
+from esrgan.demo.served import served_folder
 from esrgan.errors import UserError
+
+# What one visitor may ask of the machine, of everything that is told step by step.
+MAX_SECONDS = 3600
+
+_TOO_LONG = (
+    f"This took longer than {MAX_SECONDS // 60} minutes, the page's limit. Ask for less at once, "
+    "or use the command line, which has none."
+)
 
 
 def told(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Show a UserError of a function or generator as a message on the page."""
+    """Show a UserError of a function or generator as a message on the page, and end a generator
+    that has gone on for too long."""
     if isgeneratorfunction(function):
 
         @wraps(function)
         def generator(*inputs: Any) -> Iterator[Any]:
-            with _as_message():
-                yield from function(*inputs)
+            begun = time.monotonic()
+            with _as_message(), closing(function(*inputs)) as outputs:
+                for output in outputs:
+                    yield output
+                    if time.monotonic() - begun > MAX_SECONDS:
+                        raise UserError(_TOO_LONG)
 
         return generator
 
@@ -35,7 +52,15 @@ def _as_message() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise gr.Error(str(error), duration=None, print_exception=False) from error
+        raise _shown(str(error).replace(f"{served_folder()}{os.sep}", "")) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _shown("The server's disk is full.") from error
+
+
+def _shown(words: str) -> gr.Error:
+    return gr.Error(words, duration=None, print_exception=False)
 
 
 def duration(seconds: float) -> str:

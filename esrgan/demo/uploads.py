@@ -1,5 +1,6 @@
 """Files that visitors upload, and those in zips of them: read one by one, and never trusted."""
 
+import errno
 import io
 import re
 import struct
@@ -111,6 +112,8 @@ def _zip_errors(message: str) -> Iterator[None]:
     except UserError:
         raise
     except ZIP_ERRORS as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            message = "The server's disk is full."
         raise UserError(message) from error
 
 
