@@ -57,7 +57,7 @@ def picture(tmp_path: Path) -> str:
 
 
 def compared(picture: str, trio: Trio, is_hr: bool = True) -> Session:
-    session = begin(compute.begin(picture, is_hr, trio), Link())
+    session = begin("run", compute.begin(picture, is_hr, trio), Link())
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
     return session
