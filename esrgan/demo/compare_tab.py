@@ -55,21 +55,22 @@ def build(page: gr.Blocks) -> None:
     request = gr.State(None)
     pictures = examples.pictures()
     with gr.Row():
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=220, scale=2):
             upload = Upload(
                 value=str(pictures[examples.FIRST]),
                 label="Your picture",
                 sources=["upload", "clipboard"],
-                height=240,
+                height=230,
                 elem_id="upload",
             )
+        with gr.Column(min_width=270, scale=2):
             shown_examples = gr.Examples(
                 [[str(path)] for path in pictures.values()],
                 upload,
                 label="or one of these",
                 elem_id="examples",
             )
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, scale=5):
             kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
             family, tuned, own, trio = _model_choice()
             with gr.Row():
