@@ -126,7 +126,8 @@ def full_disk() -> Iterator[None]:
 def address() -> Iterator[str]:
     """A running `python app.py`, with the downloads of models switched off."""
     port = free_port()
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    # One thread: several servers share the machine, and threads that wait for each other starve.
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     environment.pop("GRADIO_TEMP_DIR", None)
     server = subprocess.Popen(
         [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=environment

@@ -57,7 +57,7 @@ def picture(tmp_path: Path) -> str:
 
 
 def compared(picture: str, trio: Trio, is_hr: bool = True) -> Session:
-    session = begin(compute.begin(picture, is_hr, trio), Link())
+    session = begin("run", compute.begin(picture, is_hr, trio), Link())
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
     return session
@@ -288,7 +288,7 @@ def test_a_marked_crop_becomes_a_figure(page: "Page") -> None:
     page.locator("#paper-add").click()
     expect(page.locator("#paper-crops")).to_contain_text(f"{listed}; 64×64")
     for suffix, start in (("pdf", b"%PDF"), ("png", b"\x89PNG")):
-        page.locator("#paper-format").get_by_text(suffix, exact=True).click()
+        page.locator("#paper-format").get_by_text(suffix.upper(), exact=True).click()
         page.locator("#paper-draw").click()
         expect(page.locator("#paper-file")).to_contain_text(f"crops.{suffix}")
         expect(page.locator("#paper-latex")).to_contain_text(f"crops.{suffix}")

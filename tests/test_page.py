@@ -370,14 +370,22 @@ def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: 
 
 
 def test_a_new_wish_ends_the_comparison_at_hand(page: Page) -> None:
-    page.locator("#examples img").nth(1).click()
-    expect(caption(page, "hr")).to_have_text("448×300")
-    page.locator("#examples img").nth(5).click()
-    rocket = load_image(EXAMPLES / "rocket.png")
-    height, width = (side - side % 4 for side in rocket.shape[:2])
-    expect(caption(page, "hr")).to_have_text(f"{width}×{height}")
+    """The panes go from one picture to the last one wished for, and never back."""
+    page.evaluate(
+        """() => {
+            const viewer = document.querySelector('.viewer'), seen = window.seenRuns = [];
+            new MutationObserver(() => {
+                if (seen.at(-1) !== viewer.dataset.run) seen.push(viewer.dataset.run);
+            }).observe(viewer, {attributes: true, attributeFilter: ['data-run']});
+        }"""
+    )
+    for number, size in ((1, "448×300"), (2, "600×400"), (5, "640×424")):
+        page.locator("#examples img").nth(number).click()
+        expect(caption(page, "hr")).to_have_text(size)
     wait_for_result(page)
-    np.testing.assert_array_equal(saved(page, "hr"), rocket[:height, :width])
+    np.testing.assert_array_equal(saved(page, "hr"), load_image(EXAMPLES / "rocket.png"))
+    seen = page.evaluate("window.seenRuns")
+    assert len(seen) == len(set(seen)) == 3
 
 
 def test_official_models_without_a_network(page: Page) -> None:

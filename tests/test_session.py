@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gradio import EventData
 from PIL import Image
 
 from esrgan.checkpoints import save_generator
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
-from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.compare_tab import AS_HR, BUILTIN, compare, exactly
+from esrgan.demo.session import Runs, Session, add_frame, add_result, at_rest, begin
 from esrgan.demo.viewer import Alphas, Link
 from esrgan.images import load_image
 from esrgan.networks import RRDBNet
@@ -27,7 +29,7 @@ def session(
         tiny_network.conv_last.bias.data.add_(0.1)
     alpha = np.linspace(0, 255, photo[..., 0].size).reshape(photo.shape[:2]).astype(np.uint8)
     Image.fromarray(np.dstack((photo, alpha))).save(tmp_path / "x.png")
-    started = begin(compute.begin(str(tmp_path / "x.png"), True, Trio(tuple(files))), Link())
+    started = begin("run", compute.begin(str(tmp_path / "x.png"), True, Trio(tuple(files))), Link())
     for comparison in compute.run(started.comparison):
         started = add_result(started, comparison)
     return started
@@ -62,3 +64,21 @@ def test_a_known_alpha_is_not_computed_again(
     monkeypatch.setattr(compute, "network_interpolated", lambda *_: pytest.fail("computed again"))
     assert at_rest(rested, Alphas(network=0.25, image=0.5)).view.exact == rested.view.exact
     assert at_rest(session, Alphas(network=1.0, image=0.5)).view.exact is None
+
+
+def test_only_the_latest_of_a_visitors_comparisons_goes_on(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    Image.fromarray(photo).save(tmp_path / "x.png")
+    runs = Runs()
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None)
+    first = compare(runs, *wish)
+    shown = [next(first)[0] for _ in range(4)][-1]
+    rest = EventData(None, {"run": shown.view.run, "network": 0.33, "image": 0.5, "third": 0})
+    assert next(exactly(shown, runs, rest))[1].exact
+    second = compare(runs, *wish)
+    latest = next(second)[0].view
+    assert list(first) == []
+    assert list(exactly(shown, runs, rest)) == []
+    assert {view.run for _, view in second} == {latest.run}

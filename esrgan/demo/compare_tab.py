@@ -6,6 +6,7 @@ Layout and wiring; what is shown is computed in `comparison`.
 import os
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from esrgan.demo.comparison import Trio
 from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
-from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
+from esrgan.demo.session import Runs, Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.sharing import DEVICE
 from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
 from esrgan.demo.zero_gpu import on_gpu
@@ -49,25 +50,27 @@ class Upload(gr.Image):
 def build(page: gr.Blocks) -> None:
     """Fill the tab; when the page is opened, the first example or what its address names is run."""
     session = gr.State(None, time_to_live=seconds_kept())
+    runs = gr.State(Runs())
     address = gr.State(None, time_to_live=seconds_kept())
     request = gr.State(None)
     pictures = examples.pictures()
     with gr.Row():
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=220, scale=2):
             upload = Upload(
                 value=str(pictures[examples.FIRST]),
                 label="Your picture",
                 sources=["upload", "clipboard"],
-                height=240,
+                height=230,
                 elem_id="upload",
             )
+        with gr.Column(min_width=270, scale=2):
             shown_examples = gr.Examples(
                 [[str(path)] for path in pictures.values()],
                 upload,
                 label="or one of these",
                 elem_id="examples",
             )
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, scale=5):
             kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
             family, tuned, own, trio = _model_choice()
             with gr.Row():
@@ -79,7 +82,7 @@ def build(page: gr.Blocks) -> None:
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     run = request.change(
         told(compare),
-        [upload, kind, family, tuned, own, *trio, address],
+        [runs, upload, kind, family, tuned, own, *trio, address],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
@@ -87,11 +90,9 @@ def build(page: gr.Blocks) -> None:
         show_progress_on=[viewer],
         api_visibility="undocumented",
     )
-    # A new wish ends the comparison at hand.
     wish: dict[str, Any] = {
         "fn": lambda: (uuid.uuid4().hex, None),
         "outputs": [request, address],
-        "cancels": [run],
     }
     gr.on([start.click, upload.upload, kind.input], **wish, **quietly)
     shown_examples.load_input_event.then(**wish, **quietly)
@@ -99,7 +100,7 @@ def build(page: gr.Blocks) -> None:
     stop.click(None, cancels=[run], api_visibility="undocumented")
     viewer.release(
         told(exactly),
-        [session],
+        [session, runs],
         [session, viewer],
         trigger_mode="always_last",
         **DEVICE,
@@ -190,6 +191,7 @@ def arrive(request: gr.Request) -> tuple[Any, ...]:
 
 
 def compare(
+    runs: Runs,
     upload: str | None,
     kind: str,
     family: str,
@@ -200,10 +202,12 @@ def compare(
     third: str,
     address: Address | None,
 ) -> Iterator[tuple[Session, View]]:
-    """Run one picture through the models, showing each result as soon as it is there."""
+    """Run one picture through the models, showing each result as soon as it is there, until the
+    visitor wishes for another comparison."""
     if upload is None:
         gr.Info("Choose a picture first.")
         return
+    run = runs.begin()
     trio = _trio(family, tuned, own or [], (first, second, third))
     begun = compute.begin(upload, kind == AS_HR, trio)
     _warn_of_strangers(trio)
@@ -213,9 +217,10 @@ def compare(
         models=trio.names,
         mark=address.mark if address else (),
     )
-    session = begin(begun, link, Alphas(**address.alphas) if address else None)
-    yield session, session.view
-    for further in computed(session):
+    session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
+    for further in chain([session], computed(session)):
+        if run != runs.latest:
+            return
         yield further, further.view
 
 
@@ -256,7 +261,9 @@ def _key_alphas(view: View) -> Sequence[float]:
     return KEY_ALPHAS[2 : next((n for limit, n in FEW_FRAMES.items() if pixels <= limit), 2)]
 
 
-def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Session, View]]:
+def exactly(
+    session: Session | None, runs: Runs, event: gr.EventData
+) -> Iterator[tuple[Session, View]]:
     """What only the server can tell of where the sliders rest: the network's picture between key
     frames, and the scores."""
     results = session.comparison.results if session else {}
@@ -264,4 +271,5 @@ def exactly(session: Session | None, event: gr.EventData) -> Iterator[tuple[Sess
         yield gr.skip(), gr.skip()
         return
     session = on_gpu(seconds=30)(at_rest)(session, alphas_of(event))
-    yield session, session.view
+    if event.run == runs.latest:
+        yield session, session.view

@@ -11,6 +11,9 @@ from esrgan.demo.served import served_folder
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
 FONTS = ("system-ui", "sans-serif")
+# The viewer is as wide as its neighbours, and its sliders stay in sight ("hidden" would hold them).
+CSS = """#viewer .html-container { padding: 0; }
+.gradio-container { overflow: clip !important; }"""
 INTRO = """# ESRGAN: everything between PSNR and GAN
 One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as
 a GAN, and by everything between: **network α** blends the parameters of the two (Eq. 4 of
@@ -40,6 +43,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     page.queue(max_size=QUEUE_LENGTH)
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
+        css=CSS,
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,

@@ -18,16 +18,33 @@ FIRST = Alphas()  # as in viewer.html
 TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 
 
+class Runs:
+    """A visitor's comparisons, by the names of their runs; only the latest is of interest.
+
+    One and the same object in all of a visitor's events, so that an event still at work sees that a
+    later one has begun. (gradio's `cancels` reaches no event that an example has started.)
+    """
+
+    def __init__(self) -> None:
+        self.latest = ""
+
+    def begin(self) -> str:
+        """The name of a new run, which is the latest from now on."""
+        self.latest = uuid.uuid4().hex
+        return self.latest
+
+
 @dataclass(frozen=True)
 class Session:
     comparison: Comparison
     view: View
 
 
-def begin(comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
+def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
     """LR, bicubic and, if there is one, HR.
 
     Args:
+        run: its name, of `Runs`.
         link: what of the comparison an address can name.
         start: where the sliders go; they stay where they are if None.
     """
@@ -39,7 +56,7 @@ def begin(comparison: Comparison, link: Link, start: Alphas | None = None) -> Se
     if comparison.hr is not None:
         sizes["hr"] = _size(comparison.hr)
     view = View(
-        run=uuid.uuid4().hex,
+        run=run,
         width=width,
         height=height,
         pictures=[

@@ -130,6 +130,8 @@ function draw() {
   const names = visible();
   for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
   panes.classList.toggle('single', names.length === 1);
+  panes.classList.toggle('held', zoom !== null || lens);
+  panes.style.setProperty('--aspect', width / height);
   names.forEach(paneOf);           // all of them first: the widths follow from how many there are
   for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
   names.forEach(drawPane);
@@ -140,11 +142,12 @@ function draw() {
 
 function tellAlpha() {
   for (const kind in sliders) sliders[kind].querySelector('output').textContent = alpha[kind].toFixed(2);
-  const error = exact?.error && fetchedExactly() ? ` (≈ was off by ${exact.error.mean.toFixed(2)})` : '';
+  const error = exact?.error && fetchedExactly()
+    ? `; the blend was off by ${exact.error.mean.toFixed(2)} grey levels (99.9th percentile ${exact.error.high})` : '';
   sliders.network.querySelector('em').textContent = obstacle ?? (isExact() ? 'exact' + error : '≈ approximate');
   sliders.network.querySelector('input').disabled = obstacle !== null;
   sliders.third.hidden = !bitmaps.has('after');
-  sliders.third.querySelector('span').textContent = `+ ${titles.after}`;
+  sliders.third.querySelector('span').textContent = `+ ${shortTitle('after')}`;
   sliders.third.querySelector('em').textContent = thirdObstacle === null ? '' : `images only: ${thirdObstacle}`;
   Object.assign(root.dataset, {...alpha, frames: keys.length, exact: isExact()});
 }

@@ -73,7 +73,9 @@ function drawHistogram() {
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
   const context = canvas.getContext('2d'), found = curves();
-  const top = 1.1 * Math.max(...Object.values(found).flatMap(curve => [...curve.shares]));
+  // Black and white, of which a picture may be full, may reach beyond the top.
+  const peak = shares => Math.max(...shares.slice(1, -1)) || Math.max(...shares);
+  const top = 1.1 * Math.max(...Object.values(found).map(curve => peak(curve.shares)));
   const ink = getComputedStyle(root).color, foot = 18 * devicePixelRatio;
   context.font = `${11 * devicePixelRatio}px system-ui`;
   context.fillStyle = ink;

@@ -55,10 +55,13 @@ function markAround(point) {
 
 function setMark(place) {
   mark = place;
+  find('[data-do=unmark]').hidden = !mark;
   root.dataset.mark = mark ? `${mark.x},${mark.y},${mark.w},${mark.h}` : '';
   trigger('select', {mark});
   repaint();
 }
+
+let scrolledAt = -Infinity;        // when the page was scrolled last
 
 function listen(canvas) {
   const fingers = new Map();
@@ -70,6 +73,8 @@ function listen(canvas) {
     const box = canvas.getBoundingClientRect();
     wiping = mode === 'wipe' && Math.abs((event.clientX - box.left) / box.width - wipeAt) < 0.06;
     moved = 0; last = event;
+    pointer = toPicture(canvas, event);
+    if (lens) repaint();
   });
   canvas.addEventListener('pointermove', event => {
     pointer = toPicture(canvas, event);
@@ -97,7 +102,11 @@ function listen(canvas) {
   canvas.addEventListener('pointerup', up);
   canvas.addEventListener('pointercancel', up);
   canvas.addEventListener('pointerleave', () => { pointer = null; if (lens) repaint(); });
+  // Two fingers are ours, while one scrolls the page (see `touch-action`).
+  canvas.addEventListener('touchmove', event => { if (event.touches.length > 1) event.preventDefault(); }, {passive: false});
   canvas.addEventListener('wheel', event => {
+    const outOfFit = zoom === null && event.deltaY > 0;
+    if (!event.ctrlKey && (outOfFit || event.timeStamp - scrolledAt < SCROLL_MS)) return;
     event.preventDefault();
     zoomBy(Math.exp(-event.deltaY / 300), canvas, toPicture(canvas, event));
   }, {passive: false});
@@ -152,6 +161,8 @@ for (const kind in sliders) sliders[kind].querySelector('input').oninput = event
 find('.gain input').oninput = repaint;
 for (const box of element.querySelectorAll('details')) box.ontoggle = repaint;
 new ResizeObserver(repaint).observe(panes);
+addEventListener('scroll', () => { scrolledAt = performance.now(); }, {capture: true, passive: true});
+find('.alphas').replaceChildren(...STRIP_ALPHAS.map(a => Object.assign(document.createElement('span'), {textContent: `α = ${a}`})));
 
 function setMode(chosen) {
   mode = chosen;
@@ -166,7 +177,7 @@ function offerPanes() {
   const there = available();
   find('.chips').replaceChildren(...there.map(name => {
     const chip = document.createElement('button');
-    chip.textContent = name === 'lr' || name === 'hr' ? name.toUpperCase() : titles[name] === TITLES[name] && SHORT[name] || titles[name];
+    chip.textContent = shortTitle(name);
     chip.dataset.chip = name;
     chip.setAttribute('aria-pressed', shown.has(name));
     chip.onclick = () => { shown.delete(name) || shown.add(name); offerPanes(); repaint(); };

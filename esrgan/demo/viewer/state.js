@@ -12,6 +12,7 @@ const STRIP_ALPHAS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const REST_MS = 250;               // the exact picture is fetched when the slider has rested so long
 const PIXELS_IN_MEMORY = 2.5e6;    // larger pictures are cross-faded by the canvas
 const MAX_ZOOM = 64;
+const SCROLL_MS = 400;             // a wheel that scrolled the page so lately goes on doing so
 
 const find = selector => element.querySelector(selector);
 const root = find('.viewer'), panes = find('.panes');
@@ -30,6 +31,9 @@ let mode = 'grid', zoom = null, centre = {x: 0, y: 0}, smooth = false, lens = fa
 let mark = null, pointer = null, wipeAt = 0.5, pending = 0, restTimer = 0;
 const pair = ['psnr', 'gan'];      // what is wiped or compared
 const composites = {};             // network, image, difference: {canvas, context, pixels}
+
+// As titles, but short where a model is the usual one.
+function shortTitle(name) { return titles[name] === TITLES[name] && SHORT[name] || titles[name]; }
 
 function rgba(name) {
   if (!bytes.has(name)) {
