@@ -213,6 +213,30 @@ def test_the_gan_step_equals_a_plain_one(
     assert all(not torch.equal(moved[name], started[name]) for name in started)
 
 
+def test_jitter_shows_every_phase_of_the_upsampling(build) -> None:
+    stage = build("gan", crop_size=36, jitter=4)
+    rows, columns = torch.meshgrid(torch.arange(36.0), torch.arange(36.0), indexing="ij")
+    pictures = torch.stack([rows, columns]).expand(2, 2, 36, 36)
+    phases = set()
+    for step in range(100):
+        stage.ema.n_averaged.fill_(step)
+        seen = stage.seen_part(pictures)
+        assert seen.shape == (2, 2, 32, 32)
+        assert torch.equal(seen, stage.seen_part(pictures))
+        phases.add(tuple(seen[0, :, 0, 0].tolist()))
+    assert phases == {(row, column) for row in range(4) for column in range(4)}
+
+
+def test_a_step_with_jitter_trains_the_whole_crop(build) -> None:
+    stage = build("gan", crop_size=36, jitter=4)
+    started = weights(stage.generator), weights(stage.discriminator)
+    for lr, hr in some_batches(stage, 2):
+        assert hr.shape[-1] == 36
+        stage.step(lr, hr)
+    for network, before in zip((stage.generator, stage.discriminator), started, strict=True):
+        assert all(not torch.equal(weights(network)[name], before[name]) for name in before)
+
+
 def test_the_perceptual_network_stays_as_it_is(build) -> None:
     stage = build("gan")
     before = weights(stage.perceptual.features)

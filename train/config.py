@@ -137,6 +137,9 @@ class GANConfig(PSNRConfig):
         pixel_weight: η.
         discriminator_features: channels of the discriminator's first stage.
         discriminator_batch_norm: normalise in the discriminator.
+        jitter: the perceptual network and the discriminator see crops smaller by this many pixels,
+            from a place drawn for each step. Both have grids, of pooling and strides: while these
+            lie on the generator's own, of upsampling, it can learn a pattern that only they miss.
         gradient_penalty: γ of the R1 penalty on the discriminator, which keeps one that would win
             from becoming steep; 0, as in the paper, for none.
         discriminator_rate: its learning rate as a share of the generator's.
@@ -153,6 +156,7 @@ class GANConfig(PSNRConfig):
     pixel_weight: Amount = 1e-2
     discriminator_features: Count = 64
     discriminator_batch_norm: bool = True
+    jitter: CountOrZero = 0
     gradient_penalty: Amount = 0.0
     discriminator_rate: Amount = 1.0
     best_by: Literal["psnr_y", "ssim_y", "niqe"] = "niqe"

@@ -219,7 +219,9 @@ class GANStage(PSNRStage):
     def __init__(self, config: GANConfig, device: torch.device) -> None:
         super().__init__(config, device)
         discriminator = VGGDiscriminator(
-            config.crop_size, config.discriminator_features, config.discriminator_batch_norm
+            config.crop_size - config.jitter,
+            config.discriminator_features,
+            config.discriminator_batch_norm,
         )
         self.discriminator = place(distributed.synchronised(discriminator, device), device)
         self.modules["discriminator"] = self.discriminator
@@ -244,8 +246,11 @@ class GANStage(PSNRStage):
         penalty = self.config.gradient_penalty
         with self.autocast():
             sr = self.generator(lr).float()
-            shown = sr.detach().requires_grad_()  # cuts G from D: each gets its own gradient below
-            real = hr.detach().requires_grad_(penalty > 0)
+            seen_sr, seen_hr = self.seen_part(sr), self.seen_part(hr)
+            shown = (
+                seen_sr.detach().requires_grad_()
+            )  # cuts G from D: each gets its own gradient below
+            real = seen_hr.detach().requires_grad_(penalty > 0)
             real_logits = self.discriminator(real).float()
             fake_logits = self.discriminator(shown).float()
 
@@ -258,10 +263,10 @@ class GANStage(PSNRStage):
         self.share(objective).backward(inputs=list(self.discriminator.parameters()))
 
         with self.autocast():
-            perceptual = self.perceptual(sr, hr)
+            perceptual = self.perceptual(seen_sr, seen_hr)
         pixel = F.l1_loss(sr, hr)
         torch.autograd.backward(
-            (self.share(perceptual + self.config.pixel_weight * pixel), sr),
+            (self.share(perceptual + self.config.pixel_weight * pixel), seen_sr),
             (None, self.config.gan_weight * towards_real),
         )
         losses = {
@@ -274,6 +279,13 @@ class GANStage(PSNRStage):
             "brightness/drift": brightness_drift(sr, hr),
         }
         return {name: value.detach() for name, value in losses.items()}
+
+    def seen_part(self, pictures: Tensor) -> Tensor:
+        """N×3×S×S -> N×3×s×s, s = S − jitter: of all pictures of a step from the same place."""
+        side = self.config.crop_size - self.config.jitter
+        rng = np.random.default_rng((self.config.seed, int(self.ema.n_averaged)))
+        top, left = rng.integers(max(1, self.config.jitter), size=2)
+        return pictures[..., top : top + side, left : left + side]
 
     def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
         names = ("before_activation", "adversarial", "layers", "gan_weight", "pixel_weight")

@@ -144,4 +144,4 @@ def alphas_of(event: gr.EventData) -> Alphas:
     given = {name: getattr(event, name, None) for name in Alphas.model_fields}
     if not all(isinstance(alpha, int | float) and 0 <= alpha <= 1 for alpha in given.values()):
         raise UserError("alpha must be a number between 0 and 1.")
-    return Alphas(**given)
+    return Alphas.model_validate(given)
