@@ -11,7 +11,12 @@ Shown = tuple[str, gr.DownloadButton, str]
 def form_choice(name: str, width: float) -> list[gr.components.Component]:
     """Format and width, in a row; their ids are `name`-format and `name`-width."""
     with gr.Row():
-        suffix = gr.Radio([(each.upper(), each) for each in FORMATS], value="pdf", label="Format", elem_id=f"{name}-format")
+        suffix = gr.Radio(
+            [(each.upper(), each) for each in FORMATS],
+            value="pdf",
+            label="Format",
+            elem_id=f"{name}-format",
+        )
         inches = gr.Radio(WIDTHS, value=width, label="Width", elem_id=f"{name}-width")
     return [suffix, inches]
 
