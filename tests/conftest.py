@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, RRDBNet, VGG19Features
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
@@ -41,6 +41,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 120_000  # of browser tests, in milliseconds: CI shares its cores
 TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
@@ -174,3 +175,20 @@ def browser() -> Iterator["Browser"]:
             pytest.skip(f"no Chromium to drive the page with: {error.message.splitlines()[0]}")
         yield started
         started.close()
+
+
+@pytest.fixture
+def opened(browser: "Browser", address: str) -> Callable[..., "Page"]:
+    """`opened(viewport=…)` is the page, without the comparison that keeps the device at first."""
+    from playwright.sync_api import expect
+
+    def open_page(**options: Any) -> "Page":
+        page = browser.new_page(**options)
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        viewer = page.locator(".viewer")
+        expect(viewer).to_have_attribute("data-run", re.compile("."), timeout=PATIENCE)
+        page.locator("#stop").click()
+        return page
+
+    return open_page

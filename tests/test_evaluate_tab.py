@@ -31,9 +31,9 @@ from esrgan.results import load_results
 from esrgan.upscale import Upscaler
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
 
-SECONDS = 60_000  # of patience, in milliseconds
+SECONDS = 120_000  # of patience, in milliseconds
 Refused = Callable[..., AbstractContextManager[None]]
 
 
@@ -303,13 +303,11 @@ def test_an_evaluation_is_forgotten(wish: Wish) -> None:
 
 @pytest.mark.browser
 def test_two_pictures_by_two_models_and_alphas(
-    browser: "Browser", address: str, uploads: list[Path]
+    opened: Callable[..., "Page"], uploads: list[Path]
 ) -> None:
     from playwright.sync_api import expect
 
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(SECONDS)
-    page.goto(address)
+    page = opened(viewport={"width": 1280, "height": 1000})
     page.get_by_role("tab", name="Evaluate").click()
     page.locator("#evaluate-source").get_by_text("My own").click()
     page.locator("#evaluate-hr input[type=file]").set_input_files(uploads)
@@ -365,25 +363,22 @@ def test_two_pictures_by_two_models_and_alphas(
 
 
 @pytest.mark.browser
-def test_stop_keeps_what_is_done(browser: "Browser", address: str) -> None:
+def test_stop_keeps_what_is_done(opened: Callable[..., "Page"]) -> None:
     from playwright.sync_api import expect
 
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    page.set_default_timeout(SECONDS)
-    page.goto(address)
+    page = opened(viewport={"width": 390, "height": 800})
     page.locator(".overflow-menu > button").click()
     page.locator(".overflow-dropdown").get_by_text("Evaluate").click()
     page.locator("#evaluate").click()
     expect(page.locator("#means tbody tr").nth(1)).to_be_visible(timeout=SECONDS)
     page.locator("#evaluate-stop").click()
     expect(page.locator("#evaluate-status")).to_contain_text("of 60 rows, stopped", timeout=SECONDS)
-    page.wait_for_timeout(3000)  # the row in hand when Stop was pressed may still come
+    expect(page.locator("#figure img")).to_be_visible(timeout=SECONDS)
     words = page.locator("#evaluate-status").inner_text()
     assert words.endswith("of 60 rows, stopped")
     assert page.locator("#rows tbody tr").count() == int(words.split()[0]) < 60
-    expect(page.locator("#figure img")).to_be_visible(timeout=SECONDS)
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # the row in hand when Stop was pressed must not come any more
     assert page.locator("#evaluate-status").inner_text() == words
     page.close()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "examples" / "astronaut.png"
-SECONDS = 60_000  # of patience, in milliseconds
+SECONDS = 120_000  # of patience, in milliseconds
 Refused = Callable[..., AbstractContextManager[None]]
 ALL = tuple(exporting.TITLES)
 FIRST, SECOND = (8, 16, 24, 16), (30, 40, 32, 32)

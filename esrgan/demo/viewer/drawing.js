@@ -149,5 +149,5 @@ function tellAlpha() {
   sliders.third.hidden = !bitmaps.has('after');
   sliders.third.querySelector('span').textContent = `+ ${shortTitle('after')}`;
   sliders.third.querySelector('em').textContent = thirdObstacle === null ? '' : `images only: ${thirdObstacle}`;
-  Object.assign(root.dataset, {...alpha, frames: keys.length, exact: isExact()});
+  Object.assign(root.dataset, {...alpha, zoom: zoom ?? 'fit', frames: keys.length, exact: isExact()});
 }
