@@ -56,8 +56,8 @@ def picture(tmp_path: Path) -> str:
     return str(tmp_path / "picture.png")
 
 
-def compared(picture: str, trio: Trio, is_hr: bool = True) -> Session:
-    session = begin("run", compute.begin(picture, is_hr, trio), Link())
+def compared(picture: str, trio: Trio, is_hr: bool = True, run: str = "run") -> Session:
+    session = begin(run, compute.begin(picture, is_hr, trio), Link())
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
     return session
@@ -172,7 +172,7 @@ def test_what_was_measured_is_not_measured_again(
 ) -> None:
     *_, first = exporting.figure(session, Marks(), wish(panes=("psnr", "network")), {})
     assert len(first.numbers) == 2
-    other = compared(picture, trio)
+    other = compared(picture, trio, run="another")
     with monkeypatch.context() as patch:
         patch.setattr("esrgan.illustrations.niqe", lambda *_: pytest.fail("measured again"))
         wanted = wish(panes=("network", "psnr"), layout=exporting.CROPS_ONLY)
@@ -224,7 +224,7 @@ def test_the_whole_picture_by_both_interpolations(session: Session) -> None:
 
 
 def test_what_is_wrong_is_said(session: Session, refused: Refused) -> None:
-    begun = begin(replace(session.comparison, results={}), Link())
+    begun = begin("run", replace(session.comparison, results={}), Link())
     for unready in (None, begun):
         with refused("nothing to draw yet"):
             next(exporting.figure(unready, Marks(), wish(), {}))

@@ -166,9 +166,9 @@ def test_between_key_frames_the_picture_is_approximate_until_the_hand_rests(page
     slide(page, "network-alpha", 0.53)
     expect(page.locator("#network-alpha em")).to_have_text("≈ approximate")
     moved = saved(page, "network")
-    page.unroute("**/queue/join*")
     for route in held:
         route.continue_()
+    page.unroute("**/queue/join*")
     slide(page, "network-alpha", 0.53)
     expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
     exact = saved(page, "network")

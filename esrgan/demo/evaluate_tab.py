@@ -251,6 +251,8 @@ def evaluate(
     yield gr.skip(), "Loading …", *[gr.skip()] * 4
     drawn = 0.0
     for state in compute.run(wish):
+        if compute.has_ended(state):  # Stop came while the row at hand was computed
+            return
         if not state.results.scores:
             compute.forget(before)
             if state.strangers:
@@ -276,6 +278,7 @@ def finish(
     if state is None or not state.results.scores:
         yield "There are no rows yet.", *[gr.skip()] * (before_figure - 1 + FIGURE_PARTS)
         return
+    compute.end(state)
     known = compute.pictures(state)
     picture = picture if picture in known else known[0]
     files = [str(path) for path in compute.tables(state)]

@@ -30,6 +30,8 @@ MAX_ROWS = 12  # a picture, without the ends of α, which are the two models onc
 MAX_BACK_PROJECTIONS = 50
 # Where uploads and results lie in an evaluation's folder.
 HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
+# A file in the folder of an evaluation that was stopped or is done.
+ENDED = ".ended"
 TABLE_FILES = (*WRITERS, FILE)
 FOLDER = "evaluations"
 CURVES = ("network", "image")
@@ -82,6 +84,15 @@ class Evaluation:
     total: int
     strangers: bool
     settings: Mapping[str, Mapping[str, str]]
+
+
+def end(state: Evaluation) -> None:
+    """Remember that no more rows are wanted."""
+    (state.folder / ENDED).touch()
+
+
+def has_ended(state: Evaluation) -> bool:
+    return (state.folder / ENDED).exists()
 
 
 @on_gpu(seconds=300)
