@@ -14,6 +14,10 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
     options = parser.parse_args()
 
+    from esrgan.demo import zero_gpu
+
+    zero_gpu.prepare()
+
     from esrgan.demo.page import build, launch
     from esrgan.demo.served import served_folder
 

@@ -1,7 +1,9 @@
 """What a Hugging Face Space needs of the repository."""
 
 import importlib
+import os
 import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -56,6 +58,15 @@ def test_on_zero_gpu_functions_are_lent_the_gpu(monkeypatch: pytest.MonkeyPatch)
     assert zero_gpu.on_gpu(5)(len) is len
     assert lent == [(5, len)]
     importlib.import_module("esrgan.demo.compare_tab")
+
+
+def test_on_zero_gpu_its_package_comes_before_torch(tmp_path: Path) -> None:
+    told = "import sys\nsys.exit('torch' if 'torch' in sys.modules else 'no torch')\n"
+    (tmp_path / "spaces.py").write_text(told)
+    variables = {**os.environ, zero_gpu.VARIABLE: "1", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "app.py"]
+    ended = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert ended.stderr.split("\n")[-2] == "no torch"
 
 
 def test_the_container_runs_as_a_space_expects() -> None:

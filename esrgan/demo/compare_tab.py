@@ -220,6 +220,7 @@ def compare(
     session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
     for further in chain([session], computed(session)):
         if run != runs.latest:
+            yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
             return
         yield further, further.view
 
@@ -271,5 +272,4 @@ def exactly(
         yield gr.skip(), gr.skip()
         return
     session = on_gpu(seconds=30)(at_rest)(session, alphas_of(event))
-    if event.run == runs.latest:
-        yield session, session.view
+    yield (session, session.view) if event.run == runs.latest else (gr.skip(), gr.skip())

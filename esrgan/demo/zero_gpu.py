@@ -1,8 +1,9 @@
 """Hugging Face's ZeroGPU: what needs the GPU runs in a process that has it for a while.
 
-Elsewhere nothing of this happens. Import this before torch: `spaces` asks for it.
+Elsewhere nothing of this happens.
 """
 
+import importlib
 import os
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,6 +14,12 @@ VARIABLE = "SPACES_ZERO_GPU"
 
 def on_zero_gpu() -> bool:
     return bool(os.environ.get(VARIABLE))
+
+
+def prepare() -> None:
+    """Import `spaces` on ZeroGPU; it asks to be imported before torch."""
+    if on_zero_gpu():
+        importlib.import_module("spaces")
 
 
 def on_gpu(seconds: int) -> Callable[[Function], Function]:
