@@ -38,7 +38,7 @@ class Server:
         return int(line.split()[1]) / 1024
 
     def files_left(self) -> int:
-        return sum(path.is_file() for path in self.files.rglob("*"))
+        return sum(len(files) for _, _, files in os.walk(self.files))
 
 
 @contextmanager

@@ -109,10 +109,10 @@ def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:
     example, upload, new = (tmp_path / (letter * 64) for letter in "bcd")
     for folder in (example, upload):
         folder.mkdir()
-    (example / "x.png").write_bytes(b"x")
+        (folder / "x.png").write_bytes(b"x")
     time.sleep(0.3)
     new.mkdir()
-    sweep(tmp_path, 0.2)
+    sweep(tmp_path, 0.2, {example})
     assert not old.exists()
     assert not upload.exists()
     assert (example / "x.png").is_file()

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Collection
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -46,14 +46,16 @@ def _delete_if_abandoned(folder: Path) -> None:
         return
 
 
-def sweep(folder: Path, seconds: float) -> None:
-    """Delete what was served longer ago than that; gradio deletes uploads, but no folders."""
+def sweep(folder: Path, seconds: float, kept: Collection[Path] = ()) -> None:
+    """Delete what was served or uploaded longer ago than that, but for the folders that are kept.
+
+    gradio deletes uploads too, but no folders, none of a server before it, and none at all once one
+    came while it was looking for old ones.
+    """
     for each in folder.iterdir():
-        if RESULT.fullmatch(each.name) and _age(each) > seconds:
+        served = RESULT.fullmatch(each.name) or UPLOAD.fullmatch(each.name)
+        if served and each not in kept and _age(each) > seconds:
             shutil.rmtree(each, ignore_errors=True)
-        elif UPLOAD.fullmatch(each.name) and _age(each) > seconds:
-            with suppress(OSError):  # not empty
-                each.rmdir()
 
 
 def _age(folder: Path) -> float:
@@ -70,13 +72,13 @@ def sweep_interval(seconds: int) -> int:
     return max(1, min(300, seconds // 2))
 
 
-def keep_sweeping(folder: Path) -> None:
+def keep_sweeping(folder: Path, kept: Collection[Path]) -> None:
     """Sweep now and then, in the background, until the process ends."""
     seconds = seconds_kept()
 
     def work() -> None:
         while True:
             time.sleep(sweep_interval(seconds))
-            sweep(folder, seconds)
+            sweep(folder, seconds, kept)
 
     threading.Thread(target=work, daemon=True, name="housekeeping").start()

@@ -1,5 +1,6 @@
 """The page: its tabs, and how it is served."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -37,9 +38,15 @@ def build() -> gr.Blocks:
     return page
 
 
+def _kept_files(block: Any) -> set[str]:
+    return getattr(block, "keep_in_cache", set())
+
+
 def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
-    keep_sweeping(served_folder())
+    # The copies of the examples, which are made once.
+    kept = {Path(file).parent for block in page.blocks.values() for file in _kept_files(block)}
+    keep_sweeping(served_folder(), kept)
     page.queue(max_size=QUEUE_LENGTH)
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
