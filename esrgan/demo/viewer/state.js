@@ -20,6 +20,7 @@ const sliders = {network: find('#network-alpha'), image: find('#image-alpha'), t
 const alpha = {network: 0.8, image: 0.8, third: 0};
 
 let run = null, width = 0, height = 0;
+const over = new Set();            // runs that another has replaced
 let asked = new Set();             // names of the pictures that were asked for
 let originals = new Map();         // name -> the server's file, where it holds more than 8-bit RGB
 let bitmaps = new Map();           // name -> ImageBitmap; a key frame's name is its alpha as text
