@@ -151,9 +151,14 @@ def main() -> None:
     if device.type == "cuda":
         set_up_cuda(tf32=False)
     with tempfile.TemporaryDirectory() as folder:
+        preset = load_preset("gan", given.preset)
         settings = {
-            **load_preset("gan", given.preset),
+            **preset,
             "init": None,
+            # The published loop has neither of the two.
+            "crop_size": preset["crop_size"] - preset.get("jitter", 0),
+            "jitter": 0,
+            "gradient_penalty": 0.0,
             "generator": PAPER if given.preset.startswith("paper") else BUILTIN,
             "data": [str(EXAMPLES)],
             "perceptual": perceptual_file(given.perceptual, Path(folder)),

@@ -247,9 +247,8 @@ class GANStage(PSNRStage):
         with self.autocast():
             sr = self.generator(lr).float()
             seen_sr, seen_hr = self.seen_part(sr), self.seen_part(hr)
-            shown = (
-                seen_sr.detach().requires_grad_()
-            )  # cuts G from D: each gets its own gradient below
+            # Cut from G, so that each network gets its own gradient below.
+            shown = seen_sr.detach().requires_grad_()
             real = seen_hr.detach().requires_grad_(penalty > 0)
             real_logits = self.discriminator(real).float()
             fake_logits = self.discriminator(shown).float()
