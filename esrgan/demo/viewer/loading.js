@@ -59,7 +59,7 @@ function begin(view) {
   titles = {...TITLES, ...view.titles};
   obstacle = view.obstacle ?? null;
   thirdObstacle = view.third_obstacle ?? null;
-  Object.assign(root.dataset, {run, complete: false});
+  Object.assign(root.dataset, {run, complete: false, frames: 0});
   delete root.dataset.error;
   for (const bitmap of bitmaps.values()) bitmap.close();
   asked = new Set(); originals = new Map(); bitmaps = new Map(); bytes = new Map(); maps = new Map();
