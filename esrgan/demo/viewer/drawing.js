@@ -121,23 +121,38 @@ function drawLens(context, canvas, name) {
   context.restore();
 }
 
-function repaint() { pending ||= requestAnimationFrame(draw); }
+// Draw in the next frame: everything, or only what shows these pictures.
+function repaint(...pictures) {
+  if (pictures.length) pictures.forEach(name => stale?.add(name));
+  else stale = null;
+  pending ||= requestAnimationFrame(draw);
+}
+
+function isStale(name) {
+  return stale === null || stale.has(name)
+    || ['wipe', 'difference'].includes(name) && chosenPair().some(picture => stale.has(picture));
+}
 
 function draw() {
   pending = 0;
   if (!width) return;
-  if (mode === 'difference') updateDifference();
   const names = visible();
+  if (stale === null) layOut(names);
+  if (mode === 'difference' && isStale('difference')) updateDifference();
+  names.filter(isStale).forEach(drawPane);
+  if (stale === null) drawStrip();
+  if (isStale('network')) drawHistogram();
+  tellAlpha();
+  stale = new Set();
+}
+
+function layOut(names) {
   for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
   panes.classList.toggle('single', names.length === 1);
   panes.classList.toggle('held', zoom !== null || lens);
   panes.style.setProperty('--aspect', width / height);
   names.forEach(paneOf);           // all of them first: the widths follow from how many there are
   for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
-  names.forEach(drawPane);
-  drawStrip();
-  drawHistogram();
-  tellAlpha();
 }
 
 function tellAlpha() {

@@ -51,6 +51,15 @@ function brightnessOf(name) {
   return maps.get(name);
 }
 
+// What the histogram needs of each frame, made while there is nothing else to do.
+function prepareBrightness(mine = run) {
+  const next = keys.map(String).find(name => !maps.has(name));
+  if (mine !== run || !next || !histogramShown()) return;
+  (window.requestIdleCallback ?? setTimeout)(() => { if (mine === run) brightnessOf(next); prepareBrightness(mine); });
+}
+
+function histogramShown() { return find('.histogram').open && width * height <= PIXELS_IN_MEMORY && keys.length > 0; }
+
 function networkBrightness() {
   const {low, high, t} = neighbours(alpha.network), between = blendedMap(brightnessOf(low), brightnessOf(high), t);
   const share = thirdShare('network');
@@ -61,15 +70,17 @@ function curves() {
   const region = mark ?? {x: 0, y: 0, w: width, h: height}, result = {};
   const reference = bitmaps.has('hr') ? 'hr' : 'bicubic';
   for (const [name, key] of [[reference, reference], ['psnr', '0'], ['gan', '1'], ['after', 'after']]) {
-    if (bitmaps.has(key)) result[name] = brightnessShares(brightnessOf(key), region);
+    if (!bitmaps.has(key)) continue;
+    if (!shares.has(key)) shares.set(key, brightnessShares(brightnessOf(key), region));
+    result[name] = shares.get(key);
   }
   if (keys.length && obstacle === null) result.network = brightnessShares(networkBrightness(), region);
   return result;
 }
 
 function drawHistogram() {
-  const box = find('.histogram'), canvas = box.querySelector('canvas');
-  if (!box.open || width * height > PIXELS_IN_MEMORY || !keys.length) return;
+  if (!histogramShown()) return;
+  const canvas = find('.histogram canvas');
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
   const context = canvas.getContext('2d'), found = curves();

@@ -5,7 +5,7 @@ function setAlpha(kind, value) {
   sliders[kind].querySelector('input').value = alpha[kind];
   if (kind !== 'image') updateNetwork();
   if (kind !== 'network') updateImage();
-  repaint();
+  repaint(...kind === 'third' ? ['network', 'image'] : [kind]);
   clearTimeout(restTimer);
   restTimer = setTimeout(rested, REST_MS);
 }
@@ -55,6 +55,7 @@ function markAround(point) {
 
 function setMark(place) {
   mark = place;
+  shares.clear();
   find('[data-do=unmark]').hidden = !mark;
   root.dataset.mark = mark ? `${mark.x},${mark.y},${mark.w},${mark.h}` : '';
   trigger('select', {mark});
@@ -158,9 +159,9 @@ for (const button of element.querySelectorAll('[data-do]')) button.onclick = () 
 for (const button of element.querySelectorAll('[data-mode]')) button.onclick = () => setMode(button.dataset.mode);
 for (const kind in sliders) sliders[kind].querySelector('input').oninput = event => setAlpha(kind, Number(event.target.value));
 ['.left', '.right'].forEach((chooser, i) => { find(chooser).onchange = event => { pair[i] = event.target.value; repaint(); }; });
-find('.gain input').oninput = repaint;
-for (const box of element.querySelectorAll('details')) box.ontoggle = repaint;
-new ResizeObserver(repaint).observe(panes);
+find('.gain input').oninput = () => repaint();
+for (const box of element.querySelectorAll('details')) box.ontoggle = () => repaint();
+new ResizeObserver(() => repaint()).observe(panes);
 addEventListener('scroll', () => { scrolledAt = performance.now(); }, {capture: true, passive: true});
 find('.alphas').replaceChildren(...STRIP_ALPHAS.map(a => Object.assign(document.createElement('span'), {textContent: `α = ${a}`})));
 

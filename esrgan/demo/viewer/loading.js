@@ -48,7 +48,9 @@ async function load() {
   if (waiting || view.exact) { updateNetwork(); updateImage(); }
   offerPanes();
   root.dataset.complete = view.complete;
+  stale = null;
   draw();
+  if (view.complete) prepareBrightness();
   const scored = imageScore?.alpha === alpha.image && imageScore.third === thirdShare('image');
   if (view.complete && !(scored && (obstacle !== null || isExact()))) restTimer = setTimeout(rested, 4 * REST_MS);
 }
@@ -63,7 +65,7 @@ function begin(view) {
   delete root.dataset.error;
   for (const bitmap of bitmaps.values()) bitmap.close();
   asked = new Set(); originals = new Map(); bitmaps = new Map(); bytes = new Map(); maps = new Map();
-  keys = []; exact = null; zoom = null; onlyPane = null;
+  shares.clear(); keys = []; exact = null; zoom = null; onlyPane = null;
   if (mark) setMark(null);
   for (const kind in view.start ?? {}) {
     alpha[kind] = view.start[kind];

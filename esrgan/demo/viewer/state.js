@@ -26,10 +26,12 @@ let originals = new Map();         // name -> the server's file, where it holds 
 let bitmaps = new Map();           // name -> ImageBitmap; a key frame's name is its alpha as text
 let bytes = new Map();             // name -> RGBA bytes
 let maps = new Map();              // name -> brightness map
+const shares = new Map();          // name -> shares of brightness in the marked region
 let titles = TITLES, obstacle = null, thirdObstacle = null, link = null;
 let scores = {}, imageScore = null, keys = [], exact = null, shown = new Set(SHOWN_AT_FIRST), onlyPane = null;
 let mode = 'grid', zoom = null, centre = {x: 0, y: 0}, smooth = false, lens = false;
 let mark = null, pointer = null, wipeAt = 0.5, pending = 0, restTimer = 0;
+let stale = null;                  // the pictures whose panes are to be drawn again; null for everything
 const pair = ['psnr', 'gan'];      // what is wiped or compared
 const composites = {};             // network, image, difference: {canvas, context, pixels}
 
