@@ -11,7 +11,8 @@ from esrgan.checkpoints import save_generator
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare_tab import AS_HR, BUILTIN, compare, exactly
 from esrgan.demo.comparison import Trio
-from esrgan.demo.session import Runs, Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.stopping import Runs
 from esrgan.demo.viewer import Alphas, Link
 from esrgan.images import load_image
 from esrgan.networks import RRDBNet

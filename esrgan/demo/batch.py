@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from esrgan.demo.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.evaluation import MAX_BACK_PROJECTIONS
 from esrgan.demo.served import job_folder
 from esrgan.demo.sharing import SharedUpscaler
+from esrgan.demo.stopping import StoppedError
 from esrgan.demo.uploads import Uploaded, uploaded_files
 from esrgan.demo.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
@@ -85,10 +86,6 @@ class Done:
     before: tuple[int, ...]
     after: tuple[int, ...]
     preview: Path
-
-
-class StoppedError(Exception):
-    """The batch was ended while it was being computed."""
 
 
 class Batch:
@@ -200,7 +197,7 @@ class Batch:
             self.file = self.folder / RESULTS
 
 
-def run(wish: Wish) -> Iterator[Batch]:
+def run(wish: Wish) -> Generator[Batch, None, None]:
     """The batch before and after each picture; it is one object throughout, and ends at the end.
 
     Raises:

@@ -5,6 +5,7 @@ Layout and wiring; what is shown is computed in `batch`.
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from esrgan.demo.batch import Batch, Wish
 from esrgan.demo.batch_report import caption, failures, progress
 from esrgan.demo.evaluate_tab import refinement_choice
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import stop as stop_running
 from esrgan.demo.messages import told
 from esrgan.demo.sharing import DEVICE
+from esrgan.demo.stopping import Runs, StoppedError
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 from esrgan.methods import PAIR
@@ -35,6 +38,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumen
 def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
+    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             files = gr.File(
@@ -67,7 +71,7 @@ def build(tab: gr.Tab) -> None:
 
     running = start.click(
         told(upscale_all),
-        [state, files, suffix, *models, *refinements],
+        [runs, state, files, suffix, *models, *refinements],
         [state, *shown],
         **DEVICE,
         show_progress="minimal",
@@ -77,7 +81,7 @@ def build(tab: gr.Tab) -> None:
     finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIET}
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(**finishing, cancels=[running])
+    stop.click(stop_running, runs, status, **QUIET)
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
@@ -127,6 +131,7 @@ def _kind_chosen(kind: str, first: str) -> tuple[gr.Dropdown, gr.Column]:
 
 
 def upscale_all(
+    runs: Runs,
     before: Batch | None,
     files: list[str] | None,
     suffix: str,
@@ -146,18 +151,20 @@ def upscale_all(
         models.append(_chosen(second, second_own))
     uploads = [Path(file) for file in files or ()]
     wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
+    run = runs.begin()
     yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
     drawn = 0.0
-    for number, batch in enumerate(compute.run(wish)):
-        if number == 0:
-            compute.forget(before)
-            if batch.strangers:
-                gr.Warning(STRANGERS)
-        elif time.monotonic() - drawn < SECONDS_BETWEEN_DRAWINGS:
-            yield batch, *[gr.skip()] * 4
-            continue
-        drawn = time.monotonic()
-        yield batch, *_drawn(batch)
+    with suppress(StoppedError):
+        for number, batch in enumerate(runs.carry(run, compute.run(wish))):
+            if number == 0:
+                compute.forget(before)
+                if batch.strangers:
+                    gr.Warning(STRANGERS)
+            elif time.monotonic() - drawn < SECONDS_BETWEEN_DRAWINGS:
+                yield batch, *[gr.skip()] * 4
+                continue
+            drawn = time.monotonic()
+            yield batch, *_drawn(batch)
 
 
 def _chosen(model: str, own: str | None) -> str | Path:
@@ -169,7 +176,7 @@ def _chosen(model: str, own: str | None) -> str | Path:
 
 
 def finish(batch: Batch | None) -> Iterator[tuple[Any, ...]]:
-    """What there is when no more comes; also after Stop."""
+    """What there is when no more comes."""
     if batch is None:
         yield "", *[gr.skip()] * 3
         return

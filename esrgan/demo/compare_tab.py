@@ -5,7 +5,7 @@ Layout and wiring; what is shown is computed in `comparison`.
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from esrgan.demo.comparison import Trio
 from esrgan.demo.housekeeping import seconds_kept
 from esrgan.demo.messages import told
 from esrgan.demo.page_link import Address
-from esrgan.demo.session import Runs, Session, add_frame, add_result, at_rest, begin, finished
+from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.sharing import DEVICE
+from esrgan.demo.stopping import Runs, StoppedError
 from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
 from esrgan.demo.zero_gpu import on_gpu
 from esrgan.interpolation import STRANGERS
@@ -80,7 +81,7 @@ def build(page: gr.Blocks) -> None:
     export_panel.build(session, viewer)
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    run = request.change(
+    request.change(
         told(compare),
         [runs, upload, kind, family, tuned, own, *trio, address],
         [session, viewer],
@@ -97,7 +98,7 @@ def build(page: gr.Blocks) -> None:
     gr.on([start.click, upload.upload, kind.input], **wish, **quietly)
     shown_examples.load_input_event.then(**wish, **quietly)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **quietly)
-    stop.click(None, cancels=[run], api_visibility="undocumented")
+    stop.click(lambda runs: runs.stop() and None, runs, **quietly)
     viewer.release(
         told(exactly),
         [session, runs],
@@ -218,11 +219,13 @@ def compare(
         mark=address.mark if address else (),
     )
     session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
-    for further in chain([session], computed(session)):
-        if run != runs.latest:
-            yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
-            return
-        yield further, further.view
+    try:
+        for further in chain([session], runs.carry(run, computed(session))):
+            if run != runs.latest:
+                raise StoppedError
+            yield further, further.view
+    except StoppedError:
+        yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
 
 
 def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:
@@ -242,7 +245,7 @@ def _warn_of_strangers(trio: Trio) -> None:
 
 
 @on_gpu(seconds=120)
-def computed(session: Session) -> Iterator[Session]:
+def computed(session: Session) -> Generator[Session, None, None]:
     """The comparison with one result or key frame after another."""
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)

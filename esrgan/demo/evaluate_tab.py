@@ -5,6 +5,7 @@ Layout and wiring; what is shown is computed in `evaluation` and drawn in `illus
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from esrgan.demo import examples, figure_parts
 from esrgan.demo import illustrating as figures
 from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import stop as stop_running
 from esrgan.demo.messages import told
 from esrgan.demo.score_table import progress, score_tables
 from esrgan.demo.sharing import DEVICE
+from esrgan.demo.stopping import Runs, StoppedError
 from esrgan.errors import UserError
 from esrgan.interpolation import STRANGERS
 
@@ -47,6 +50,7 @@ SECONDS_BETWEEN_TABLES = 0.5
 def build() -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
+    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             pictures = _picture_choice()
@@ -68,9 +72,10 @@ def build() -> None:
     kind, picture, crops, suffix, width = figure_choice
     products = [done, *files, picture, crops, *figure]
 
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     running = start.click(
         told(evaluate),
-        [state, *pictures, *curves, *models, *running_options],
+        [runs, state, *pictures, *curves, *models, *running_options],
         [state, status, shown, means, rows, done],
         **DEVICE,
         show_progress="minimal",
@@ -87,7 +92,7 @@ def build() -> None:
     }
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(**finishing, cancels=[running])
+    stop.click(stop_running, runs, status, **quietly)
     drawing: dict[str, Any] = {
         "fn": told(draw),
         "inputs": [state, *figure_choice],
@@ -97,14 +102,9 @@ def build() -> None:
     }
     changes = [kind.input, suffix.input, width.input, crops.submit, crops.blur]
     gr.on(changes, **drawing, trigger_mode="always_last")
-    placing: dict[str, Any] = {
-        "outputs": crops,
-        "show_progress": "hidden",
-        "api_visibility": "undocumented",
-    }
-    picture.input(lambda: "", **placing).success(**drawing)
-    place = figure[-1]
-    place.select(told(place_crop), [state, picture, crops, several], **placing).success(**drawing)
+    picture.input(lambda: "", None, crops, **quietly).success(**drawing)
+    place, placed = figure[-1], [state, picture, crops, several]
+    place.select(told(place_crop), placed, crops, **quietly).success(**drawing)
 
 
 def _picture_choice() -> list[gr.components.Component]:
@@ -217,6 +217,7 @@ def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
 
 
 def evaluate(
+    runs: Runs,
     before: Evaluation | None,
     source: str,
     hr: list[str] | None,
@@ -248,22 +249,22 @@ def evaluate(
         Path(pristine) if pristine else None,
         learned,
     )
+    run = runs.begin()
     yield gr.skip(), "Loading …", *[gr.skip()] * 4
     drawn = 0.0
-    for state in compute.run(wish):
-        if compute.has_ended(state):  # Stop came while the row at hand was computed
-            return
-        if not state.results.scores:
-            compute.forget(before)
-            if state.strangers:
-                gr.Warning(STRANGERS)
-            yield state, progress(state), gr.Column(visible=True), "", "", gr.Column(visible=False)
-            continue
-        if time.monotonic() - drawn < SECONDS_BETWEEN_TABLES:
-            yield state, *[gr.skip()] * 5
-            continue
-        drawn = time.monotonic()
-        yield state, progress(state), gr.skip(), *score_tables(state), gr.skip()
+    with suppress(StoppedError):
+        for state in runs.carry(run, compute.run(wish)):
+            if not state.results.scores:
+                compute.forget(before)
+                if state.strangers:
+                    gr.Warning(STRANGERS)
+                done = gr.Column(visible=False)
+                yield state, progress(state), gr.Column(visible=True), "", "", done
+            elif time.monotonic() - drawn < SECONDS_BETWEEN_TABLES:
+                yield state, *[gr.skip()] * 5
+            else:
+                drawn = time.monotonic()
+                yield state, progress(state), gr.skip(), *score_tables(state), gr.skip()
 
 
 def _paths(files: Sequence[str] | None) -> list[Path]:
@@ -273,12 +274,11 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 def finish(
     state: Evaluation | None, kind: str, picture: str | None, _: str, suffix: str, width: float
 ) -> Iterator[tuple[Any, ...]]:
-    """All rows that there are, and what can be downloaded; also after Stop."""
+    """All rows that there are when no more come, and what can be downloaded."""
     before_figure = 3 + 1 + len(compute.TABLE_FILES) + 2
     if state is None or not state.results.scores:
         yield "There are no rows yet.", *[gr.skip()] * (before_figure - 1 + FIGURE_PARTS)
         return
-    compute.end(state)
     known = compute.pictures(state)
     picture = picture if picture in known else known[0]
     files = [str(path) for path in compute.tables(state)]

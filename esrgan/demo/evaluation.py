@@ -1,6 +1,7 @@
 """What the Evaluate tab computes: many pictures by many methods. Knows nothing of gradio."""
 
 import shutil
+from collections import abc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,8 +31,6 @@ MAX_ROWS = 12  # a picture, without the ends of α, which are the two models onc
 MAX_BACK_PROJECTIONS = 50
 # Where uploads and results lie in an evaluation's folder.
 HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
-# A file in the folder of an evaluation that was stopped or is done.
-ENDED = ".ended"
 TABLE_FILES = (*WRITERS, FILE)
 FOLDER = "evaluations"
 CURVES = ("network", "image")
@@ -86,17 +85,8 @@ class Evaluation:
     settings: Mapping[str, Mapping[str, str]]
 
 
-def end(state: Evaluation) -> None:
-    """Remember that no more rows are wanted."""
-    (state.folder / ENDED).touch()
-
-
-def has_ended(state: Evaluation) -> bool:
-    return (state.folder / ENDED).exists()
-
-
 @on_gpu(seconds=300)
-def run(wish: Wish) -> Iterator[Evaluation]:
+def run(wish: Wish) -> abc.Generator[Evaluation, None, None]:
     """The evaluation before its first row, and after each.
 
     Raises:

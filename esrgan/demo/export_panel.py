@@ -4,6 +4,7 @@ Layout and wiring; what is made is computed in `exporting`.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,9 +13,11 @@ from esrgan.demo import exporting as compute
 from esrgan.demo import figure_parts
 from esrgan.demo.exporting import AnimationWish, FigureWish, Marks, Numbers
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import stop as stop_running
 from esrgan.demo.messages import told
 from esrgan.demo.session import Session
 from esrgan.demo.sharing import DEVICE
+from esrgan.demo.stopping import Runs, StoppedError
 from esrgan.demo.viewer import Alphas, Viewer, alphas_of
 
 PANES = [
@@ -54,6 +57,7 @@ def build(session: gr.State, viewer: Viewer) -> None:
 def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:
     """Returns where the crops are listed."""
     numbers = gr.State({}, time_to_live=seconds_kept())
+    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             panes = gr.CheckboxGroup(
@@ -76,20 +80,21 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     add.click(told(collect), [session, marks], [marks, listed], **quiet)
     clear.click(told(forget), marks, [marks, listed], **quiet)
-    drawing = start.click(
+    start.click(
         told(draw),
-        [session, marks, alphas, numbers, panes, layout, title, *form],
+        [runs, session, marks, alphas, numbers, panes, layout, title, *form],
         [numbers, status, product, preview, *files],
         **DEVICE,
         show_progress="minimal",
         show_progress_on=[status],
         api_visibility="undocumented",
     )
-    stop.click(lambda: "", None, status, cancels=[drawing], **quiet)
+    stop.click(stop_running, runs, status, **quiet)
     return listed
 
 
 def _animation_panel(session: gr.State, marks: gr.State) -> None:
+    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             region = gr.Radio(REGIONS, value=compute.CROP, label="Of", elem_id="animation-region")
@@ -119,23 +124,17 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
                 show_label=False, autoplay=True, loop=True, interactive=False, elem_id="video"
             )
             file = gr.DownloadButton("Download", elem_id="animation-file")
-    animating = start.click(
+    start.click(
         told(animate),
-        [session, marks, region, mode, suffix, steps, seconds, captioned],
+        [runs, session, marks, region, mode, suffix, steps, seconds, captioned],
         [status, product, picture, video, file],
         **DEVICE,
         show_progress="minimal",
         show_progress_on=[status],
         api_visibility="undocumented",
     )
-    stop.click(
-        lambda: "Stopped.",
-        None,
-        status,
-        cancels=[animating],
-        show_progress="hidden",
-        api_visibility="undocumented",
-    )
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
+    stop.click(stop_running, runs, status, **quiet)
 
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:
@@ -164,6 +163,7 @@ def rest(event: gr.EventData) -> Iterator[Alphas]:
 
 
 def draw(
+    runs: Runs,
     session: Session | None,
     marks: Marks,
     alphas: Alphas,
@@ -176,15 +176,19 @@ def draw(
 ) -> Iterator[tuple[Any, ...]]:
     """The figure, and meanwhile what is measured for it."""
     wish = FigureWish(panes, layout, suffix, width, (title or "").strip(), alphas)
-    for drawing in compute.figure(session, marks, wish, numbers):
-        if drawing.figure is None:
-            yield drawing.numbers, drawing.status, *[gr.skip()] * 4
-        else:
-            shown = figure_parts.shown(drawing.figure)
-            yield drawing.numbers, drawing.status, gr.Column(visible=True), *shown
+    try:
+        for drawing in runs.carry(runs.begin(), compute.figure(session, marks, wish, numbers)):
+            if drawing.figure is None:
+                yield drawing.numbers, drawing.status, *[gr.skip()] * 4
+            else:
+                shown = figure_parts.shown(drawing.figure)
+                yield drawing.numbers, drawing.status, gr.Column(visible=True), *shown
+    except StoppedError:
+        yield gr.skip(), "Stopped.", *[gr.skip()] * 4
 
 
 def animate(
+    runs: Runs,
     session: Session | None,
     marks: Marks,
     region: str,
@@ -196,15 +200,19 @@ def animate(
 ) -> Iterator[tuple[Any, ...]]:
     """The animation, and meanwhile how far it is."""
     wish = AnimationWish(region, mode, suffix, steps, seconds, captioned)
-    for made in compute.animate(session, marks, wish):
-        if made.file is None:
-            yield made.status, *[gr.skip()] * 4
-            continue
-        name, is_video = str(made.file), suffix == "mp4"
-        yield (
-            made.status,
-            gr.Column(visible=True),
-            gr.Image(None if is_video else name, visible=not is_video),
-            gr.Video(name if is_video else None, visible=is_video),
-            gr.DownloadButton(f"Download {made.file.name}", value=made.file),
-        )
+    try:
+        for made in runs.carry(runs.begin(), compute.animate(session, marks, wish)):
+            yield made.status, *(_shown(made.file) if made.file else [gr.skip()] * 4)
+    except StoppedError:
+        yield "Stopped.", *[gr.skip()] * 4
+
+
+def _shown(animation: Path) -> tuple[Any, ...]:
+    """The animation's column, itself as a picture or video, and its file."""
+    name, is_video = str(animation), animation.suffix == ".mp4"
+    return (
+        gr.Column(visible=True),
+        gr.Image(None if is_video else name, visible=not is_video),
+        gr.Video(name if is_video else None, visible=is_video),
+        gr.DownloadButton(f"Download {animation.name}", value=animation),
+    )

@@ -4,7 +4,7 @@ matplotlib and the encoders are imported when they are first needed.
 """
 
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -150,7 +150,7 @@ class Drawing:
 
 def figure(
     session: Session | None, marks: Marks, wish: FigureWish, known: Numbers
-) -> Iterator[Drawing]:
+) -> Generator[Drawing, None, None]:
     """Draw a figure of a comparison; what is known of it is not measured again.
 
     Raises:
@@ -317,7 +317,9 @@ class Animation:
     file: Path | None = None
 
 
-def animate(session: Session | None, marks: Marks, wish: AnimationWish) -> Iterator[Animation]:
+def animate(
+    session: Session | None, marks: Marks, wish: AnimationWish
+) -> Generator[Animation, None, None]:
     """Draw α from 0 to 1 and back: each frame is the network's own picture, never a cross-fade.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What is said to people on the page: errors, and durations."""
+"""What is said to people on the page: errors, that it stops, and durations."""
 
 import errno
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo.served import served_folder
+from esrgan.demo.stopping import Runs
 from esrgan.errors import UserError
 
 # What one visitor may ask of the machine, of everything that is told step by step.
@@ -61,6 +62,11 @@ def _as_message() -> Iterator[None]:
 
 def _shown(words: str) -> gr.Error:
     return gr.Error(words, duration=None, print_exception=False)
+
+
+def stop(runs: Runs) -> Any:
+    """What a Stop button does; the status, which is left alone if nothing is at work."""
+    return "Stopping …" if runs.stop() else gr.skip()
 
 
 def duration(seconds: float) -> str:

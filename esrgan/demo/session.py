@@ -1,6 +1,5 @@
 """A visitor's comparison together with what of it was sent to the browser."""
 
-import uuid
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,22 +17,6 @@ FIRST = Alphas()  # as in viewer.html
 TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 
 
-class Runs:
-    """A visitor's comparisons, by the names of their runs; only the latest is of interest.
-
-    One and the same object in all of a visitor's events, so that an event still at work sees that a
-    later one has begun. (gradio's `cancels` reaches no event that an example has started.)
-    """
-
-    def __init__(self) -> None:
-        self.latest = ""
-
-    def begin(self) -> str:
-        """The name of a new run, which is the latest from now on."""
-        self.latest = uuid.uuid4().hex
-        return self.latest
-
-
 @dataclass(frozen=True)
 class Session:
     comparison: Comparison
@@ -44,7 +27,7 @@ def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = N
     """LR, bicubic and, if there is one, HR.
 
     Args:
-        run: its name, of `Runs`.
+        run: its name, of `stopping.Runs`.
         link: what of the comparison an address can name.
         start: where the sliders go; they stay where they are if None.
     """

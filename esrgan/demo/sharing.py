@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Conv2d
 
+from esrgan.demo.stopping import go_on
 from esrgan.errors import UserError
 from esrgan.networks import Generator
 from esrgan.upscale import Upscaler
@@ -37,6 +38,7 @@ class SharedUpscaler(Upscaler):
 
     Raises:
         UserError: as `Upscaler`, or the network is too large for the page.
+        StoppedError: called for a run that is not wanted any more.
     """
 
     def __init__(self, network: Generator, **options: Any) -> None:
@@ -45,4 +47,5 @@ class SharedUpscaler(Upscaler):
 
     def _run(self, lr: Tensor) -> Tensor:
         with _turn:
+            go_on()
             return super()._run(lr)

@@ -1,0 +1,77 @@
+"""What runs for a visitor ends when they say so, or begin another. Knows nothing of gradio.
+
+gradio's own `cancels` is not used: its last word of a cancelled event may reach the browser as an
+error, it knows nothing of events that an example has started, and the computation goes on.
+"""
+
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from contextvars import ContextVar
+from typing import TypeVar
+
+Step = TypeVar("Step")
+
+
+class StoppedError(Exception):
+    """Nobody waits for the result any more."""
+
+
+class Runs:
+    """What a visitor has begun in one place of the page; only the latest is wanted.
+
+    One and the same object in all of a visitor's events, so that an event still at work sees what a
+    later one has done.
+
+    Attributes:
+        latest: the name of the run that was begun last, "" before the first.
+    """
+
+    def __init__(self) -> None:
+        self.latest = ""
+        self._at_work = False
+
+    def begin(self) -> str:
+        """The name of a new run, which is the latest from now on."""
+        self.latest, self._at_work = uuid.uuid4().hex, True
+        return self.latest
+
+    def stop(self) -> bool:
+        """End the latest run at its next tile or step; returns whether it was at work."""
+        was_at_work, self._at_work = self._at_work, False
+        return was_at_work
+
+    def wants(self, run: str) -> bool:
+        return self._at_work and run == self.latest
+
+    def carry(self, run: str, steps: Generator[Step, None, None]) -> Iterator[Step]:
+        """The steps of a run, as long as it is wanted.
+
+        Raises:
+            StoppedError: it is not any more.
+        """
+        try:
+            with closing(steps):
+                while True:
+                    # Set and reset in one call, as each may come from another thread.
+                    before = _wanted.set(lambda: self.wants(run))
+                    try:
+                        go_on()
+                        step = next(steps)
+                    except StopIteration:
+                        return
+                    finally:
+                        _wanted.reset(before)
+                    yield step
+        finally:
+            if run == self.latest:
+                self.stop()
+
+
+_wanted: ContextVar[Callable[[], bool]] = ContextVar("wanted", default=lambda: True)
+
+
+def go_on() -> None:
+    """Raises StoppedError if the run that calls this is not wanted any more."""
+    if not _wanted.get()():
+        raise StoppedError
