@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,14 +14,18 @@ from esrgan.devices import choose_device, place
 from esrgan.errors import UserError
 from esrgan.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
 from esrgan.networks import FastRRDBNet, Generator, RRDBNet
+from esrgan.openvino import openvino_network
 from esrgan.refine import back_projection, check_iterations, self_ensemble
 from esrgan.streaming import run_in_strips
 from esrgan.tiles import Tile, tiles
 
 Upscale = Callable[[np.ndarray], np.ndarray]
+Run = Callable[[Tensor], Tensor]
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
 DEFAULT_TILE = 384
+OPENVINO_TILE = 192  # it has no strips: a tile with its surroundings takes some 700 MB
+Backend = Literal["torch", "openvino"]
 
 
 class Upscaler:
@@ -37,10 +42,11 @@ class Upscaler:
         back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
         before_tile: called before each tile, and each picture done whole; what it raises ends
             the work.
+        backend: "openvino" needs that package, and computes in float32 on the CPU.
 
     Raises:
-        UserError: the network is not one for RGB pictures, the tile size is negative, or as
-            `check_iterations`.
+        UserError: the network is not one for RGB pictures, the tile size is negative, the backend
+            can't be had, or as `check_iterations`.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Upscaler:
         ensemble: bool = False,
         back_projections: int = 0,
         before_tile: Callable[[], None] | None = None,
+        backend: Backend = "torch",
     ) -> None:
         channels = (
             getattr(network.config, "in_channels", 3),
@@ -70,6 +77,14 @@ class Upscaler:
         self.dtype, self.tile = dtype, tile
         self.ensemble, self.back_projections = ensemble, back_projections
         self.before_tile = before_tile
+        self.openvino = self._compiled() if backend == "openvino" else None
+
+    def _compiled(self) -> Run:
+        if self.device.type != "cpu" or self.dtype != torch.float32:
+            raise UserError("OpenVINO runs on the CPU, in fp32: add --device cpu --precision fp32.")
+        if self.tile is None:
+            self.tile = OPENVINO_TILE
+        return openvino_network(self.network)
 
     @property
     def scale(self) -> int:
@@ -136,6 +151,8 @@ class Upscaler:
         return sr[..., tile.rows_kept, tile.columns_kept]
 
     def _run(self, lr: Tensor) -> Tensor:
+        if self.openvino is not None:
+            return self.openvino(lr)
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
             return run_in_strips(self._full_precision(), x).cpu()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 LADDER = (
     {"esrgan.errors", "esrgan.files", "esrgan.devices", "esrgan.latex", "esrgan.matfile"},
     {"esrgan.images", "esrgan.resize", "esrgan.networks", "esrgan.interpolation", "esrgan.refine"}
-    | {"esrgan.streaming", "esrgan.tiles"},
+    | {"esrgan.streaming", "esrgan.tiles", "esrgan.openvino"},
     {"esrgan.checkpoints", "esrgan.metrics", "esrgan.niqe", "esrgan.histogram", "esrgan.figures"},
     {"esrgan.zoo", "esrgan.animation"},
     {"esrgan.upscale"},

@@ -1,6 +1,7 @@
 """Pictures through a network: layouts, tiles, precision."""
 
 import copy
+import sys
 import warnings
 
 import numpy as np
@@ -176,3 +177,22 @@ def test_overflow_in_half_precision_falls_back_with_a_warning(photo):
     with pytest.warns(UserWarning, match="float16 overflowed"):
         found = Upscaler(network, "cpu", dtype=torch.float16)(photo)
     np.testing.assert_array_equal(found, Upscaler(network, "cpu")(photo))
+
+
+@pytest.mark.parametrize(("scale", "unshuffle"), [(4, 1), (2, 2)])
+def test_openvino_gives_the_same(rng, scale, unshuffle):
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    network = small_reach(scale, unshuffle)
+    lr = torch.from_numpy(rng.random((2, 3, 44, 230), dtype=np.float32))
+    expected = Upscaler(network, "cpu", tile=0).tensor(lr)
+    found = Upscaler(network, "cpu", backend="openvino").tensor(lr)
+    assert expected.std() > 0.01
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_openvino_is_refused_where_it_can_not_run(monkeypatch, refused):
+    with refused("in fp32"):
+        Upscaler(small_reach(), "cpu", torch.bfloat16, backend="openvino")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with refused("pip install openvino"):
+        Upscaler(small_reach(), "cpu", backend="openvino")

@@ -24,6 +24,12 @@ def add_running_options(command: Parser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
     command.add_argument(
+        "--backend",
+        choices=("torch", "openvino"),
+        default="torch",
+        help="what computes; OpenVINO is faster on large pictures, on a CPU",
+    )
+    command.add_argument(
         "--self-ensemble", action="store_true", help="mean of the 8 flips and turns; 8 times slower"
     )
     command.add_argument(
@@ -44,6 +50,7 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
         options.tile,
         options.self_ensemble,
         options.back_projection,
+        backend=options.backend,
     )
 
 
