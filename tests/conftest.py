@@ -45,6 +45,15 @@ PATIENCE = 120_000  # of browser tests, in milliseconds: CI shares its cores
 TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
+# Modules that take longest, with which the workers begin, so that none waits for another's last.
+LONGEST = ("finetuning", "page", "train_loop", "evaluate_tab", "ablation", "exporting", "fuzz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
