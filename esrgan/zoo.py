@@ -149,7 +149,7 @@ def _download(download: Download) -> Path:
                 return Path(hf_hub_download(repository, download.filename))
     raise UserError(
         f"{download.filename} could not be downloaded: the Hugging Face Hub can't be reached or "
-        "refused. The built-in models work without it; if you have the file, name it instead."
+        "refused. The built-in models work without it; if you have the file, choose it instead."
     )
 
 

@@ -209,6 +209,15 @@ def test_numbers_are_written_in_full(photo: np.ndarray, methods: int, width: flo
     assert {f"method {n}" for n in range(methods)} < set(written)
 
 
+def test_numbers_are_of_one_size(photo: np.ndarray) -> None:
+    numbers = ["(1)", NUMBERS, f"({NUMBERS})"]
+    results = [MethodResult(f"method {n}", photo, text) for n, text in enumerate(numbers)]
+    figure = draw_crops([CropExample("a title", photo, CROP, results)], COLUMN_WIDTH)
+    found = [text for text in figure.findobj(Text) if text.get_text() in numbers]
+    assert len(found) == 3
+    assert len({text.get_fontsize() for text in found}) == 1
+
+
 def test_five_crops_without_their_picture_fill_a_row(photo: np.ndarray) -> None:
     results = [MethodResult(f"method {n}", photo, NUMBERS) for n in range(5)]
     figure = draw_crops([CropExample("a title", photo, CROP, results, whole=False)])

@@ -94,6 +94,7 @@ def test_a_run_from_start_to_result(
     settings.start.unlink()  # the run has a copy of what it started from
     ends = finetuning.trio(name)
     assert ends.files[1].name == f"{name}.safetensors"
+    assert ends.titles == (settings.start.name, name)
     before, after = (load_generator(file).state_dict() for file in ends.files)
     assert any((before[key] != after[key]).any() for key in before)
 
@@ -367,6 +368,8 @@ def test_a_visitor_trains_a_model_and_compares_it(
     # Unlike the page's first comparison, this is one of two models.
     compared = visitor.locator(".viewer[data-complete=true]:not(:has([data-chip=after]))")
     expect(compared).to_be_visible(timeout=SECONDS)
-    expect(visitor.locator("[data-pane=gan] header")).to_contain_text("α = 1")
+    names = Path(settings.start).name, finetuning.names()[0]
+    expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
+    expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
     visitor.close()

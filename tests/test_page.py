@@ -249,6 +249,7 @@ def test_wipe_and_difference(page: Page) -> None:
     page.locator("[data-mode=wipe]").click()
     expect(page.locator("[data-pane=wipe] header")).to_contain_text("PSNR model")
     expect(page.locator("[data-pane=difference]")).to_be_hidden()
+    expect(page.locator("[data-pane=wipe]").get_by_label("Show this one alone")).to_be_hidden()
 
 
 def lr_of_example() -> np.ndarray:
@@ -290,11 +291,15 @@ def test_fingers_scroll_zoom_move_and_mark(phone: Page) -> None:
     # The sliders stay in sight.
     assert phone.locator(".sliders").evaluate("box => box.getBoundingClientRect().top") == 0
 
-    spread = [_around(canvas, -20 - 4 * n, 0) + _around(canvas, 20 + 4 * n, 0) for n in range(12)]
+    # What lies under a finger that rests stays there.
+    spread = [_around(canvas, -50, 0) + _around(canvas, 10 * n, 0) for n in range(12)]
     _touch(phone, *spread)
     expect(viewer).not_to_have_attribute("data-zoom", "fit")
     assert phone.evaluate("visualViewport.scale") == 1
     move = "canvas => canvas.getContext('2d').getTransform().e"
+    factor = (50 + 110) / 50
+    middle = canvas.evaluate("canvas => canvas.width") / 2
+    assert canvas.evaluate(move) == pytest.approx((middle - 50) * (1 - factor), abs=2)
     before, top = canvas.evaluate(move), phone.evaluate("scrollY")
     _touch(phone, *(_around(canvas, -10 * step, 0) for step in range(6)))
     phone.wait_for_function(
@@ -439,6 +444,12 @@ def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: 
     networks = [zoo.load("gan-after"), zoo.load("psnr")]
     expected = Upscaler(interpolate_networks(networks, alpha_weights(0.35)))(lr)
     np.testing.assert_array_equal(saved(page, "network"), expected)
+    page.locator("#paper-panel > button").click()
+    page.locator("#paper-format").get_by_text("SVG").click()
+    page.locator("#paper-draw").click()
+    with page.expect_download() as download:
+        page.locator("#paper-file").get_by_text("crops.svg").click()
+    assert ">network α = 0.35<" in download.value.path().read_text("utf-8")
 
     slide(page, "image-alpha", 0.9)
     page.locator("[data-do=link]").click()

@@ -98,7 +98,7 @@ def build(page: gr.Blocks) -> None:
     gr.on([start.click, upload.upload, kind.input], **wish, **quietly)
     shown_examples.load_input_event.then(**wish, **quietly)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **quietly)
-    stop.click(lambda runs: runs.stop() and None, runs, **quietly)
+    stop.click(stop_comparing, runs, **quietly)
     viewer.release(
         told(exactly),
         [session, runs],
@@ -226,6 +226,10 @@ def compare(
             yield further, further.view
     except StoppedError:
         yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
+
+
+def stop_comparing(runs: Runs) -> None:
+    runs.stop()
 
 
 def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:

@@ -191,9 +191,11 @@ def _crops(
     if not results:
         raise UserError("Choose at least one of the pictures that the comparison has.")
     has_hr = comparison.hr is not None
-    title = wish.title or ("HR" if has_hr else "LR (bicubic)")
+    whole = wish.layout == WHOLE
+    what_it_is = "HR" if has_hr else "LR (bicubic)"
+    title = wish.title or (what_it_is if whole else "")
     example = draw.Example(title, _shown_whole(session), [])
-    label, whole = draw.measures(has_hr), wish.layout == WHOLE
+    label = draw.measures(has_hr)
     return draw.crops_figure([example], [results], label, crops, wish.width, whole)
 
 

@@ -277,11 +277,11 @@ def _plots(run: Run) -> list[gr.LinePlot]:
 
 
 def _drawn(metrics: list[dict[str, float]], lines: dict[str, str]) -> gr.LinePlot:
-    """A plot of at most 300 points, hidden where the run has no such losses."""
+    """A plot of at most 300 points, hidden where the run has no such losses or no line yet."""
     rows = [
         (iteration, value, title)
         for name, title in lines.items()
         for iteration, value in finetuning.curve(metrics, name)
     ]
     frame = pd.DataFrame(rows, columns=["iteration", "value", "loss"])
-    return gr.LinePlot(value=frame, visible=bool(rows))
+    return gr.LinePlot(value=frame, visible=frame["iteration"].nunique() > 1)

@@ -462,7 +462,8 @@ def trio(name: str | None) -> Trio:
     weights = result(name) if name else None
     if name is None or weights is None:
         raise UserError("Choose a model that was fine-tuned here; there is none before a run ends.")
-    origin = Path(_read_json(folder_of(name) / "origin.json").get("weights", ""))
-    if not origin.is_file():
+    origin = _read_json(folder_of(name) / "origin.json")
+    start = Path(origin.get("weights", ""))
+    if not start.is_file():
         raise UserError(f"The model from which {name} started is not there any more.")
-    return Trio((origin, weights))
+    return Trio((start, weights), titles=(origin.get("title", start.name), name))

@@ -12,8 +12,10 @@ from esrgan.demo.served import served_folder
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
 FONTS = ("system-ui", "sans-serif")
-# The viewer is as wide as its neighbours, and its sliders stay in sight ("hidden" would hold them).
+# The viewer is as wide as its neighbours, and its sliders stay in sight ("hidden" would hold them)
+# and uncovered: what went wrong is said by a message of its own.
 CSS = """#viewer .html-container { padding: 0; }
+#viewer .wrap > :is(.error, .clear-status) { display: none; }
 .gradio-container { overflow: clip !important; }"""
 INTRO = """# ESRGAN: everything between PSNR and GAN
 One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as

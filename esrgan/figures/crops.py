@@ -7,9 +7,20 @@ from math import ceil
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from esrgan.errors import UserError
-from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, RED, Crop, Sheet, pixels, shown_size
+from esrgan.figures.sheet import (
+    GAP,
+    LINE,
+    PAGE_WIDTH,
+    RED,
+    Crop,
+    Sheet,
+    level,
+    pixels,
+    shown_size,
+)
 
 # The picture gets this share of the width at least, if it is wide enough to fill it.
 PICTURE_SHARE = 0.3
@@ -114,9 +125,12 @@ def draw_crops(examples: Sequence[CropExample], width: float = PAGE_WIDTH) -> Fi
     blocks = [_block(example, pixels(width)) for example in examples]
     sheet = Sheet(width, sum(block.height + 2 * GAP for block in blocks) - 2 * GAP)
     top = 0
+    below: list[list[Text]] = []
     for example, block in zip(examples, blocks, strict=True):
-        _draw(sheet, example, block, top)
+        below += _draw(sheet, example, block, top)
         top += block.height + 2 * GAP
+    for line in zip(*below, strict=True):
+        level(line)
     return sheet.figure
 
 
@@ -156,7 +170,8 @@ def _arranged(example: CropExample, width: int, columns: int, share: float) -> _
     return replace(block, cell=cell)
 
 
-def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> None:
+def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> list[list[Text]]:
+    """Returns what is written below each crop, line by line."""
     crop, cell, (wide, high) = example.crop, block.cell, block.picture
     left = (sheet.width - block.width) // 2
     if example.whole:
@@ -168,17 +183,22 @@ def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> None:
     else:
         heading = f"{example.title} {example.measures}".strip()
         sheet.text(heading, sheet.width / 2, top + LINE / 2, sheet.width)
+    below = []
     for number, result in enumerate(example.results):
         row, column = divmod(number, block.columns)
         x = left + wide + GAP + column * block.pitch
         y = top + block.heading + row * (cell[1] + CAPTION)
         room = block.pitch - GAP
         sheet.picture(crop.cut(result.picture), x + (room - cell[0]) // 2, y, cell)
-        _write_below(sheet, (result.name, result.numbers), x + room / 2, y + cell[1], room)
+        lines = result.name, result.numbers
+        below.append(_write_below(sheet, lines, x + room / 2, y + cell[1], room))
+    return below
 
 
 def _write_below(
     sheet: Sheet, lines: Sequence[str], middle: float, bottom: float, room: float
-) -> None:
-    for number, line in enumerate(lines):
+) -> list[Text]:
+    return [
         sheet.text(line, middle, bottom + (number + 0.7) * LINE, room)
+        for number, line in enumerate(lines)
+    ]

@@ -4,6 +4,7 @@ Everything is placed by its distance from the top left corner; texts are measure
 shortened to their room, so that nothing is clipped. matplotlib's global state is not used.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -168,7 +169,7 @@ class Sheet:
         upright: bool = False,
         colour: str = "black",
         bold: bool = False,
-    ) -> None:
+    ) -> Text:
         """Write a line whose middle is at height `y`, in at most `room` pixels.
 
         Args:
@@ -187,8 +188,8 @@ class Sheet:
             rotation=90 if upright else 0,
             parse_math=False,
         )
-
         shrink(text, room)
+        return text
 
 
 def _length(text: Text) -> float:
@@ -205,6 +206,13 @@ def shrink(text: Text, room: float) -> None:
         text.set_fontsize(size)
     while _length(text) > room and len(text.get_text()) > 1:
         text.set_text(text.get_text()[:-2] + "…")
+
+
+def level(texts: Sequence[Text]) -> None:
+    """Make lines that are read together as small as the smallest."""
+    size = min(text.get_fontsize() for text in texts)
+    for text in texts:
+        text.set_fontsize(size)
 
 
 def pixels(inches: float) -> int:

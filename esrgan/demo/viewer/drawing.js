@@ -19,6 +19,7 @@ function paneOf(name) {
   pane.innerHTML = `<header><span></span><span>${button('Show this one alone', 'M6 2H2v4M10 2h4v4M6 14H2v-4M10 14h4v-4')}` +
     `${button('Save as PNG', 'M8 2v8M4.5 7 8 10.5 11.5 7M3 14h10')}</span></header><canvas></canvas><figcaption></figcaption>`;
   const [alone, save] = pane.querySelectorAll('button');
+  alone.hidden = name === 'wipe' || name === 'difference';
   alone.onclick = () => { onlyPane = onlyPane ? null : name; repaint(); };
   save.onclick = () => download(name);
   listen(pane.querySelector('canvas'));
@@ -118,6 +119,10 @@ function drawLens(context, canvas, name) {
   context.imageSmoothingEnabled = smooth;
   place(context, name === 'difference' ? composite('difference').canvas
     : source(name === 'wipe' ? chosenPair()[at.x / canvas.width < wipeAt ? 0 : 1] : name));
+  context.resetTransform();
+  context.strokeStyle = 'white';
+  context.lineWidth = 3 * devicePixelRatio;  // half of it, as the rest is clipped
+  context.stroke();
   context.restore();
 }
 

@@ -32,8 +32,9 @@ function drawStrip() {
   const cut = (picture, column, row) =>
     context.drawImage(picture, mark.x, mark.y, mark.w, mark.h, column * across, row * (mark.h + gap), mark.w, mark.h);
   STRIP_ALPHAS.forEach((a, column) => {
+    const {low, high, t} = neighbours(a);
+    find('.alphas').children[column].textContent = `α = ${a}${obstacle === null && t ? ' ≈' : ''}`;
     if (obstacle === null) {
-      const {low, high, t} = neighbours(a);
       cut(bitmaps.get(low), column, 0);
       context.globalAlpha = t;
       if (t) cut(bitmaps.get(high), column, 0);
@@ -78,6 +79,11 @@ function curves() {
   return result;
 }
 
+function signed(number) {
+  const text = number.toFixed(2).replace('-0.00', '0.00');
+  return Number(text) > 0 ? `+${text}` : text;
+}
+
 function drawHistogram() {
   if (!histogramShown()) return;
   const canvas = find('.histogram canvas');
@@ -95,7 +101,7 @@ function drawHistogram() {
     context.globalAlpha = 0.15;
     context.fillRect(x, 0, 1, canvas.height - foot);
     context.globalAlpha = 0.8;
-    context.fillText(level, x + 2, canvas.height - 4);
+    context.fillText(level, Math.min(x + 2, canvas.width - context.measureText(level).width), canvas.height - 4);
   }
   context.globalAlpha = 1;
   for (const [name, curve] of Object.entries(found)) {
@@ -114,7 +120,7 @@ function drawHistogram() {
     const title = name === 'network' ? `network ${sharesText('network')}` : titles[name] === TITLES[name] && usual || titles[name];
     line.dataset.curve = name;
     line.dataset.mean = mean;
-    line.append(colour, `${title}: mean ${mean.toFixed(2)}` + (i ? ` (${mean >= reference ? '+' : ''}${(mean - reference).toFixed(2)})` : ''));
+    line.append(colour, `${title}: mean ${mean.toFixed(2)}` + (i ? ` (${signed(mean - reference)})` : ''));
     return line;
   }));
 }

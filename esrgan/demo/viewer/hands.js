@@ -68,6 +68,7 @@ function listen(canvas) {
   const fingers = new Map();
   let moved = 0, last = null, wiping = false;
   const spread = () => { const [a, b] = [...fingers.values()]; return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY); };
+  const other = event => [...fingers.values()].find(finger => finger.pointerId !== event.pointerId);
   canvas.addEventListener('pointerdown', event => {
     canvas.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, event);
@@ -83,7 +84,7 @@ function listen(canvas) {
       const before = fingers.size === 2 ? spread() : 0;
       fingers.set(event.pointerId, event);
       moved += Math.hypot(event.clientX - last.clientX, event.clientY - last.clientY);
-      if (fingers.size === 2) zoomBy(spread() / before, canvas, toPicture(canvas, event));
+      if (fingers.size === 2) zoomBy(spread() / before, canvas, toPicture(canvas, other(event)));
       else if (wiping) {
         const box = canvas.getBoundingClientRect();
         wipeAt = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
@@ -163,7 +164,7 @@ find('.gain input').oninput = () => repaint();
 for (const box of element.querySelectorAll('details')) box.ontoggle = () => repaint();
 new ResizeObserver(() => repaint()).observe(panes);
 addEventListener('scroll', () => { scrolledAt = performance.now(); }, {capture: true, passive: true});
-find('.alphas').replaceChildren(...STRIP_ALPHAS.map(a => Object.assign(document.createElement('span'), {textContent: `α = ${a}`})));
+find('.alphas').replaceChildren(...STRIP_ALPHAS.map(() => document.createElement('span')));
 
 function setMode(chosen) {
   mode = chosen;

@@ -71,6 +71,7 @@ function begin(view) {
     alpha[kind] = view.start[kind];
     sliders[kind].querySelector('input').value = alpha[kind];
   }
+  if (view.start) rested();        // so that the figures begin with these α
   const [x, y, w, h] = view.link.mark;
   if (x + w <= width && y + h <= height) setMark({x, y, w, h});
 }

@@ -121,7 +121,7 @@ function updateImage() {
 
 // What a pane draws, or null while it has not arrived.
 function source(name) {
-  if (name === 'network') return keys.length && obstacle === null ? composite('network').canvas : null;
+  if (name === 'network') return keys.length > 1 && obstacle === null ? composite('network').canvas : null;
   if (name === 'image') return keys.length > 1 ? composite('image').canvas : null;
   if (name === 'psnr') return bitmaps.get('0') ?? null;
   if (name === 'gan') return bitmaps.get('1') ?? null;
