@@ -327,6 +327,13 @@ def test_the_folder_says_how_and_where_it_was_trained(command, begun: Path) -> N
     first, second = json.loads((begun / "environment.json").read_text("utf-8"))
     assert (first["from_iteration"], second["from_iteration"]) == (0, 5)
     assert second["command"] == ["psnr", "--out", str(begun), "--resume", "--iterations", "10"]
+    lines = read_facts(begun / "generator.safetensors")["command"].splitlines()
+    assert lines[0].startswith("python -m train psnr ")
+    assert (
+        lines[1]
+        == f"python -m train psnr --out {begun.name} --resume --iterations 10  # from iteration 5"
+    )
+    assert str(begun.parent) not in lines[0], "the folders of this machine are nobody's business"
     assert first["torch"] == importlib.metadata.version("torch")
     assert first["python"] == platform.python_version()
     commit = subprocess.run(

@@ -5,7 +5,6 @@
 
 import json
 import os
-import shlex
 import sys
 import warnings
 from argparse import Namespace
@@ -35,6 +34,7 @@ from train.rehearsal import rehearse
 from train.sources import Skipped
 from train.stages import Stage, build_stage
 from train.state import (
+    commands,
     config_path,
     load_checkpoint,
     read_settings,
@@ -176,7 +176,7 @@ def _train(
         save_environment(options.out, start, device)
         _announce(options, config, stage.dataset.skipped, start)
     facts: dict[str, Any] = {
-        "command": "python -m train " + shlex.join(sys.argv[1:]),
+        "command": commands(options.out),
         "preset": options.preset,
         "data": [Path(folder).name for folder in config.data],
         "seed": config.seed,

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from train.config import Config, StageName, make_config, to_settings
 from train.stages import Stage
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
+ENVIRONMENT = "environment.json"  # in a run's folder: its sessions
 # The figures of which the smallest is the best.
 SMALLER_IS_BETTER = ("validation/niqe",)
 # A run whose processes have just been killed may hold its folder for so many seconds.
@@ -145,15 +147,30 @@ def git_revision() -> str | None:
 
 def save_environment(run: Path, start: int, device: torch.device) -> None:
     """Add this session to `environment.json`: a list, as a run may go on elsewhere."""
-    path = run / "environment.json"
-    try:
-        sessions = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        sessions = []
+    sessions = _sessions(run)
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     sessions.append({"begun": begun, "from_iteration": start, **environment(device)})
-    with atomic_path(path) as temporary:
+    with atomic_path(run / ENVIRONMENT) as temporary:
         temporary.write_text(json.dumps(sessions, indent=2) + "\n", "utf-8")
+
+
+def commands(run: Path) -> str:
+    """The command of each session of a run, a line each, without the folders of this machine."""
+    lines = []
+    for session in _sessions(run):
+        words = [Path(word).name if word.startswith("/") else word for word in session["command"]]
+        begun = session["from_iteration"]
+        note = f"  # from iteration {begun}" if begun else ""
+        lines.append("python -m train " + shlex.join(words) + note)
+    return "\n".join(lines)
+
+
+def _sessions(run: Path) -> list[dict[str, Any]]:
+    try:
+        sessions = json.loads((run / ENVIRONMENT).read_text("utf-8"))
+        return [session for session in sessions if {"command", "from_iteration"} <= session.keys()]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return []
 
 
 def save_if_best(
