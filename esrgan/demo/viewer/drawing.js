@@ -58,9 +58,9 @@ function drawPane(name) {
   if (mark) drawMark(context, canvas);
   if (lens && pointer) drawLens(context, canvas, name);
   const [title] = pane.querySelectorAll('header span');
-  title.textContent = name === 'wipe' ? chosenPair().map(n => titles[n]).join(' | ')
-    : name === 'difference' ? 'Difference of ' + chosenPair().map(n => titles[n]).join(' and ') : titles[name];
-  pane.querySelector('figcaption').textContent = caption(name);
+  write(title, name === 'wipe' ? chosenPair().map(n => titles[n]).join(' | ')
+    : name === 'difference' ? 'Difference of ' + chosenPair().map(n => titles[n]).join(' and ') : titles[name]);
+  write(pane.querySelector('figcaption'), caption(name));
 }
 
 function caption(name) {
@@ -146,7 +146,7 @@ function draw() {
   if (mode === 'difference' && isStale('difference')) updateDifference();
   names.filter(isStale).forEach(drawPane);
   if (stale === null) drawStrip();
-  if (isStale('network')) drawHistogram();
+  if (isStale('network')) histogramPending ||= requestAnimationFrame(drawHistogram);  // after the pictures
   tellAlpha();
   stale = new Set();
 }
@@ -161,13 +161,17 @@ function layOut(names) {
 }
 
 function tellAlpha() {
-  for (const kind in sliders) sliders[kind].querySelector('output').textContent = alpha[kind].toFixed(2);
+  for (const kind in sliders) write(sliders[kind].querySelector('output'), alpha[kind].toFixed(2));
   const error = exact?.error && fetchedExactly()
     ? `; the blend was off by ${exact.error.mean.toFixed(2)} grey levels (99.9th percentile ${exact.error.high})` : '';
-  sliders.network.querySelector('em').textContent = obstacle ?? (isExact() ? 'exact' + error : '≈ approximate');
+  write(sliders.network.querySelector('em'), obstacle ?? (isExact() ? 'exact' + error : '≈ approximate'));
   sliders.network.querySelector('input').disabled = obstacle !== null;
   sliders.third.hidden = !bitmaps.has('after');
-  sliders.third.querySelector('span').textContent = `+ ${shortTitle('after')}`;
-  sliders.third.querySelector('em').textContent = thirdObstacle === null ? '' : `images only: ${thirdObstacle}`;
-  Object.assign(root.dataset, {...alpha, zoom: zoom ?? 'fit', frames: keys.length, exact: isExact()});
+  write(sliders.third.querySelector('span'), `+ ${shortTitle('after')}`);
+  write(sliders.third.querySelector('em'), thirdObstacle === null ? '' : `images only: ${thirdObstacle}`);
+  const told = {...alpha, zoom: zoom ?? 'fit', frames: keys.length, exact: isExact()};
+  for (const name in told) if (root.dataset[name] !== String(told[name])) root.dataset[name] = told[name];
 }
+
+// Text that is there already costs no layout.
+function write(node, text) { if (node.textContent !== text) node.textContent = text; }

@@ -85,6 +85,7 @@ function signed(number) {
 }
 
 function drawHistogram() {
+  histogramPending = 0;
   if (!histogramShown()) return;
   const canvas = find('.histogram canvas');
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);

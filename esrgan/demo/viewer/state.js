@@ -31,6 +31,7 @@ let titles = TITLES, obstacle = null, thirdObstacle = null, link = null;
 let scores = {}, imageScore = null, keys = [], exact = null, shown = new Set(SHOWN_AT_FIRST), onlyPane = null;
 let mode = 'grid', zoom = null, centre = {x: 0, y: 0}, smooth = false, lens = false;
 let mark = null, pointer = null, wipeAt = 0.5, pending = 0, restTimer = 0;
+let histogramPending = 0;
 let stale = null;                  // the pictures whose panes are to be drawn again; null for everything
 const pair = ['psnr', 'gan'];      // what is wiped or compared
 const composites = {};             // network, image, difference: {canvas, context, pixels}
