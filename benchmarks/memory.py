@@ -45,14 +45,14 @@ def main() -> None:
     for model in given.models:
         results: list[list[np.ndarray]] = []
         for who, size in (("spandrel", small), ("ours", small), ("ours", large)):
-            peak, seconds, windows = in_a_process(model, who, size)
+            peak, seconds, parts = in_a_process(model, who, size)
             height, width = size
             rows.append(
                 {"model": model, "who": who, "LR": f"{width}×{height}", "peak MiB": peak}
                 | {"seconds": seconds}
             )
             print(f"{model} {who} {width}×{height}: {peak} MiB above idle, {seconds} s", flush=True)
-            results.append(windows)
+            results.append(parts)
         results.append(untiled_windows(model, large))
         for (height, width), (first, second) in ((small, results[:2]), (large, results[2:])):
             difference = max(
