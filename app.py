@@ -14,8 +14,9 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
     options = parser.parse_args()
 
-    from esrgan.demo import zero_gpu
+    from esrgan.demo import allocator, zero_gpu
 
+    allocator.limit_arenas()
     zero_gpu.prepare()
 
     from esrgan.demo.page import build, launch

@@ -37,8 +37,8 @@ from esrgan.demo.compare_tab import AS_HR, BUILTIN
 KEPT_SECONDS = 300
 BUSY = "busy"
 PATIENCE = 600  # seconds for one answer, after which the server is taken to hang
-# Memory that the server may have more than before: caches of results, and the allocator's.
-KEPT_MIB = 400
+# Memory that the server may have more than before: results that are remembered, see `comparison`.
+KEPT_MIB = 100
 PATCHES = (4, 6)  # of a picture, high and wide
 PATCH = 16
 TOLERANCE = 30  # grey levels between a patch and its result; GAN models are up to 21 off

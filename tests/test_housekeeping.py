@@ -1,4 +1,4 @@
-"""What the server writes does not stay."""
+"""What the server keeps does not stay."""
 
 import os
 import signal
@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from esrgan.demo import housekeeping
+from esrgan.demo import page as the_page
 from esrgan.demo.housekeeping import new_folder, seconds_kept, sweep
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +107,9 @@ def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:
     for folder in (old, job):
         folder.mkdir()
         (folder / "x.png").write_bytes(b"x")
+    broken_off, lock = tmp_path / "tmpabc_1234", tmp_path / housekeeping.LOCK
+    for file in (broken_off, lock):
+        file.write_bytes(b"x")
     example, upload, new = (tmp_path / (letter * 64) for letter in "bcd")
     for folder in (example, upload):
         folder.mkdir()
@@ -115,6 +119,8 @@ def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:
     sweep(tmp_path, 0.2, {example})
     assert not old.exists()
     assert not upload.exists()
+    assert not broken_off.exists()
+    assert lock.is_file()
     assert (example / "x.png").is_file()
     assert job.is_dir()
     assert new.is_dir()
@@ -128,3 +134,20 @@ def test_the_owner_says_how_long(
     if given is not None:
         monkeypatch.setenv(housekeeping.KEEP_VARIABLE, given)
     assert seconds_kept() == kept
+
+
+def test_only_the_last_visitors_state_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(the_page, "SESSIONS", 2)
+    demo = the_page.build()
+    _, address, _ = the_page.launch(demo, prevent_thread_lock=True, quiet=True)
+    try:
+        visitors = [Client(address, verbose=False) for _ in range(4)]
+        for visitor in visitors:
+            visitor.predict(api_name="/models")
+        kept = list(demo.state_holder.session_data)
+        assert kept == [visitor.session_hash for visitor in visitors[-2:]]
+    finally:
+        demo.close()

@@ -1,4 +1,4 @@
-"""What the server writes for its visitors does not stay: not for long, nor after a crash."""
+"""What the server keeps for its visitors does not stay: not for long, nor after a crash."""
 
 import os
 import re
@@ -7,15 +7,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from esrgan.demo.allocator import give_back
+
 KEEP_VARIABLE = "ESRGAN_KEEP_SECONDS"
 PREFIX = "esrgan-served-"
 LOCK = "in-use.lock"
-# Folders of one result, as `served.serve` names them, and of one upload, as gradio does.
+# Folders of one result, as `served.serve` names them, and of one upload, as gradio does; and the
+# files that uploads are until they are complete.
 RESULT, UPLOAD = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
+BROKEN_OFF = re.compile(r"tmp\w{8}")
 
 _locks: list[FileLock] = []  # held as long as the process lives
 
@@ -56,12 +61,22 @@ def sweep(folder: Path, seconds: float, kept: Collection[Path] = ()) -> None:
         served = RESULT.fullmatch(each.name) or UPLOAD.fullmatch(each.name)
         if served and each not in kept and _age(each) > seconds:
             shutil.rmtree(each, ignore_errors=True)
+        elif _broken_off(each) and _age(each) > seconds:
+            with suppress(OSError):  # somebody else's, or gone
+                each.unlink()
 
 
-def _age(folder: Path) -> float:
-    """Seconds since anything in it changed."""
+def _broken_off(file: Path) -> bool:
+    """Whether this is what an upload has left; the system's folder has everybody's such files."""
+    ours = file.parent != Path(tempfile.gettempdir())
+    return ours and bool(BROKEN_OFF.fullmatch(file.name)) and file.is_file()
+
+
+def _age(path: Path) -> float:
+    """Seconds since it, or anything in it, changed."""
     try:
-        times = [path.lstat().st_ctime for path in (folder, *folder.iterdir())]
+        inside = path.iterdir() if path.is_dir() else ()
+        times = [each.lstat().st_ctime for each in (path, *inside)]
     except OSError:
         return 0
     return time.time() - max(times)
@@ -73,12 +88,13 @@ def sweep_interval(seconds: int) -> int:
 
 
 def keep_sweeping(folder: Path, kept: Collection[Path]) -> None:
-    """Sweep now and then, in the background, until the process ends."""
+    """Sweep and give memory back now and then, in the background, until the process ends."""
     seconds = seconds_kept()
 
     def work() -> None:
         while True:
             time.sleep(sweep_interval(seconds))
             sweep(folder, seconds, kept)
+            give_back()
 
     threading.Thread(target=work, daemon=True, name="housekeeping").start()

@@ -11,6 +11,7 @@ from esrgan.demo.served import served_folder
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
+SESSIONS = 500  # whose state is kept, 0.1 MB each and their comparisons; the last to be used stay
 FONTS = ("system-ui", "sans-serif")
 # The viewer is as wide as its neighbours, and its sliders stay in sight ("hidden" would hold them)
 # and uncovered: what went wrong is said by a message of its own.
@@ -56,6 +57,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,
+        state_session_capacity=SESSIONS,
         mcp_server=True,
         **options,
     )
