@@ -71,7 +71,7 @@ def main() -> None:
     for name in given.models:
         with tempfile.TemporaryDirectory() as folder:
             for row in measure(name, given.sides, given.repeats, device, clock, Path(folder)):
-                rows.append(row)
+                rows.append({"model": name, **row})
                 share = f"{row['share']:.0%}" if "share" in row else ""
                 print(
                     f"| {name} | {row['side']}² | {row['what']} | {row['seconds']:.3g} "

@@ -18,8 +18,8 @@ from esrgan.demo.batch import Batch, Wish
 from esrgan.demo.batch_report import caption, failures, progress
 from esrgan.demo.evaluate_tab import refinement_choice
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import QUIETLY, told
 from esrgan.demo.messages import stop as stop_running
-from esrgan.demo.messages import told
 from esrgan.demo.sharing import DEVICE
 from esrgan.demo.stopping import Runs, StoppedError
 from esrgan.errors import UserError
@@ -32,7 +32,6 @@ FORMATS = [("PNG", "png"), ("WebP (lossless, 8 bits)", "webp"), ("JPEG", "jpg")]
 MODES = [("the network", "network"), ("the image", "image")]
 SHOWN = 24  # previews, the latest
 SECONDS_BETWEEN_DRAWINGS = 0.5
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 
 def build(tab: gr.Tab) -> None:
@@ -78,10 +77,10 @@ def build(tab: gr.Tab) -> None:
         show_progress_on=[status],
         api_visibility="undocumented",
     )
-    finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIET}
+    finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIETLY}
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(stop_running, runs, status, **QUIET)
+    stop.click(stop_running, runs, status, **QUIETLY)
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
@@ -95,8 +94,8 @@ def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
             mode = gr.Radio(
                 MODES, value="network", label="α interpolates", min_width=120, elem_id="batch-mode"
             )
-    kind.input(_kind_chosen, [kind, first], [first, between], **QUIET)
-    tab.select(_refreshed, [first, second], [first, second], **QUIET)
+    kind.input(_kind_chosen, [kind, first], [first, between], **QUIETLY)
+    tab.select(_refreshed, [first, second], [first, second], **QUIETLY)
     return [kind, first, first_own, second, second_own, alpha, mode]
 
 
@@ -105,7 +104,7 @@ def _model(label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
     own = gr.File(
         label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id=f"{elem_id}-own"
     )
-    model.input(lambda choice: gr.File(visible=choice == OWN), model, own, **QUIET)
+    model.input(lambda choice: gr.File(visible=choice == OWN), model, own, **QUIETLY)
     return model, own
 
 

@@ -17,7 +17,7 @@ from esrgan.demo import choice, examples, export_panel, finetuning, page_link
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
 from esrgan.demo.housekeeping import seconds_kept
-from esrgan.demo.messages import told
+from esrgan.demo.messages import QUIETLY, told
 from esrgan.demo.page_link import Address
 from esrgan.demo.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.sharing import DEVICE
@@ -80,7 +80,6 @@ def build(page: gr.Blocks) -> None:
     viewer = Viewer(elem_id="viewer")
     export_panel.build(session, viewer)
 
-    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     request.change(
         told(compare),
         [runs, upload, kind, family, tuned, own, *trio, address],
@@ -95,17 +94,17 @@ def build(page: gr.Blocks) -> None:
         "fn": lambda: (uuid.uuid4().hex, None),
         "outputs": [request, address],
     }
-    gr.on([start.click, upload.upload, kind.input], **wish, **quietly)
-    shown_examples.load_input_event.then(**wish, **quietly)
-    page.load(arrive, None, [upload, kind, family, *trio, address, request], **quietly)
-    stop.click(stop_comparing, runs, **quietly)
+    gr.on([start.click, upload.upload, kind.input], **wish, **QUIETLY)
+    shown_examples.load_input_event.then(**wish, **QUIETLY)
+    page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
+    stop.click(stop_comparing, runs, **QUIETLY)
     viewer.release(
         told(exactly),
         [session, runs],
         [session, viewer],
         trigger_mode="always_last",
         **DEVICE,
-        **quietly,
+        **QUIETLY,
     )
 
 
@@ -149,9 +148,8 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
                     )
                 )
             ]
-    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    family.input(told(_shown_choices), [family, own, *trio], [tuned, parts, *trio], **quietly)
-    gr.on([own.upload, own.clear, own.delete], told(_offer), [own, *trio], trio, **quietly)
+    family.input(told(_shown_choices), [family, own, *trio], [tuned, parts, *trio], **QUIETLY)
+    gr.on([own.upload, own.clear, own.delete], told(_offer), [own, *trio], trio, **QUIETLY)
     return family, tuned, own, trio
 
 

@@ -16,8 +16,8 @@ from esrgan.demo import examples, figure_parts
 from esrgan.demo import illustrating as figures
 from esrgan.demo.evaluation import Evaluation, Wish
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import QUIETLY, told
 from esrgan.demo.messages import stop as stop_running
-from esrgan.demo.messages import told
 from esrgan.demo.score_table import progress, score_tables
 from esrgan.demo.sharing import DEVICE
 from esrgan.demo.stopping import Runs, StoppedError
@@ -72,7 +72,6 @@ def build() -> None:
     kind, picture, crops, suffix, width = figure_choice
     products = [done, *files, picture, crops, *figure]
 
-    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
     running = start.click(
         told(evaluate),
         [runs, state, *pictures, *curves, *models, *running_options],
@@ -92,7 +91,7 @@ def build() -> None:
     }
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(stop_running, runs, status, **quietly)
+    stop.click(stop_running, runs, status, **QUIETLY)
     drawing: dict[str, Any] = {
         "fn": told(draw),
         "inputs": [state, *figure_choice],
@@ -102,9 +101,9 @@ def build() -> None:
     }
     changes = [kind.input, suffix.input, width.input, crops.submit, crops.blur]
     gr.on(changes, **drawing, trigger_mode="always_last")
-    picture.input(lambda: "", None, crops, **quietly).success(**drawing)
+    picture.input(lambda: "", None, crops, **QUIETLY).success(**drawing)
     place, placed = figure[-1], [state, picture, crops, several]
-    place.select(told(place_crop), placed, crops, **quietly).success(**drawing)
+    place.select(told(place_crop), placed, crops, **QUIETLY).success(**drawing)
 
 
 def _picture_choice() -> list[gr.components.Component]:

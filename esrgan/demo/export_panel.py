@@ -13,8 +13,8 @@ from esrgan.demo import exporting as compute
 from esrgan.demo import figure_parts
 from esrgan.demo.exporting import AnimationWish, FigureWish, Marks, Numbers
 from esrgan.demo.housekeeping import seconds_kept
+from esrgan.demo.messages import QUIETLY, told
 from esrgan.demo.messages import stop as stop_running
-from esrgan.demo.messages import told
 from esrgan.demo.session import Session
 from esrgan.demo.sharing import DEVICE
 from esrgan.demo.stopping import Runs, StoppedError
@@ -49,9 +49,8 @@ def build(session: gr.State, viewer: Viewer) -> None:
         listed = _figure_panel(session, marks, alphas)
     with gr.Accordion("Animation of α", open=False, elem_id="animation-panel"):
         _animation_panel(session, marks)
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    viewer.select(told(mark), [session, marks], [marks, listed], **quiet)
-    viewer.release(told(rest), None, alphas, trigger_mode="always_last", **quiet)
+    viewer.select(told(mark), [session, marks], [marks, listed], **QUIETLY)
+    viewer.release(told(rest), None, alphas, trigger_mode="always_last", **QUIETLY)
 
 
 def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:
@@ -77,9 +76,8 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
         with gr.Column(min_width=300, visible=False) as product:
             preview = figure_parts.preview("paper-figure")
             files = figure_parts.download_parts("paper")
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    add.click(told(collect), [session, marks], [marks, listed], **quiet)
-    clear.click(told(forget), marks, [marks, listed], **quiet)
+    add.click(told(collect), [session, marks], [marks, listed], **QUIETLY)
+    clear.click(told(forget), marks, [marks, listed], **QUIETLY)
     start.click(
         told(draw),
         [runs, session, marks, alphas, numbers, panes, layout, title, *form],
@@ -89,7 +87,7 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
         show_progress_on=[status],
         api_visibility="undocumented",
     )
-    stop.click(stop_running, runs, status, **quiet)
+    stop.click(stop_running, runs, status, **QUIETLY)
     return listed
 
 
@@ -133,8 +131,7 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
         show_progress_on=[status],
         api_visibility="undocumented",
     )
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
-    stop.click(stop_running, runs, status, **quiet)
+    stop.click(stop_running, runs, status, **QUIETLY)
 
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:

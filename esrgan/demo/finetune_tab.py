@@ -13,7 +13,7 @@ import pandas as pd
 from esrgan import zoo
 from esrgan.demo import finetuning
 from esrgan.demo.finetuning import Run, Settings
-from esrgan.demo.messages import duration, told
+from esrgan.demo.messages import QUIETLY, duration, told
 from esrgan.demo.served import serve
 from esrgan.demo.training_pictures import allowed_folders
 from esrgan.errors import UserError
@@ -41,7 +41,6 @@ STATES = {
     "stopped": "Stopped",
     "failed": "Failed",
 }
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 
 def build() -> None:
@@ -84,11 +83,11 @@ def build() -> None:
         api_name="fine_tune",
         api_visibility="undocumented",
     )
-    stop.click(told(ask_to_stop), name, watched, api_name="fine_tune_stop", **QUIET)
-    resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIET)
-    name.input(watch_anew, name, watched, **QUIET)
-    timer.tick(watch, [name, shown], watched, queue=False, **QUIET)
-    gr.on(fn=opened, inputs=None, outputs=[name, start_from, *watched], **QUIET)
+    stop.click(told(ask_to_stop), name, watched, api_name="fine_tune_stop", **QUIETLY)
+    resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIETLY)
+    name.input(watch_anew, name, watched, **QUIETLY)
+    timer.tick(watch, [name, shown], watched, queue=False, **QUIETLY)
+    gr.on(fn=opened, inputs=None, outputs=[name, start_from, *watched], **QUIETLY)
 
 
 def _choices() -> list[gr.components.Component]:
@@ -140,9 +139,9 @@ def _choices() -> list[gr.components.Component]:
             min_width=120,
             elem_id="train-crop",
         )
-    start_from.input(lambda choice: gr.File(visible=choice == OWN), start_from, own, **QUIET)
-    source.input(lambda choice: gr.File(visible=choice == UPLOADED), source, pictures, **QUIET)
-    stage.input(lambda choice: gr.Group(visible=choice == GAN), stage, gan, **QUIET)
+    start_from.input(lambda choice: gr.File(visible=choice == OWN), start_from, own, **QUIETLY)
+    source.input(lambda choice: gr.File(visible=choice == UPLOADED), source, pictures, **QUIETLY)
+    stage.input(lambda choice: gr.Group(visible=choice == GAN), stage, gan, **QUIETLY)
     losses = [activation, adversarial, gan_weight, pixel_weight]
     return [start_from, own, source, pictures, stage, *losses, iterations, rate, batch, crop]
 

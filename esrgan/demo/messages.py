@@ -18,6 +18,9 @@ from esrgan.errors import UserError
 # What one visitor may ask of the machine, of everything that is told step by step.
 MAX_SECONDS = 3600
 
+# How events are told that only the page itself has a use for.
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
+
 _TOO_LONG = (
     f"This took longer than {MAX_SECONDS // 60} minutes, the page's limit. Ask for less at once, "
     "or use the command line, which has none."
