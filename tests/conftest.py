@@ -188,16 +188,22 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def opened(browser: "Browser", address: str) -> Callable[..., "Page"]:
-    """`opened(viewport=…)` is the page, without the comparison that keeps the device at first."""
-    from playwright.sync_api import expect
+    """`opened(viewport=…)` is the page, without its first comparison."""
 
     def open_page(**options: Any) -> "Page":
         page = browser.new_page(**options)
         page.set_default_timeout(PATIENCE)
         page.goto(address)
-        viewer = page.locator(".viewer")
-        expect(viewer).to_have_attribute("data-run", re.compile("."), timeout=PATIENCE)
-        page.locator("#stop").click()
+        stop_the_first_comparison(page)
         return page
 
     return open_page
+
+
+def stop_the_first_comparison(page: "Page") -> None:
+    """It keeps the device."""
+    from playwright.sync_api import expect
+
+    viewer = page.locator(".viewer")
+    expect(viewer).to_have_attribute("data-run", re.compile("."), timeout=PATIENCE)
+    page.locator("#stop").click()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import stop_the_first_comparison
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -333,6 +334,7 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
     visitor.set_default_timeout(SECONDS)
     visitor.goto(served)
+    stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
     visitor.locator("#train-from input").click()
     visitor.get_by_role("option", name="My own file").click()
@@ -347,6 +349,7 @@ def test_a_visitor_trains_a_model_and_compares_it(
     expect(visitor.locator("#train-status")).to_contain_text("Training", timeout=SECONDS)
 
     visitor.reload()  # the run is found again
+    stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
     expect(visitor.locator("#train-status")).to_contain_text(
         "Finished · iteration 40 of 40", timeout=SECONDS
