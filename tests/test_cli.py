@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esrgan import cli
+from esrgan import cli, command_line
 from esrgan.checkpoints import load_generator, read_facts, save_generator
 from esrgan.errors import UserError
 from esrgan.images import load_image
@@ -269,7 +269,6 @@ def test_refined_results(tmp_path: Path, pictures: Path, models: tuple[Path, Pat
         (["upscale", "x.png", "-o", "out", "--model", "nothing"], "no model 'nothing'"),
         (["upscale", "x.png", "-o", "out", "--alpha", "1.5"], "between 0 and 1"),
         (["upscale", "x.png", "-o", "out", "--mode", "image"], "need --alpha"),
-        (["upscale", "x.png", "-o", "out", "--model", "official-gan"], "could not be downloaded"),
         (["evaluate", "nowhere"], "nowhere is not a folder"),
         (["figure", "plane", "nowhere", "-o", "x.png"], "no nowhere; `python -m esrgan evaluate`"),
         (
@@ -278,11 +277,22 @@ def test_refined_results(tmp_path: Path, pictures: Path, models: tuple[Path, Pat
         ),
     ],
 )
-def test_a_wrong_command_is_one_line_and_exit_code_2(arguments: list[str], words: str) -> None:
-    ended = command(*arguments)
+def test_a_wrong_command_is_one_line_and_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(lambda: cli.main(arguments), "python -m esrgan")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert len(told.strip().splitlines()) == 1
+    assert words in told
+
+
+def test_a_model_that_can_not_be_downloaded_is_one_line_and_exit_code_2() -> None:
+    ended = command("upscale", "x.png", "-o", "out", "--model", "official-gan")
     assert ended.returncode == 2
     assert len(ended.stderr.strip().splitlines()) == 1
-    assert words in ended.stderr
+    assert "could not be downloaded" in ended.stderr
 
 
 def test_models_of_different_shape_name_the_difference(
