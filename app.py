@@ -14,13 +14,13 @@ def main() -> None:
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
     options = parser.parse_args()
 
-    from esrgan.demo import allocator, zero_gpu
+    from esrgan.demo.server import allocator, zero_gpu
 
     allocator.limit_arenas()
     zero_gpu.prepare()
 
     from esrgan.demo.page import build, launch
-    from esrgan.demo.served import served_folder
+    from esrgan.demo.server.served import served_folder
 
     served_folder()
     launch(

@@ -31,8 +31,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import describe_machine
 from benchmarks.peers import MODELS, Run, eager, networks, ours, runtimes, spandrel_network
-from esrgan.devices import choose_device
-from esrgan.interpolation import alpha_weights, interpolate_networks
+from esrgan.inference.devices import choose_device
+from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBNet
 
 TOLERANCE = 1e-4

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from esrgan.files import atomic_path
-from esrgan.images import list_images, load_image, save_image, to_rgb, to_uint8
-from esrgan.resize import imresize
+from esrgan.pictures.files import atomic_path
+from esrgan.pictures.images import list_images, load_image, save_image, to_rgb, to_uint8
+from esrgan.pictures.resize import imresize
 from train import sources
 from train.data import PREFETCHED, PairDataset, batches
 from train.prepare import prepare

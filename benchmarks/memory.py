@@ -23,9 +23,9 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.peers import eager, networks, spandrel_network
-from esrgan.images import to_image, to_tensor
-from esrgan.resize import imresize
-from esrgan.upscale import DEFAULT_TILE, Upscaler
+from esrgan.inference.upscale import DEFAULT_TILE, Upscaler
+from esrgan.pictures.images import to_image, to_tensor
+from esrgan.pictures.resize import imresize
 
 SIZES = ((1024, 1024), (3000, 4000))
 QUICK = ((256, 256), (480, 640))

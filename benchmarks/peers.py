@@ -10,10 +10,10 @@ from spandrel.architectures.__arch_helpers import block as spandrel_blocks
 from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet as SpandrelRRDBNet
 from torch import Tensor, nn
 
-from esrgan import zoo
+from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
+from esrgan.models.onnx_export import INPUT, OUTPUT, save_onnx
 from esrgan.networks import Generator, RRDBConfig, RRDBNet
-from esrgan.onnx_export import INPUT, OUTPUT, save_onnx
-from esrgan.upscale import Upscaler
 
 Run = Callable[[Tensor], Tensor]
 MODELS = ("builtin", "paper")

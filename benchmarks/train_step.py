@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from esrgan.checkpoints import save_features
-from esrgan.devices import Network, choose_device
+from esrgan.inference.devices import Network, choose_device
+from esrgan.models.checkpoints import save_features
 from esrgan.networks import VGG19Features
 from train.acceleration import set_up_cuda
 from train.config import load_preset, make_config, override

@@ -31,7 +31,7 @@ from PIL import Image
 from benchmarks.machine import describe_machine
 from benchmarks.server import Server, running
 from esrgan.demo import choice, point
-from esrgan.demo.compare_tab import AS_HR, BUILTIN
+from esrgan.demo.compare.tab import AS_HR, BUILTIN
 
 # How long the server keeps files here, so that their going can be seen; no answer takes so long.
 KEPT_SECONDS = 300

@@ -20,8 +20,8 @@ import pytest
 import torch
 from PIL import Image
 
-from esrgan.checkpoints import save_features
 from esrgan.errors import UserError
+from esrgan.models.checkpoints import save_features
 from esrgan.networks import RRDBConfig, RRDBNet, VGG19Features
 
 if TYPE_CHECKING:

@@ -34,20 +34,24 @@ from PIL import Image, ImageCms
 from safetensors.torch import save
 from scipy.io import savemat
 
-from esrgan import zoo
-from esrgan.checkpoints import load_features, load_generator, read_facts
-from esrgan.demo import batch, choice, evaluation, finetuning, illustrating, page_link, point
-from esrgan.demo.comparison import Trio
-from esrgan.demo.exporting import Marks, marked
-from esrgan.demo.finetuning import Settings
-from esrgan.demo.training_pictures import unpacked
+from esrgan.demo import choice, illustrating, point
+from esrgan.demo.batch import job as batch
+from esrgan.demo.compare import page_link
+from esrgan.demo.compare.comparison import Trio
+from esrgan.demo.compare.exporting import Marks, marked
+from esrgan.demo.evaluate import job as evaluation
+from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.finetune.job import Settings
+from esrgan.demo.finetune.training_pictures import unpacked
 from esrgan.demo.viewer import Alphas, alphas_of
 from esrgan.errors import UserError
-from esrgan.images import decode_image, image_size
-from esrgan.matfile import read_matrices
+from esrgan.evaluation.matfile import read_matrices
+from esrgan.evaluation.niqe import FITTED, PristineModel, load_pristine
+from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
+from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGG19Features
-from esrgan.niqe import FITTED, PristineModel, load_pristine
-from esrgan.upscale import Upscaler
+from esrgan.pictures.images import decode_image, image_size
 from train.config import (
     CONFIGS,
     PRESETS,

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from esrgan.command_line import Parser, run
-from esrgan.devices import choose_device
 from esrgan.errors import UserError
-from esrgan.files import atomic_path
+from esrgan.inference.devices import choose_device
+from esrgan.pictures.files import atomic_path
 from train import distributed, prepare
 from train.acceleration import set_up_cuda
 from train.config import (

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from esrgan.errors import UserError
-from esrgan.resize import imresize
+from esrgan.pictures.resize import imresize
 from train.sources import (
     Memory,
     Picture,

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from esrgan.files import atomic_path
-from esrgan.images import to_image
+from esrgan.pictures.files import atomic_path
+from esrgan.pictures.images import to_image
 
 
 def metrics_path(run: Path) -> Path:

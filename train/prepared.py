@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from esrgan.errors import UserError
-from esrgan.files import atomic_path
+from esrgan.pictures.files import atomic_path
 
 # Bytes that NumPy writes before the pixels.
 NPY_HEADER = 128

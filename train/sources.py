@@ -14,8 +14,8 @@ import numpy as np
 from torch.utils.data import get_worker_info
 
 from esrgan.errors import UserError
-from esrgan.images import image_size, list_images, load_image, to_rgb, to_uint8
-from esrgan.pairs import hr_and_candidates
+from esrgan.evaluation.pairs import hr_and_candidates
+from esrgan.pictures.images import image_size, list_images, load_image, to_rgb, to_uint8
 from train.prepared import SubImages, prepared_folders, read_index
 
 # Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
@@ -128,7 +128,7 @@ class Folder(Source):
 
 
 class PairedFolders(Source):
-    """HR pictures and the LR pictures that belong to them by name (see `esrgan.pairs`)."""
+    """HR pictures and the LR pictures that belong to them by name, found by `evaluation.pairs`."""
 
     def __init__(self, hr: Path, lr: Path, side: int, scale: int, memory: Memory) -> None:
         files, candidates = hr_and_candidates(hr, lr, scale)

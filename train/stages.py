@@ -14,16 +14,23 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from esrgan import zoo
-from esrgan.checkpoints import save_features, save_generator
-from esrgan.devices import place
 from esrgan.errors import UserError
-from esrgan.images import crop_to_multiple, list_images, load_image, to_image, to_rgb, to_uint8
-from esrgan.metrics import psnr, ssim
+from esrgan.evaluation.metrics import psnr, ssim
+from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, load_pristine, niqe
+from esrgan.inference.devices import place
+from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
+from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.networks import Generator, VGG19Classifier, VGGDiscriminator, build_generator
-from esrgan.niqe import PristineModel, UnmeasurableError, load_pristine, niqe
-from esrgan.resize import imresize
-from esrgan.upscale import Upscaler
+from esrgan.pictures.images import (
+    crop_to_multiple,
+    list_images,
+    load_image,
+    to_image,
+    to_rgb,
+    to_uint8,
+)
+from esrgan.pictures.resize import imresize
 from train import distributed
 from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
 from train.config import Config, GANConfig, PSNRConfig, VGGConfig

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from esrgan.checkpoints import read_facts
 from esrgan.errors import UserError
-from esrgan.files import atomic_path
+from esrgan.models.checkpoints import read_facts
+from esrgan.pictures.files import atomic_path
 from train import distributed
 from train.config import Config, StageName, make_config, to_settings
 from train.stages import Stage

@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from esrgan.checkpoints import read_facts
+from esrgan import assets
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import ablation_drawn, add_crop_option, add_width_option
 from esrgan.errors import UserError
 from esrgan.figures import PAGE_WIDTH, save_figure
+from esrgan.models.checkpoints import read_facts
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = [ROOT / "assets" / "examples" / name for name in ("chelsea.png", "motorcycle.png")]
+EXAMPLES = [assets.EXAMPLES / name for name in ("chelsea.png", "motorcycle.png")]
 
 
 @dataclass(frozen=True)

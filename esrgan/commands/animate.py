@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from esrgan import zoo
-from esrgan.animation import Look, Source, check_animation_path, frames, save_animation
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
+from esrgan.evaluation.methods import PAIR
+from esrgan.evaluation.pairs import load_pair
 from esrgan.figures import Crop
-from esrgan.illustrations import MODES
-from esrgan.images import load_image, to_uint8
-from esrgan.interpolation import alpha_weights, interpolate_images, interpolate_networks
-from esrgan.methods import PAIR
+from esrgan.figures.animation import Look, Source, check_animation_path, frames, save_animation
+from esrgan.figures.illustrations import MODES
+from esrgan.models import zoo
+from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
 from esrgan.networks import Generator
-from esrgan.pairs import load_pair
+from esrgan.pictures.images import load_image, to_uint8
 
 
 def add(command: Parser) -> None:

@@ -8,13 +8,18 @@ from typing import Any
 
 import torch
 
-from esrgan import zoo
-from esrgan.checkpoints import read_facts
 from esrgan.command_line import Parser
 from esrgan.errors import UserError
-from esrgan.interpolation import STRANGERS, alpha_weights, interpolate_networks, share_ancestor
+from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
+from esrgan.models.checkpoints import read_facts
+from esrgan.models.interpolation import (
+    STRANGERS,
+    alpha_weights,
+    interpolate_networks,
+    share_ancestor,
+)
 from esrgan.networks import Generator
-from esrgan.upscale import Upscaler
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

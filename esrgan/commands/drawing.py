@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from esrgan.command_line import Parser
 from esrgan.commands.evaluate import chosen_methods
 from esrgan.errors import UserError
+from esrgan.evaluation.methods import labels, model_settings
+from esrgan.evaluation.pairs import load_pair
+from esrgan.evaluation.results import Score, load_results
 from esrgan.figures import COLUMN_WIDTH, latex_figure, save_figure
-from esrgan.illustrations import (
+from esrgan.figures.illustrations import (
     Drawn,
     Example,
     Row,
@@ -18,10 +21,7 @@ from esrgan.illustrations import (
     crops_of,
     kept,
 )
-from esrgan.images import to_rgb
-from esrgan.methods import labels, model_settings
-from esrgan.pairs import load_pair
-from esrgan.results import Score, load_results
+from esrgan.pictures.images import to_rgb
 
 
 def add_width_option(command: Parser, width: float) -> None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from esrgan import methods, tables
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
-from esrgan.evaluate import Measures, evaluate
-from esrgan.learned_metrics import learned_metrics
-from esrgan.methods import PAIR, Selection
-from esrgan.niqe import FITTED, load_pristine
-from esrgan.pairs import pair_files
-from esrgan.results import FILE, Results, Score, load_results, save_results, without
+from esrgan.evaluation import methods, tables
+from esrgan.evaluation.evaluate import Measures, evaluate
+from esrgan.evaluation.learned_metrics import learned_metrics
+from esrgan.evaluation.methods import PAIR, Selection
+from esrgan.evaluation.niqe import FITTED, load_pristine
+from esrgan.evaluation.pairs import pair_files
+from esrgan.evaluation.results import FILE, Results, Score, load_results, save_results, without
 
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40

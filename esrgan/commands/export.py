@@ -3,11 +3,11 @@
 from argparse import Namespace
 from pathlib import Path
 
-from esrgan.checkpoints import save_generator
 from esrgan.command_line import Parser
 from esrgan.commands.common import load_model
 from esrgan.errors import UserError
-from esrgan.onnx_export import OPSET, save_onnx
+from esrgan.models.checkpoints import save_generator
+from esrgan.models.onnx_export import OPSET, save_onnx
 
 
 def add(command: Parser) -> None:

@@ -4,7 +4,6 @@ from argparse import Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from esrgan import zoo
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import (
@@ -15,6 +14,8 @@ from esrgan.commands.drawing import (
     write,
 )
 from esrgan.errors import UserError
+from esrgan.evaluation.methods import PAIR, labels
+from esrgan.evaluation.results import load_results
 from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
@@ -22,7 +23,7 @@ from esrgan.figures import (
     active_share,
     check_figure_path,
 )
-from esrgan.illustrations import (
+from esrgan.figures.illustrations import (
     MODES,
     SHALLOW_AND_DEEP,
     Example,
@@ -35,9 +36,8 @@ from esrgan.illustrations import (
     plane_figure,
     strip_figure,
 )
-from esrgan.images import load_image, to_rgb, to_uint8
-from esrgan.methods import PAIR, labels
-from esrgan.results import load_results
+from esrgan.models import zoo
+from esrgan.pictures.images import load_image, to_rgb, to_uint8
 
 ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from pathlib import Path
 
-from esrgan.checkpoints import save_generator
 from esrgan.command_line import Parser
 from esrgan.commands.common import load_model
+from esrgan.models.checkpoints import save_generator
 
 
 def add(command: Parser) -> None:

@@ -2,8 +2,8 @@
 
 from argparse import Namespace
 
-from esrgan import zoo
 from esrgan.command_line import Parser
+from esrgan.models import zoo
 
 
 def add(command: Parser) -> None:

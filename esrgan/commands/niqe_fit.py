@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from esrgan.command_line import Parser
-from esrgan.niqe import fit_pristine, save_pristine
+from esrgan.evaluation.niqe import fit_pristine, save_pristine
 
 
 def add(command: Parser) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from esrgan import zoo
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
-from esrgan.images import IMAGE_SUFFIXES
-from esrgan.methods import PAIR, interpolating
-from esrgan.upscale import Upscale, upscale_file
+from esrgan.evaluation.methods import PAIR, interpolating
+from esrgan.inference.upscale import Upscale, upscale_file
+from esrgan.models import zoo
+from esrgan.pictures.images import IMAGE_SUFFIXES
 
 
 def add(command: Parser) -> None:

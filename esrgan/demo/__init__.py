@@ -1,0 +1,1 @@
+"""The page: a folder a tab, the viewer, the server, and what tabs share."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan import zoo
 from esrgan.demo import choice, point
-from esrgan.demo.compare_tab import Upload
-from esrgan.demo.messages import told
-from esrgan.demo.sharing import DEVICE
+from esrgan.demo.compare.tab import Upload
+from esrgan.demo.server.messages import told
+from esrgan.demo.server.sharing import DEVICE
+from esrgan.models import zoo
 
 
 def build() -> None:

@@ -8,10 +8,10 @@ gradio.
 from collections.abc import Sequence
 from pathlib import Path
 
-from esrgan import zoo
-from esrgan.demo import finetuning
-from esrgan.demo.comparison import Trio
+from esrgan.demo.compare.comparison import Trio
+from esrgan.demo.finetune import job as finetuning
 from esrgan.errors import UserError
+from esrgan.models import zoo
 
 NONE = ""
 BUILTIN = ("psnr", "gan", "gan-after")

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from esrgan import zoo
-from esrgan.demo.comparison import MAX_LR_PIXELS
-from esrgan.demo.evaluation import HR, KEPT, Evaluation, pictures
+from esrgan.demo.compare.comparison import MAX_LR_PIXELS
+from esrgan.demo.evaluate.job import HR, KEPT, Evaluation, pictures
 from esrgan.errors import UserError
-from esrgan.images import crop_to_multiple, load_image, to_rgb, to_uint8
+from esrgan.models import zoo
+from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from esrgan.illustrations import Drawn, Example
+    from esrgan.figures.illustrations import Drawn, Example
 
 PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
 BRIGHTNESS, STRIP = "brightness", "strip"
@@ -119,7 +119,7 @@ def illustrate(
         UserError: there are no rows yet, the evaluation lacks what the figure shows, or a crop is
             not inside the picture.
     """
-    from esrgan.illustrations import crops_of
+    from esrgan.figures.illustrations import crops_of
 
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
@@ -201,7 +201,7 @@ def _marked(hr: np.ndarray, crops: Sequence[Box], path: Path) -> Path:
 def _drawn(
     evaluation: Evaluation, kind: str, picture: str, width: float, crops: Sequence[Box]
 ) -> "Drawn":
-    from esrgan import illustrations as draw
+    from esrgan.figures import illustrations as draw
 
     results = evaluation.results
     if kind == PLANE:
@@ -241,7 +241,7 @@ def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":
         UserError: the picture is too large for the page, or too small for the network.
     """
     from esrgan.figures import active_share
-    from esrgan.illustrations import features_figure
+    from esrgan.figures.illustrations import features_figure
 
     if hr.shape[0] * hr.shape[1] > MAX_LR_PIXELS:
         raise UserError(

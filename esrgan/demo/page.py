@@ -5,9 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import api, batch_tab, compare_tab, evaluate_tab, finetune_tab
-from esrgan.demo.housekeeping import keep_sweeping, seconds_kept, sweep_interval
-from esrgan.demo.served import served_folder
+from esrgan.demo import api
+from esrgan.demo.batch import tab as batch_tab
+from esrgan.demo.compare import tab as compare_tab
+from esrgan.demo.evaluate import tab as evaluate_tab
+from esrgan.demo.finetune import tab as finetune_tab
+from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
+from esrgan.demo.server.served import served_folder
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32

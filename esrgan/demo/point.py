@@ -5,18 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from esrgan.demo import comparison as compute
-from esrgan.demo.comparison import Comparison, Trio
-from esrgan.demo.served import serve
-from esrgan.demo.zero_gpu import on_gpu
+from esrgan.demo.compare import comparison as compute
+from esrgan.demo.compare.comparison import Comparison, Trio
+from esrgan.demo.server.served import serve
+from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError
-from esrgan.evaluate import Measures
-from esrgan.evaluate import measured as measured_score
-from esrgan.images import to_rgb, to_uint8
-from esrgan.learned_metrics import SOURCES
-from esrgan.niqe import load_pristine
-from esrgan.pairs import Pair
-from esrgan.results import METRICS
+from esrgan.evaluation.evaluate import Measures
+from esrgan.evaluation.evaluate import measured as measured_score
+from esrgan.evaluation.learned_metrics import SOURCES
+from esrgan.evaluation.niqe import load_pristine
+from esrgan.evaluation.pairs import Pair
+from esrgan.evaluation.results import METRICS
+from esrgan.pictures.images import to_rgb, to_uint8
 
 MODES = ("network", "image")
 MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi"))

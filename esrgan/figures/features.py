@@ -18,9 +18,9 @@ from esrgan.figures.sheet import (
     Sheet,
     pixels,
 )
-from esrgan.images import to_rgb, to_tensor
 from esrgan.networks import VGG19Features
 from esrgan.networks.vgg import CONVOLUTIONS
+from esrgan.pictures.images import to_rgb, to_tensor
 
 LAYERS = tuple(f"conv{block}_{index}" for block, index in CONVOLUTIONS)
 # Two upright lines of text between the picture and its maps.

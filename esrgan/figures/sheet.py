@@ -20,9 +20,9 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from esrgan.errors import UserError
-from esrgan.files import atomic_path
-from esrgan.images import rgb_to_y, to_rgb, to_uint8
 from esrgan.latex import escaped
+from esrgan.pictures.files import atomic_path
+from esrgan.pictures.images import rgb_to_y, to_rgb, to_uint8
 
 DPI = 300
 # A paper's column and its page, in inches, and what is sensible at all.

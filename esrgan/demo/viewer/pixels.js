@@ -1,4 +1,4 @@
-// Arithmetic on pictures: pure functions, the same as `esrgan.interpolation` and `esrgan.histogram`.
+// Arithmetic on pictures: pure functions, the same as `esrgan.models.interpolation` and `esrgan.evaluation.histogram`.
 
 const OPAQUE = new Uint32Array(new Uint8Array([0, 0, 0, 255]).buffer)[0];
 

@@ -1,0 +1,370 @@
+"""What the Batch tab computes: many pictures through one model, into a zip. Knows no gradio."""
+
+import re
+import shutil
+import threading
+import time
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from esrgan.demo.compare import comparison
+from esrgan.demo.compare.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.evaluate.job import MAX_BACK_PROJECTIONS
+from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.server.served import job_folder
+from esrgan.demo.server.sharing import SharedUpscaler
+from esrgan.demo.server.stopping import StoppedError
+from esrgan.demo.server.uploads import Uploaded, uploaded_files
+from esrgan.demo.server.zero_gpu import on_zero_gpu
+from esrgan.errors import UserError
+from esrgan.evaluation.methods import interpolating
+from esrgan.inference.upscale import Upscale, upscale_file
+from esrgan.models import zoo
+from esrgan.pictures.files import atomic_path
+from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint8
+
+# What one visitor may ask of the machine, besides the pixels of a picture and of its result;
+# `python -m esrgan upscale` has no such limits.
+MAX_PICTURES = 200
+MAX_PICTURE_BYTES = 100 * 2**20
+MAX_TOTAL_BYTES = 2**30
+MAX_RESULT_BYTES = 2 * 2**30
+MIN_FREE_BYTES = 2**30  # of the disk, which are not ours to fill
+
+FORMATS = ("png", "webp", "jpg")
+MODES = ("network", "image")
+FOLDER, RESULTS, ERRORS = "batches", "esrgan-results.zip", "errors.txt"
+PREVIEW_SIDE = 320
+# Parts of a name in a zip; no file system takes much longer ones.
+MAX_NAME_BYTES, MAX_DEPTH = 150, 10
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor asks for; files are uploads, of which only the names are the visitor's.
+
+    Attributes:
+        uploads: pictures, and zips of them.
+        models: one, or two to go between: names of the zoo or of training runs, or weights files.
+        alpha, mode: the point between two, by network or by image interpolation.
+        ensemble, back_projections: what is done after each network.
+        suffix: of the results, one of FORMATS.
+    """
+
+    uploads: Sequence[Path]
+    models: Sequence[str | Path] = ("gan",)
+    alpha: float = 0.8
+    mode: str = "network"
+    ensemble: bool = False
+    back_projections: float = 0
+    suffix: str = "png"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A picture to be upscaled: its name as the visitor knows it, our copy of it, the bytes of
+    that, and the name of the result in the zip."""
+
+    name: str
+    source: Path
+    size: int
+    result: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result: its task, LR's and SR's (height, width), and a small picture of it."""
+
+    task: Task
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    preview: Path
+
+
+class Batch:
+    """A batch in progress, and what it has made.
+
+    One thread computes it; others may look at it, end it or forget it meanwhile.
+
+    Attributes:
+        folder: of all its files.
+        tasks: the pictures; `current` is the one in hand.
+        done: the results that the zip has, in their order.
+        failures: a line for each picture or zip that could not be done.
+        strangers: whether α goes between networks without a common ancestor.
+        file: the zip with the results, once the batch has ended with any.
+        forgotten: whether its files are no longer wanted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tasks: list[Task] = []
+        self.current: Task | None = None
+        self.done: list[Done] = []
+        self.failures: list[str] = []
+        self.strangers = False
+        self.file: Path | None = None
+        self.forgotten = False
+        self._ended = False
+        self._bytes = self._handled = 0
+        self._begun = time.monotonic()
+        self._changing = threading.Lock()
+        self._closing = ExitStack()
+        self._zip: zipfile.ZipFile | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def complete(self) -> bool:
+        """Whether every picture came to its turn."""
+        return self._handled == len(self.tasks)
+
+    @property
+    def handled(self) -> int:
+        """How many pictures are done or have failed."""
+        return self._handled
+
+    @property
+    def seconds_left(self) -> float | None:
+        """By the bytes of the pictures, at the pace so far; None before there is one."""
+        passed = sum(task.size for task in self.tasks[: self._handled])
+        left = sum(task.size for task in self.tasks[self._handled :])
+        return (time.monotonic() - self._begun) * left / passed if passed else None
+
+    def begin(self, task: Task) -> None:
+        """Take a picture in hand."""
+        if not self._handled:
+            self._begun = time.monotonic()
+        self.current = task
+
+    def go_on(self) -> None:
+        """Raises StoppedError once the batch has ended."""
+        if self._ended:
+            raise StoppedError
+
+    def check_room(self) -> None:
+        """Raises UserError if the results, or all that the disk holds, are too much already."""
+        if self._bytes >= MAX_RESULT_BYTES:
+            limit = MAX_RESULT_BYTES / 2**30
+            raise UserError(f"The results are {limit:.3g} GB already, the page's limit.")
+        if shutil.disk_usage(self.folder).free < MIN_FREE_BYTES:
+            raise UserError("The server's disk is full.")
+
+    def keep(self, task: Task, lr: np.ndarray, sr: np.ndarray, made: Path) -> None:
+        """Put a result's file into the zip.
+
+        Raises:
+            StoppedError: the batch has ended.
+        """
+        preview = self.folder / f"preview-{self._handled}.webp"
+        preview.write_bytes(encode_image(_preview(sr), ".webp"))
+        with self._changing:
+            self.go_on()
+            if self._zip is None:
+                path = self._closing.enter_context(atomic_path(self.folder / RESULTS))
+                self._zip = self._closing.enter_context(zipfile.ZipFile(path, "w"))
+            self._zip.write(made, task.result)
+            self._bytes += made.stat().st_size
+            self.done.append(Done(task, lr.shape[:2], sr.shape[:2], preview))
+            self._handled += 1
+
+    def fail(self, task: Task, reason: str) -> None:
+        with self._changing:
+            if not self._ended:
+                self.failures.append(_failure(task.name, reason.replace(f"{self.folder}/", "")))
+                self._handled += 1
+
+    def end(self) -> None:
+        """Give up what is in hand, and make the zip of what is done; nothing if done before."""
+        with self._changing:
+            if self._ended:
+                return
+            self._ended, self.current = True, None
+            if self._zip is None:
+                return
+            if self.failures:
+                self._zip.writestr(ERRORS, "".join(f"{line}\n" for line in self.failures))
+            self._closing.close()
+            self.file = self.folder / RESULTS
+
+
+def run(wish: Wish) -> Generator[Batch, None, None]:
+    """The batch before and after each picture; it is one object throughout, and ends at the end.
+
+    Raises:
+        UserError: there is nothing to do or too much, or a model can't be used. What is wrong
+            with a picture is in the failures instead.
+    """
+    _check(wish)
+    weights = [_weights_file(model) for model in wish.models]
+    batch = Batch(job_folder(FOLDER))
+    try:
+        upscale, scale = _upscale(wish, weights, batch)
+        _receive(wish, batch)
+    except UserError:
+        forget(batch)
+        raise
+    max_pixels = min(MAX_LR_PIXELS, MAX_UPLOAD_PIXELS // scale**2)
+    for number, task in enumerate(batch.tasks):
+        batch.begin(task)
+        yield batch
+        made = batch.folder / f"result-{number}.{wish.suffix}"
+        try:
+            batch.go_on()
+            batch.check_room()
+            lr, sr = upscale_file(task.source, made, upscale, max_pixels)
+            batch.keep(task, lr, sr, made)
+        except StoppedError:
+            if batch.forgotten:  # after which this picture's result was still written
+                shutil.rmtree(batch.folder, ignore_errors=True)
+            return
+        except UserError as error:
+            batch.fail(task, str(error))
+        finally:
+            made.unlink(missing_ok=True)
+            task.source.unlink(missing_ok=True)
+    batch.end()
+    yield batch
+
+
+def forget(batch: Batch | None) -> None:
+    """End a batch and delete its files."""
+    if batch is not None:
+        batch.forgotten = True
+        with suppress(UserError, OSError):
+            batch.end()
+        shutil.rmtree(batch.folder, ignore_errors=True)
+
+
+# ---------------------------------------------------------------- before the first picture
+
+
+def _check(wish: Wish) -> None:
+    if on_zero_gpu():
+        raise UserError("Batches are off here: a ZeroGPU Space lends its GPU for seconds only.")
+    if not wish.uploads:
+        raise UserError("Choose pictures first, or a zip of them.")
+    if len(wish.models) not in (1, 2) or wish.suffix not in FORMATS or wish.mode not in MODES:
+        raise UserError("Choose a model, or two to go between, and a format.")
+    if wish.back_projections not in range(MAX_BACK_PROJECTIONS + 1):
+        raise UserError(f"The rounds of back-projection are 0 to {MAX_BACK_PROJECTIONS}.")
+
+
+def _weights_file(model: str | Path) -> Path:
+    """Raises UserError: there is no such model, or it can't be downloaded."""
+    if isinstance(model, Path):
+        return model
+    if model in zoo.MODELS:
+        return zoo.find(model)
+    weights = finetuning.result(model)
+    if weights is None:
+        raise UserError(f"{model} has no result yet.")
+    return weights
+
+
+def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale, int]:
+    """The function from LR to SR, which ends with the batch, and its scale."""
+    networks = [comparison.upscaler(file).network for file in weights]
+    make = partial(
+        SharedUpscaler,
+        ensemble=wish.ensemble,
+        back_projections=int(wish.back_projections),
+        before_tile=batch.go_on,
+    )
+    if len(networks) == 1:
+        return make(networks[0]), networks[0].scale
+    ends = tuple(weights)
+    if wish.mode == "network" and comparison.obstacle(ends) is None:
+        batch.strangers = comparison.strangers(ends)
+    return interpolating(networks, wish.alpha, wish.mode, make), networks[0].scale
+
+
+def _receive(wish: Wish, batch: Batch) -> None:
+    """Copy the uploaded pictures into the batch's folder.
+
+    Raises:
+        UserError: there are too many, too much of them, or none that could be received.
+    """
+    number = total = 0
+    taken: set[str] = set()
+    for file in _pictures(wish.uploads, batch.failures):
+        number += 1
+        if number > MAX_PICTURES:
+            raise UserError(
+                f"The page takes up to {MAX_PICTURES} pictures at once, and these are more; "
+                "`python -m esrgan upscale` takes any number."
+            )
+        source = batch.folder / f"picture-{number}" / _plain(file.name.name)
+        source.parent.mkdir(parents=True)
+        try:
+            size = file.copy_to(source, MAX_PICTURE_BYTES)
+        except UserError as error:
+            batch.failures.append(_failure(str(file.name), str(error)))
+            continue
+        total += size
+        if total > MAX_TOTAL_BYTES:
+            limit = MAX_TOTAL_BYTES / 2**30
+            raise UserError(
+                f"The pictures are more than {limit:.3g} GB together; do them in parts."
+            )
+        result = _result_name(file.name, wish.suffix, taken)
+        batch.tasks.append(Task(str(file.name), source, size, result))
+    if not batch.tasks:
+        raise UserError(next(iter(batch.failures), "There are no pictures in this."))
+
+
+def _pictures(uploads: Sequence[Path], failures: list[str]) -> Iterator[Uploaded]:
+    """What is to be upscaled; zips that can't be unpacked, and what else is in one, fail."""
+    for upload in uploads:
+        try:
+            for file in uploaded_files(upload):
+                if upload.suffix.lower() != ".zip" or file.name.suffix.lower() in IMAGE_SUFFIXES:
+                    yield file
+                elif file.name.suffix.lower() == ".zip":
+                    failures.append(f"{file.name} is a zip in {upload.name}: unpack it first.")
+                else:
+                    failures.append(f"{file.name} in {upload.name} is no picture by its name.")
+        except UserError as error:
+            failures.append(str(error))
+
+
+def _failure(name: str, reason: str) -> str:
+    """A line for a picture; the reason names it, but without its folder."""
+    return f"{name}: {reason}" if "/" in name or name not in reason else reason
+
+
+def _result_name(name: PurePosixPath, suffix: str, taken: set[str]) -> str:
+    """A name in the zip that no other result has, whatever system unpacks it; joins `taken`."""
+    folders = [_plain(part) for part in name.parts[-MAX_DEPTH:-1]]
+    for number in count(1):
+        stem = _plain(name.stem) + (f" ({number})" if number > 1 else "")
+        result = "/".join([*folders, f"{stem}.{suffix}"])
+        if result.casefold() not in taken:
+            break
+    taken.add(result.casefold())
+    return result
+
+
+def _plain(part: str) -> str:
+    """A part of a path as every file system takes it."""
+    replaced = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", part)
+    shortened = replaced.encode(errors="ignore")[:MAX_NAME_BYTES].decode(errors="ignore")
+    return shortened.rstrip(" .") or "_"
+
+
+def _preview(picture: np.ndarray) -> np.ndarray:
+    """A small H×W×3 `uint8` picture of a result of any kind."""
+    step = max(1, max(picture.shape[:2]) // (2 * PREVIEW_SIDE))
+    small = Image.fromarray(to_uint8(np.ascontiguousarray(picture[::step, ::step])))
+    small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    return to_rgb(np.asarray(small))

@@ -1,0 +1,195 @@
+"""The Batch tab: many pictures, or zips of them, through one model, and a zip back.
+
+Layout and wiring; what is shown is computed in `batch`.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from esrgan.demo.batch import job as compute
+from esrgan.demo.batch.job import Batch, Wish
+from esrgan.demo.batch.report import caption, failures, progress
+from esrgan.demo.evaluate.tab import refinement_choice
+from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.server.housekeeping import seconds_kept
+from esrgan.demo.server.messages import QUIETLY, told
+from esrgan.demo.server.messages import stop as stop_running
+from esrgan.demo.server.sharing import DEVICE
+from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.errors import UserError
+from esrgan.evaluation.methods import PAIR
+from esrgan.models import zoo
+from esrgan.models.interpolation import STRANGERS
+
+ONE, TWO = "One model", "Between two models (α)"
+OWN = "own"
+FORMATS = [("PNG", "png"), ("WebP (lossless, 8 bits)", "webp"), ("JPEG", "jpg")]
+MODES = [("the network", "network"), ("the image", "image")]
+SHOWN = 24  # previews, the latest
+SECONDS_BETWEEN_DRAWINGS = 0.5
+
+
+def build(tab: gr.Tab) -> None:
+    """Fill the tab; nothing is computed before the visitor asks for it."""
+    state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
+    runs = gr.State(Runs())
+    with gr.Row():
+        with gr.Column(min_width=300):
+            files = gr.File(
+                file_count="multiple",
+                label="Pictures, or zips of them",
+                height=200,
+                elem_id="batch-files",
+            )
+            suffix = gr.Radio(FORMATS, value="png", label="Results as", elem_id="batch-format")
+        with gr.Column(min_width=300):
+            models = _model_choice(tab)
+            with gr.Accordion("After the network", open=False):
+                refinements = refinement_choice()
+    with gr.Row():
+        start = gr.Button("Upscale all", variant="primary", elem_id="batch-start")
+        stop = gr.Button("Stop", elem_id="batch-stop")
+    status = gr.HTML(elem_id="batch-status")
+    download = gr.DownloadButton(visible=False, variant="primary", elem_id="batch-download")
+    failed = gr.HTML(elem_id="batch-failures")
+    previews = gr.Gallery(
+        fit_columns=False,
+        object_fit="contain",
+        label="Small pictures of the latest results",
+        buttons=[],
+        interactive=False,
+        visible=False,
+        elem_id="batch-previews",
+    )
+    shown = [status, download, failed, previews]
+
+    running = start.click(
+        told(upscale_all),
+        [runs, state, files, suffix, *models, *refinements],
+        [state, *shown],
+        **DEVICE,
+        show_progress="minimal",
+        show_progress_on=[status],
+        api_visibility="undocumented",
+    )
+    finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIETLY}
+    running.success(**finishing)
+    running.failure(**finishing)
+    stop.click(stop_running, runs, status, **QUIETLY)
+
+
+def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
+    """What is used for upscaling, in the order of the inputs of `upscale_all`."""
+    kind = gr.Radio([ONE, TWO], value=ONE, label="Upscale with", elem_id="batch-kind")
+    first, first_own = _model("Model", "gan", "batch-first")
+    with gr.Column(visible=False) as between:
+        second, second_own = _model("Second model (α = 1)", PAIR[1], "batch-second")
+        with gr.Row():
+            alpha = gr.Slider(0, 1, 0.8, step=0.01, label="α", min_width=160, elem_id="batch-alpha")
+            mode = gr.Radio(
+                MODES, value="network", label="α interpolates", min_width=120, elem_id="batch-mode"
+            )
+    kind.input(_kind_chosen, [kind, first], [first, between], **QUIETLY)
+    tab.select(_refreshed, [first, second], [first, second], **QUIETLY)
+    return [kind, first, first_own, second, second_own, alpha, mode]
+
+
+def _model(label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
+    model = gr.Dropdown(_choices(), value=value, label=label, elem_id=elem_id)
+    own = gr.File(
+        label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id=f"{elem_id}-own"
+    )
+    model.input(lambda choice: gr.File(visible=choice == OWN), model, own, **QUIETLY)
+    return model, own
+
+
+def _choices() -> list[tuple[str, str]]:
+    listed = [(model.title, name) for name, model in zoo.MODELS.items()]
+    runs = [(f"Fine-tuned here: {name}", name) for name in finetuning.finished_names()]
+    return [*listed, ("My own file", OWN), *runs]
+
+
+def _refreshed(*chosen: str) -> list[gr.Dropdown]:
+    """The dropdowns with the models that there are by now."""
+    choices = _choices()
+    return [gr.Dropdown(choices, value=value) for value in chosen]
+
+
+def _kind_chosen(kind: str, first: str) -> tuple[gr.Dropdown, gr.Column]:
+    """α goes from PSNR to GAN where nothing else was chosen."""
+    if kind == TWO:
+        value = PAIR[0] if first == PAIR[1] else first
+        return gr.Dropdown(value=value, label="First model (α = 0)"), gr.Column(visible=True)
+    value = PAIR[1] if first == PAIR[0] else first
+    return gr.Dropdown(value=value, label="Model"), gr.Column(visible=False)
+
+
+def upscale_all(
+    runs: Runs,
+    before: Batch | None,
+    files: list[str] | None,
+    suffix: str,
+    kind: str,
+    first: str,
+    first_own: str | None,
+    second: str,
+    second_own: str | None,
+    alpha: float,
+    mode: str,
+    ensemble: bool,
+    rounds: float,
+) -> Iterator[tuple[Any, ...]]:
+    """Upscale the pictures, showing results as they are done."""
+    models = [_chosen(first, first_own)]
+    if kind == TWO:
+        models.append(_chosen(second, second_own))
+    uploads = [Path(file) for file in files or ()]
+    wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
+    run = runs.begin()
+    yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
+    drawn = 0.0
+    with suppress(StoppedError):
+        for number, batch in enumerate(runs.carry(run, compute.run(wish))):
+            if number == 0:
+                compute.forget(before)
+                if batch.strangers:
+                    gr.Warning(STRANGERS)
+            elif time.monotonic() - drawn < SECONDS_BETWEEN_DRAWINGS:
+                yield batch, *[gr.skip()] * 4
+                continue
+            drawn = time.monotonic()
+            yield batch, *_drawn(batch)
+
+
+def _chosen(model: str, own: str | None) -> str | Path:
+    if model != OWN:
+        return model
+    if own is None:
+        raise UserError("Choose the weights file of your own model.")
+    return Path(own)
+
+
+def finish(batch: Batch | None) -> Iterator[tuple[Any, ...]]:
+    """What there is when no more comes."""
+    if batch is None:
+        yield "", *[gr.skip()] * 3
+        return
+    batch.end()
+    yield _drawn(batch)
+
+
+def _drawn(batch: Batch) -> tuple[str, gr.DownloadButton, str, gr.Gallery]:
+    """The status, the download, the failures and the previews."""
+    file = gr.DownloadButton(visible=False)
+    if batch.file is not None:
+        size = batch.file.stat().st_size / 2**20
+        label = f"Download {batch.file.name} ({size:.1f} MB)"
+        file = gr.DownloadButton(label, value=batch.file, visible=True)
+    latest = [(str(done.preview), caption(done)) for done in batch.done[: -SHOWN - 1 : -1]]
+    gallery = gr.Gallery(latest, visible=bool(latest))
+    return progress(batch), file, failures(batch), gallery

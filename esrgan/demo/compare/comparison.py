@@ -1,0 +1,198 @@
+"""What the page computes: one picture through a trio of models. Knows nothing of gradio."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from esrgan.demo.server.sharing import SharedUpscaler
+from esrgan.errors import UserError
+from esrgan.evaluation.metrics import psnr, ssim
+from esrgan.inference.upscale import Upscaler
+from esrgan.models.checkpoints import load_generator
+from esrgan.models.interpolation import (
+    alpha_weights,
+    check_same_shape,
+    interpolate_images,
+    interpolate_networks,
+    share_ancestor,
+)
+from esrgan.pictures.images import crop_to_multiple, decode_image
+from esrgan.pictures.resize import imresize
+
+# What one visitor may ask of the machine; `python -m esrgan upscale` has no such limit.
+MAX_LR_PIXELS = 1_048_576
+MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS
+# Results of pictures up to this size are remembered, so that an example that everybody opens is
+# computed once: 128 of them, 200 MB at most.
+REMEMBERED = 128
+REMEMBERED_BYTES = 100_000
+
+
+# Names of the models' results, in the order in which they are made.
+RESULTS = ("psnr", "gan", "after")
+# Weights files and their shares in a network; the shares sum to 1.
+Blend = tuple[tuple[Path, float], ...]
+
+
+@dataclass(frozen=True)
+class Trio:
+    """The models of a comparison, as files.
+
+    Attributes:
+        files: of the PSNR and the GAN model, the ends of α, and perhaps of a third one, such as
+            the GAN model trained with the loss after activation.
+        titles: the models' names for people, where they are not those of the attributes.
+        names: those of `zoo.MODELS`, if all have one.
+    """
+
+    files: tuple[Path, ...]
+    titles: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> tuple[Path, ...]:
+        return self.files[:2]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One picture and what the models made of it; pictures are NumPy arrays as in `images`."""
+
+    trio: Trio
+    lr: np.ndarray
+    hr: np.ndarray | None
+    results: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def with_result(self, name: str, picture: np.ndarray) -> "Comparison":
+        return replace(self, results={**self.results, name: picture})
+
+
+@lru_cache(maxsize=8)
+def upscaler(weights: Path) -> Upscaler:
+    """The network of a weights file, ready on the device."""
+    return SharedUpscaler(load_generator(weights))
+
+
+@lru_cache(maxsize=16)
+def obstacle(files: tuple[Path, ...]) -> str | None:
+    """Why these networks can't be interpolated, or None if they can.
+
+    Raises:
+        UserError: one of them can't be loaded.
+    """
+    networks = [upscaler(file).network for file in files]
+    try:
+        check_same_shape(networks)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=16)
+def strangers(files: tuple[Path, ...]) -> bool:
+    """Whether one of these, which can be interpolated, has no ancestor in common with the first."""
+    first, *others = (upscaler(file).network for file in files)
+    return not all(share_ancestor(first, other) for other in others)
+
+
+def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
+    """Decode an uploaded file, as LR or as the HR from which LR is made.
+
+    Raises:
+        UserError: it is no picture, damaged, or too large for the page, or the models don't
+            upscale by the same factor.
+    """
+    path = Path(upload)
+    limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
+    picture = decode_image(path.read_bytes(), path.name, limit)
+    scale = common_scale(trio)
+    if not is_hr:
+        if picture.shape[0] * picture.shape[1] * scale**2 > MAX_UPLOAD_PIXELS:
+            raise UserError(f"At ×{scale}, {path.name} would become too large for the page.")
+        return Comparison(trio, lr=picture, hr=None)
+    hr = crop_to_multiple(picture, scale)
+    return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr)
+
+
+def common_scale(trio: Trio) -> int:
+    """By how much all of the models upscale."""
+    scales = [upscaler(file).scale for file in trio.files]
+    if len(set(scales)) > 1:
+        factors = ", ".join(f"×{scale}" for scale in scales)
+        raise UserError(f"Only models of one scale can be compared, not of {factors}.")
+    return scales[0]
+
+
+def run(comparison: Comparison) -> Iterator[Comparison]:
+    """Add the results "psnr", "gan" and "after", one at a time."""
+    for name, weights in zip(RESULTS, comparison.trio.files, strict=False):
+        comparison = comparison.with_result(name, _upscaled(comparison.lr, ((weights, 1.0),)))
+        yield comparison
+
+
+def shares(alpha: float, third: float) -> tuple[float, float, float]:
+    """The shares of the three models: α between the first two, then `third` of the third."""
+    first, second = alpha_weights(alpha)
+    rest, third = alpha_weights(third)
+    return rest * first, rest * second, third
+
+
+def network_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
+    """The LR through the network at α (Eq. 4), of which `third` is the third model's share."""
+    blend = zip(comparison.trio.files, shares(alpha, third), strict=False)
+    return _upscaled(comparison.lr, tuple(part for part in blend if part[1] != 0))
+
+
+def _upscaled(lr: np.ndarray, blend: Blend) -> np.ndarray:
+    """LR through the network that is the weighted sum of these; remembered for small pictures."""
+    if lr.nbytes > REMEMBERED_BYTES:
+        return _network(blend)(lr)
+    return _remembered(Content(lr), blend)
+
+
+class Content:
+    """A picture that is a dictionary key by its pixels."""
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self.picture = picture
+        shape = f"{picture.shape}{picture.dtype}".encode()
+        self.digest = hashlib.sha256(shape + picture.tobytes()).digest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and self.digest == other.digest
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(lr: Content, blend: Blend) -> np.ndarray:
+    return _network(blend)(lr.picture)
+
+
+def _network(blend: Blend) -> Upscaler:
+    files, weights = zip(*blend, strict=True)
+    if len(files) == 1:
+        return upscaler(files[0])
+    return SharedUpscaler(interpolate_networks([upscaler(file).network for file in files], weights))
+
+
+def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
+    """The models' pictures, blended as `network_interpolated` blends the networks."""
+    pictures = [comparison.results[name] for name in RESULTS if name in comparison.results]
+    weights = shares(alpha, third)[: len(pictures)]
+    return interpolate_images(pictures, weights)
+
+
+def scores(comparison: Comparison, picture: np.ndarray) -> tuple[float, float] | None:
+    """PSNR-Y in dB and SSIM-Y against the HR, or None without one (or with too small a one)."""
+    if comparison.hr is None:
+        return None
+    border = common_scale(comparison.trio)
+    if min(picture.shape[:2]) < 11 + 2 * border:
+        return None
+    return psnr(picture, comparison.hr, border), ssim(picture, comparison.hr, border)

@@ -1,0 +1,215 @@
+"""Below the viewer: a figure for a paper, and an animation of α.
+
+Layout and wiring; what is made is computed in `exporting`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from esrgan.demo import figure_parts
+from esrgan.demo.compare import exporting as compute
+from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks, Numbers
+from esrgan.demo.compare.session import Session
+from esrgan.demo.server.housekeeping import seconds_kept
+from esrgan.demo.server.messages import QUIETLY, told
+from esrgan.demo.server.messages import stop as stop_running
+from esrgan.demo.server.sharing import DEVICE
+from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.viewer import Alphas, Viewer, alphas_of
+
+PANES = [
+    ("LR", "lr"),
+    ("Bicubic", "bicubic"),
+    ("PSNR", "psnr"),
+    ("GAN", "gan"),
+    ("After activation", "after"),
+    ("Network α", "network"),
+    ("Image α", "image"),
+    ("HR", "hr"),
+]
+PANES_AT_FIRST = ["bicubic", "psnr", "gan", "network", "hr"]
+LAYOUTS = [
+    ("Whole picture and crops (Fig. 7)", compute.WHOLE),
+    ("Crops only", compute.CROPS_ONLY),
+    ("Strip of α (Fig. 10), of the last crop", compute.STRIP),
+]
+REGIONS = [("Marked crop", compute.CROP), ("Whole picture", compute.WHOLE)]
+MODES = [("The network", "network"), ("The image", "image"), ("Both, side by side", "both")]
+FORMATS = [("GIF", "gif"), ("WebP (lossless)", "webp"), ("MP4", "mp4")]
+
+
+def build(session: gr.State, viewer: Viewer) -> None:
+    """Fill the panel, which shows what `session` holds and `viewer` marks."""
+    marks = gr.State(Marks(), time_to_live=seconds_kept())
+    alphas = gr.State(Alphas(), time_to_live=seconds_kept())
+    with gr.Accordion("Figure for a paper", open=False, elem_id="paper-panel"):
+        listed = _figure_panel(session, marks, alphas)
+    with gr.Accordion("Animation of α", open=False, elem_id="animation-panel"):
+        _animation_panel(session, marks)
+    viewer.select(told(mark), [session, marks], [marks, listed], **QUIETLY)
+    viewer.release(told(rest), None, alphas, trigger_mode="always_last", **QUIETLY)
+
+
+def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:
+    """Returns where the crops are listed."""
+    numbers = gr.State({}, time_to_live=seconds_kept())
+    runs = gr.State(Runs())
+    with gr.Row():
+        with gr.Column(min_width=300):
+            panes = gr.CheckboxGroup(
+                PANES, value=PANES_AT_FIRST, label="Pictures", elem_id="paper-panes"
+            )
+            layout = gr.Radio(LAYOUTS, value=compute.WHOLE, label="Layout", elem_id="paper-layout")
+            listed = gr.HTML(compute.told_crops(Marks()), elem_id="paper-crops")
+            with gr.Row():
+                add = gr.Button("Add marked crop", size="sm", elem_id="paper-add")
+                clear = gr.Button("Remove crops", size="sm", elem_id="paper-clear")
+            title = gr.Textbox(label="Name of the picture", max_length=60, elem_id="paper-title")
+            form = figure_parts.form_choice("paper", 7.0)
+            with gr.Row():
+                start = gr.Button("Draw", variant="primary", elem_id="paper-draw")
+                stop = gr.Button("Stop", elem_id="paper-stop")
+            status = gr.HTML(elem_id="paper-status")
+        with gr.Column(min_width=300, visible=False) as product:
+            preview = figure_parts.preview("paper-figure")
+            files = figure_parts.download_parts("paper")
+    add.click(told(collect), [session, marks], [marks, listed], **QUIETLY)
+    clear.click(told(forget), marks, [marks, listed], **QUIETLY)
+    start.click(
+        told(draw),
+        [runs, session, marks, alphas, numbers, panes, layout, title, *form],
+        [numbers, status, product, preview, *files],
+        **DEVICE,
+        show_progress="minimal",
+        show_progress_on=[status],
+        api_visibility="undocumented",
+    )
+    stop.click(stop_running, runs, status, **QUIETLY)
+    return listed
+
+
+def _animation_panel(session: gr.State, marks: gr.State) -> None:
+    runs = gr.State(Runs())
+    with gr.Row():
+        with gr.Column(min_width=300):
+            region = gr.Radio(REGIONS, value=compute.CROP, label="Of", elem_id="animation-region")
+            mode = gr.Radio(
+                MODES, value="network", label="α interpolates", elem_id="animation-mode"
+            )
+            suffix = gr.Radio(FORMATS, value="gif", label="Format", elem_id="animation-format")
+            steps = gr.Slider(
+                5,
+                compute.MOST_ANIMATED_STEPS,
+                20,
+                step=1,
+                label="Steps from α = 0 to 1; each runs the network",
+                elem_id="animation-steps",
+            )
+            seconds = gr.Slider(2, 10, 4, step=0.5, label="Seconds, there and back")
+            captioned = gr.Checkbox(True, label="α below each frame")
+            with gr.Row():
+                start = gr.Button("Animate", variant="primary", elem_id="animation-start")
+                stop = gr.Button("Stop", elem_id="animation-stop")
+            status = gr.HTML(elem_id="animation-status")
+        with gr.Column(min_width=300, visible=False) as product:
+            picture = gr.Image(
+                show_label=False, buttons=["fullscreen"], interactive=False, elem_id="animation"
+            )
+            video = gr.Video(
+                show_label=False, autoplay=True, loop=True, interactive=False, elem_id="video"
+            )
+            file = gr.DownloadButton("Download", elem_id="animation-file")
+    start.click(
+        told(animate),
+        [runs, session, marks, region, mode, suffix, steps, seconds, captioned],
+        [status, product, picture, video, file],
+        **DEVICE,
+        show_progress="minimal",
+        show_progress_on=[status],
+        api_visibility="undocumented",
+    )
+    stop.click(stop_running, runs, status, **QUIETLY)
+
+
+def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:
+    """A crop was marked in the viewer, or forgotten."""
+    yield _listed(session, compute.marked(marks, event.mark))
+
+
+def collect(session: Session | None, marks: Marks) -> Iterator[tuple[Marks, str]]:
+    yield _listed(session, compute.with_current(marks))
+
+
+def forget(marks: Marks) -> Iterator[tuple[Marks, str]]:
+    """Only the marked crop remains."""
+    yield _listed(None, Marks(marks.current))
+
+
+def _listed(session: Session | None, marks: Marks) -> tuple[Marks, str]:
+    if session is not None:
+        marks = marks.within(session.view.width, session.view.height)
+    return marks, compute.told_crops(marks)
+
+
+def rest(event: gr.EventData) -> Iterator[Alphas]:
+    """The sliders rest at these α."""
+    yield alphas_of(event)
+
+
+def draw(
+    runs: Runs,
+    session: Session | None,
+    marks: Marks,
+    alphas: Alphas,
+    numbers: Numbers,
+    panes: list[str],
+    layout: str,
+    title: str | None,
+    suffix: str,
+    width: float,
+) -> Iterator[tuple[Any, ...]]:
+    """The figure, and meanwhile what is measured for it."""
+    wish = FigureWish(panes, layout, suffix, width, (title or "").strip(), alphas)
+    try:
+        for drawing in runs.carry(runs.begin(), compute.figure(session, marks, wish, numbers)):
+            if drawing.figure is None:
+                yield drawing.numbers, drawing.status, *[gr.skip()] * 4
+            else:
+                shown = figure_parts.shown(drawing.figure)
+                yield drawing.numbers, drawing.status, gr.Column(visible=True), *shown
+    except StoppedError:
+        yield gr.skip(), "Stopped.", *[gr.skip()] * 4
+
+
+def animate(
+    runs: Runs,
+    session: Session | None,
+    marks: Marks,
+    region: str,
+    mode: str,
+    suffix: str,
+    steps: float,
+    seconds: float,
+    captioned: bool,
+) -> Iterator[tuple[Any, ...]]:
+    """The animation, and meanwhile how far it is."""
+    wish = AnimationWish(region, mode, suffix, steps, seconds, captioned)
+    try:
+        for made in runs.carry(runs.begin(), compute.animate(session, marks, wish)):
+            yield made.status, *(_shown(made.file) if made.file else [gr.skip()] * 4)
+    except StoppedError:
+        yield "Stopped.", *[gr.skip()] * 4
+
+
+def _shown(animation: Path) -> tuple[Any, ...]:
+    """The animation's column, itself as a picture or video, and its file."""
+    name, is_video = str(animation), animation.suffix == ".mp4"
+    return (
+        gr.Column(visible=True),
+        gr.Image(None if is_video else name, visible=not is_video),
+        gr.Video(name if is_video else None, visible=is_video),
+        gr.DownloadButton(f"Download {animation.name}", value=animation),
+    )

@@ -1,0 +1,146 @@
+"""A visitor's comparison together with what of it was sent to the browser."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from gradio.data_classes import ImageData
+
+from esrgan.demo.compare import comparison as compute
+from esrgan.demo.compare.comparison import Comparison
+from esrgan.demo.server.served import serve
+from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, View
+from esrgan.pictures.images import to_rgb, to_uint8
+from esrgan.pictures.resize import imresize
+
+END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
+FIRST = Alphas()  # as in viewer.html
+TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
+
+
+@dataclass(frozen=True)
+class Session:
+    comparison: Comparison
+    view: View
+
+
+def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
+    """LR, bicubic and, if there is one, HR.
+
+    Args:
+        run: its name, of `stopping.Runs`.
+        link: what of the comparison an address can name.
+        start: where the sliders go; they stay where they are if None.
+    """
+    trio = comparison.trio
+    bicubic = imresize(comparison.lr, compute.common_scale(trio))
+    given = {"lr": comparison.lr, "bicubic": bicubic, "hr": comparison.hr}
+    height, width = bicubic.shape[:2]
+    sizes = {"lr": _size(comparison.lr), "bicubic": _line(comparison, bicubic)}
+    if comparison.hr is not None:
+        sizes["hr"] = _size(comparison.hr)
+    view = View(
+        run=run,
+        width=width,
+        height=height,
+        pictures=[
+            Picture(name=name, **_files(picture, name))
+            for name, picture in given.items()
+            if picture is not None
+        ],
+        frames=[],
+        scores=sizes,
+        titles={
+            name: TITLES[name].format(title)
+            for name, title in zip(compute.RESULTS, trio.titles, strict=False)
+        },
+        obstacle=compute.obstacle(trio.ends),
+        third_obstacle=compute.obstacle(trio.files),
+        link=link,
+        start=start,
+    )
+    return Session(comparison, view)
+
+
+def add_result(session: Session, comparison: Comparison) -> Session:
+    """The result that `comparison` has beyond the session's."""
+    name = list(comparison.results)[-1]
+    picture = comparison.results[name]
+    session = replace(session, comparison=comparison)
+    if name in END_ALPHAS:
+        session = add_frame(session, END_ALPHAS[name], picture)
+    else:
+        entry = Picture(name=name, **_files(picture, name))
+        session = _changed(session, pictures=[*session.view.pictures, entry])
+    scores = {**session.view.scores, name: _line(comparison, picture)}
+    return _changed(session, scores=scores)
+
+
+def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
+    """The network's picture at a key α."""
+    frame = Frame(alpha=alpha, **_files(picture, f"network-alpha-{alpha:.2f}"))
+    line = _line(session.comparison, picture)
+    return _changed(
+        session,
+        frames=[*session.view.frames, frame],
+        scores={**session.view.scores, f"network {alpha:g}": line},
+    )
+
+
+def finished(session: Session) -> Session:
+    """No more frames will come; with what belongs to the α at which the sliders stand first."""
+    return _changed(at_rest(session, session.view.start or FIRST), complete=True)
+
+
+def at_rest(session: Session, at: Alphas) -> Session:
+    """The exact picture of the network between key frames, and the image interpolation's score."""
+    comparison = session.comparison
+    if "after" not in comparison.results:
+        at = at.model_copy(update={"third": 0.0})
+    blended = compute.image_interpolated(comparison, at.image, at.third)
+    image = ImageScore(alpha=at.image, third=at.third, score=_line(comparison, blended))
+    session = _changed(session, image=image)
+    third = 0.0 if session.view.third_obstacle else at.third
+    if not _asks_for_exact(session.view, at.network, third):
+        return session
+    picture = compute.network_interpolated(comparison, at.network, third)
+    exact = Exact(
+        alpha=at.network,
+        third=third,
+        score=_line(comparison, picture),
+        **_files(picture, f"network-alpha-{at.network:.2f}"),
+    )
+    return _changed(session, exact=exact)
+
+
+def _asks_for_exact(view: View, alpha: float, third: float) -> bool:
+    """Whether the network's picture there can be made, and the browser does not have it yet."""
+    last = view.exact
+    if view.obstacle or (last is not None and (last.alpha, last.third) == (alpha, third)):
+        return False
+    return third > 0 or alpha not in {frame.alpha for frame in view.frames}
+
+
+def _changed(session: Session, **parts: object) -> Session:
+    return replace(session, view=session.view.model_copy(update=parts))
+
+
+def _files(picture: np.ndarray, name: str) -> dict[str, ImageData]:
+    """The file to show, 8-bit without transparency, and the original where it is more."""
+    shown = to_uint8(picture)
+    shown = shown if shown.ndim == 2 else to_rgb(shown)
+    files = {"file": ImageData(path=serve(shown, name))}
+    if picture.dtype != np.uint8 or (picture.ndim == 3 and picture.shape[2] == 4):
+        files["original"] = ImageData(path=serve(picture, f"esrgan-{name}", ".png"))
+    return files
+
+
+def _size(picture: np.ndarray) -> str:
+    return f"{picture.shape[1]}×{picture.shape[0]}"
+
+
+def _line(comparison: Comparison, picture: np.ndarray) -> str:
+    """The line under a result: its scores or, without an HR, its size."""
+    scores = compute.scores(comparison, picture)
+    if scores is None:
+        return _size(picture)
+    return f"PSNR {scores[0]:.2f} dB · SSIM {scores[1]:.4f}"

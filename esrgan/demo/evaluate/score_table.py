@@ -1,0 +1,58 @@
+"""How far an evaluation is and what it has found, as HTML."""
+
+from collections.abc import Sequence
+from html import escape
+
+from esrgan.demo.evaluate.job import Evaluation
+from esrgan.evaluation.results import Score
+from esrgan.evaluation.tables import make_table
+
+# Rows that the page shows, the last ones; the files hold all.
+SHOWN_ROWS = 200
+STYLE = """<style>
+.scores { overflow: auto; }
+#rows .scores { max-height: 24rem; }
+.prose .scores table { margin: 0; width: 100%; font-variant-numeric: tabular-nums; }
+.prose .scores :is(table, thead, tbody, tr) { border: 0; }
+.prose .scores thead th { position: sticky; top: 0; background: var(--block-background-fill); }
+.prose .scores :is(th, td) { padding: .25em .7em; text-align: right; white-space: nowrap;
+  border: 0; border-bottom: 1px solid var(--border-color-primary); }
+.prose .scores :is(th, td).word { text-align: left; }
+.prose p.note { margin: .5em 0 0; opacity: .75; }
+.prose .evaluating { margin: 0; }
+.evaluating progress { accent-color: var(--color-accent); margin-right: .7em; }
+</style>"""
+
+
+def progress(state: Evaluation, ended: bool = False) -> str:
+    """A bar and "n of m rows"."""
+    done, total = len(state.results.scores), state.total
+    if ended:
+        bar, end = "", ", done" if done == total else ", stopped"
+    else:
+        bar, end = f'<progress value="{done}" max="{total}"></progress>', ""
+    return f'{STYLE}<p class="evaluating" role="status">{bar}{done} of {total} rows{end}</p>'
+
+
+def score_tables(state: Evaluation) -> tuple[str, str]:
+    """The means, and the rows, the newest ones last."""
+    results = state.results
+    rows = results.scores[-SHOWN_ROWS:]
+    return _table(state, results.means(), pictures=False), _table(state, rows, pictures=True)
+
+
+def _table(state: Evaluation, scores: Sequence[Score], pictures: bool) -> str:
+    if not scores:
+        return ""
+    table = make_table(state.results, scores, narrow=True, pictures=pictures)
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        return "".join(
+            f"<{tag}{' class=word' if n < table.words else ''}>{escape(cell)}</{tag}>"
+            for n, cell in enumerate(cells)
+        )
+
+    head = f"<thead><tr>{line(table.head, 'th')}</tr></thead>"
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
+    return f'<div class="scores"><table>{head}<tbody>{body}</tbody></table></div>{notes}'

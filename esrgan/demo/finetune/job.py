@@ -1,0 +1,469 @@
+"""Training from the page: starts, watches and stops `python -m train`. Knows nothing of gradio.
+
+A run is a folder below `runs_folder()`, and all that is known of it is read from there. Its process
+leads a session of its own, so that it goes on when the page or the server is closed, and is found
+again, to be watched and stopped, when the server is back.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from esrgan.demo.compare.comparison import Trio
+from esrgan.demo.finetune.training_pictures import chosen_folder, unpacked
+from esrgan.demo.server.served import served_folder
+from esrgan.demo.server.sharing import check_size
+from esrgan.demo.server.zero_gpu import on_zero_gpu
+from esrgan.errors import UserError
+from esrgan.models import zoo
+from esrgan.models.checkpoints import load_generator
+from esrgan.pictures.files import atomic_path
+
+ROOT = Path(__file__).parents[2]
+PRESET = "finetune"
+WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
+State = Literal["running", "stopping", "finished", "stopped", "failed"]
+
+# What one visitor may ask of the machine; `python -m train` has no such limits.
+LIMITS: dict[str, tuple[float, float]] = {
+    "iterations": (1, 100_000),
+    "batch size": (2, 64),  # normalised over the batch, and RaGAN takes its mean
+    "crop size": (32, 256),
+    "learning rate": (1e-7, 1e-2),
+    "λ": (0, 10),
+    "η": (0, 100),
+}
+LOGGED_POINTS = 300  # of a run, but not more than so many iterations apart
+LOGGED_EVERY = 25
+SHOWN_POINTS = 150  # of a curve; there are two in one plot
+
+_changing = threading.Lock()  # held while a process is started or stopped
+_children: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a visitor chooses.
+
+    Attributes:
+        stage: "psnr" (L1) or "gan" (Eq. 3).
+        start: a name of `zoo.MODELS`, of a run, or a weights file.
+        before_activation, relativistic, gan_weight (λ), pixel_weight (η): of the GAN stage.
+    """
+
+    stage: Literal["psnr", "gan"] = "gan"
+    start: str | Path = "psnr"
+    before_activation: bool = True
+    relativistic: bool = True
+    gan_weight: float = 5e-3
+    pixel_weight: float = 1.0
+    iterations: int = 300
+    learning_rate: float = 1e-4
+    batch_size: int = 4
+    crop_size: int = 96
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what was found in it."""
+
+    folder: Path
+    state: State
+    iteration: int
+    iterations: int
+    stage: str
+    seconds_left: float | None = None
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def alive(self) -> bool:
+        return self.state in ("running", "stopping")
+
+
+# ---------------------------------------------------------------- whether training is allowed
+
+
+def refusal() -> str | None:
+    """Why this server doesn't train, or None if it does."""
+    if on_zero_gpu():
+        return "Training is off here: a ZeroGPU Space lends its GPU for seconds only."
+    if os.environ.get("SPACE_ID") and os.environ.get("ESRGAN_ALLOW_TRAINING") != "1":
+        return (
+            "Training is off on this Space: run the page on a machine of your own, or, as the "
+            "Space's owner, set ESRGAN_ALLOW_TRAINING=1."
+        )
+    return None
+
+
+def _check_allowed() -> None:
+    reason = refusal()
+    if reason:
+        raise UserError(reason)
+
+
+# ---------------------------------------------------------------- runs on disk
+
+
+def runs_folder() -> Path:
+    return Path(os.environ.get("ESRGAN_RUNS") or ROOT / "runs" / "finetune").absolute()
+
+
+def names() -> list[str]:
+    """The names of all runs, the latest first."""
+    if not runs_folder().is_dir():
+        return []
+    found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
+    return sorted(found, reverse=True)
+
+
+def finished_names() -> list[str]:
+    """The names of the runs that have a result, the latest first; also of those stopped early."""
+    return [name for name in names() if _weights(runs_folder() / name).is_file()]
+
+
+def folder_of(name: str) -> Path:
+    """Raises UserError if there is no run of this name."""
+    if name not in names():
+        raise UserError("There is no such training run any more.")
+    return runs_folder() / name
+
+
+def look(name: str) -> Run:
+    """How a run stands.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    folder = folder_of(name)
+    config = _read_json(folder / "config.json")
+    metrics = read_metrics(folder)
+    iteration = int(metrics[-1]["iteration"]) if metrics else 0
+    iterations, stage = int(config.get("iterations", 0)), str(config.get("stage", ""))
+    if _is_running(folder):
+        if _process(folder).get("stopping"):
+            return Run(folder, "stopping", iteration, iterations, stage)
+        left = _seconds_left(folder, metrics, iterations)
+        return Run(folder, "running", iteration, iterations, stage, left)
+    state, message = _ending((folder / "log.txt").read_text("utf-8", "replace"))
+    return Run(folder, state, iteration, iterations, stage, None, message)
+
+
+def running() -> str | None:
+    """The name of the run in progress; there is one at most."""
+    return next((name for name in names() if _is_running(runs_folder() / name)), None)
+
+
+def _weights(folder: Path) -> Path:
+    return folder / "generator.safetensors"
+
+
+def _process(folder: Path) -> dict[str, Any]:
+    """The run's latest process: its number, when it began in two tellings, and if it was asked to
+    stop."""
+    return _read_json(folder / "process.json")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", "utf-8")
+
+
+def _ending(log: str) -> tuple[State, str]:
+    """The state that the log of a process which is gone tells of, and a sentence if it failed."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if line.startswith("finished at iteration"):
+            return "finished", ""
+        if line.startswith(("stopped;", "python -m train: stopped.", "KeyboardInterrupt")):
+            return "stopped", ""
+        if line.startswith("python -m train"):
+            return "failed", line.partition(": ")[2].replace(f"{runs_folder()}{os.sep}", "")
+    if "Traceback (most recent call last):" in lines:
+        return "failed", f"The training ended with an error: {lines[-1]}"
+    return "failed", "The training was ended from outside, perhaps for want of memory."
+
+
+# ---------------------------------------------------------------- numbers and pictures
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """What the run logged; see `train.loop`. A line that is being written is left out."""
+    try:
+        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, float]]:
+    """A number by iteration, averaged over neighbours where there are too many to be drawn."""
+    points = [(line["iteration"], line[name]) for line in metrics if name in line]
+    size = -(-len(points) // SHOWN_POINTS)
+    groups = [points[start : start + size] for start in range(0, len(points), size or 1)]
+    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
+
+
+def latest_sample(folder: Path) -> Path | None:
+    """The latest picture of what the run has learnt: rows of bicubic, SR and HR."""
+    return max((folder / "samples").glob("[0-9]*.png"), default=None)
+
+
+def _seconds_left(
+    folder: Path, metrics: Sequence[dict[str, float]], iterations: int
+) -> float | None:
+    """From the pace since the process was started; None as long as there is none."""
+    begun = _process(folder).get("time", 0)
+    session = [line for line in metrics if line["time"] >= begun]
+    steps = session[-1]["iteration"] - session[0]["iteration"] if session else 0
+    if not steps:
+        return None
+    pace = (session[-1]["time"] - session[0]["time"]) / steps
+    due = session[-1]["time"] + pace * (iterations - session[-1]["iteration"])
+    return max(0.0, due - time.time())
+
+
+# ---------------------------------------------------------------- starting, stopping, resuming
+
+
+def start(settings: Settings, uploads: Sequence[str] = (), folder: str | None = None) -> str:
+    """Begin a run and return its name.
+
+    Args:
+        settings: of the run.
+        uploads: HR pictures and zips of them, which are copied into the run's folder.
+        folder: a name of `allowed_folders()` instead.
+
+    Raises:
+        UserError: training is off, another run is in progress, or a choice is wrong.
+    """
+    _check_allowed()
+    _check_settings(settings)
+    with _one_at_a_time():
+        name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.stage}-{secrets.token_hex(2)}"
+        run = runs_folder() / name
+        try:
+            run.mkdir(parents=True)
+            data = chosen_folder(folder) if folder else unpacked(uploads, run / "pictures")
+            origin = _origin(settings.start, run)
+            _write_origin(run, settings.start, origin)
+            _launch(run, _arguments(settings, run, data, origin))
+        except OSError as error:
+            shutil.rmtree(run, ignore_errors=True)
+            raise UserError(f"The training could not be started: {error.strerror}.") from error
+        except UserError:
+            shutil.rmtree(run, ignore_errors=True)
+            raise
+    return name
+
+
+def resume(name: str) -> None:
+    """Go on with a run that was stopped or that failed, from its last checkpoint.
+
+    Raises:
+        UserError: training is off, a run is in progress, or this one can't go on.
+    """
+    _check_allowed()
+    folder = folder_of(name)
+    with _one_at_a_time():
+        run = look(name)
+        if run.state == "finished":
+            raise UserError("This run is finished; to train on, start a new one from its result.")
+        if run.stage not in ("psnr", "gan"):
+            raise UserError("This run never came to begin; start a new one.")
+        _launch(folder, [run.stage, "--preset", PRESET, "--out", str(folder), "--resume"])
+
+
+def stop(name: str) -> None:
+    """Ask a run to save, export its weights and end; it takes a moment.
+
+    Raises:
+        UserError: training is off, or the run is not in progress.
+    """
+    _check_allowed()
+    folder = folder_of(name)
+    with _changing:
+        process = _process(folder)
+        if not _is_running(folder):
+            raise UserError("This run is not in progress.")
+        if process.get("stopping"):  # a second signal would end it before it has saved
+            raise UserError("This run is stopping already; this takes a moment.")
+        _write_json(folder / "process.json", {**process, "stopping": True})
+        os.killpg(int(process["pid"]), signal.SIGINT)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Refuse, rather than wait, while a run is in progress or being prepared."""
+    if not _changing.acquire(blocking=False):
+        raise UserError("Busy: a training is just being started.")
+    try:
+        busy = running()
+        if busy:
+            raise UserError(f"Busy: {busy} is training. One run at a time; stop it, or wait.")
+        yield
+    finally:
+        _changing.release()
+
+
+def _check_settings(settings: Settings) -> None:
+    """Raises UserError: a number is missing or out of its limits."""
+    numbers = {
+        "iterations": settings.iterations,
+        "batch size": settings.batch_size,
+        "crop size": settings.crop_size,
+        "learning rate": settings.learning_rate,
+        "λ": settings.gan_weight,
+        "η": settings.pixel_weight,
+    }
+    for name, value in numbers.items():
+        low, high = LIMITS[name]
+        if not isinstance(value, int | float) or not low <= value <= high:
+            raise UserError(f"The {name} must be a number between {low:g} and {high:g}.")
+    if settings.crop_size % 32:
+        raise UserError("The crop size must be a multiple of 32.")
+
+
+def _arguments(settings: Settings, run: Path, data: Path, origin: Path) -> list[str]:
+    changes: dict[str, object] = {
+        "batch_size": settings.batch_size,
+        "crop_size": settings.crop_size,
+        "schedule.learning_rate": settings.learning_rate,
+        "log_every": min(LOGGED_EVERY, max(1, settings.iterations // LOGGED_POINTS)),
+    }
+    if settings.stage == "gan":
+        changes["before_activation"] = str(settings.before_activation).lower()
+        changes["adversarial"] = "relativistic" if settings.relativistic else "standard"
+        changes["gan_weight"] = settings.gan_weight
+        changes["pixel_weight"] = settings.pixel_weight
+    return [
+        *(settings.stage, "--preset", PRESET, "--out", str(run), "--data", str(data)),
+        *("--init", str(origin), "--iterations", str(settings.iterations)),
+        *(part for key, value in changes.items() for part in ("--set", f"{key}={value}")),
+    ]
+
+
+def _launch(run: Path, arguments: Sequence[str]) -> None:
+    """Start the process, at low priority where there is `nice`: the page comes first."""
+    nice = [shutil.which("nice") or "", "-n", "10"] if shutil.which("nice") else []
+    with (run / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [*nice, sys.executable, "-m", "train", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children.append(process)
+    identity = {"pid": process.pid, "started": _started(process.pid), "time": time.time()}
+    _write_json(run / "process.json", identity)
+
+
+def _is_running(folder: Path) -> bool:
+    """Whether the run's process is alive, and is not another one with its number."""
+    _children[:] = [child for child in _children if child.poll() is None]  # leaves no zombies
+    process = _process(folder)
+    started = process.get("started")
+    return started is not None and _started(int(process["pid"])) == started
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in the system's words; None if it is no more."""
+    if Path("/proc/self/stat").exists():
+        try:
+            # "pid (name) state ppid …": the state is field 3, the start time field 22.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    asked = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    status, _, begun = (
+        subprocess.run(asked, capture_output=True, text=True, check=False)
+        .stdout.strip()
+        .partition(" ")
+    )
+    return None if not status or status.startswith("Z") else begun.strip()
+
+
+# ---------------------------------------------------------------- the model to start from
+
+
+def _origin(start: str | Path, run: Path) -> Path:
+    """The weights to start from, copied into the run if they may vanish; they must load.
+
+    Raises:
+        UserError: there are no such weights, or as `load_generator`.
+    """
+    if isinstance(start, str) and start in zoo.MODELS:
+        return zoo.find(start)
+    source = _weights(folder_of(start)) if isinstance(start, str) else start
+    if source.suffix not in WEIGHTS_SUFFIXES:
+        raise UserError(f"{source.name} is not a weights file (.safetensors or .pth).")
+    check_size(load_generator(source))
+    copied = run / f"start{source.suffix}"
+    shutil.copyfile(source, copied)
+    return copied
+
+
+def _write_origin(run: Path, start: str | Path, origin: Path) -> None:
+    title = zoo.MODELS[start].title if start in zoo.MODELS else Path(start).name
+    _write_json(run / "origin.json", {"title": title, "weights": str(origin)})
+
+
+# ---------------------------------------------------------------- the result
+
+
+def result(name: str) -> Path | None:
+    """The run's weights as a file that the browser may fetch, or None if there are none yet.
+
+    It is a copy with a name of its own for each state of the weights: a run that goes on replaces
+    them, while those who loaded the file take it for one that does not change.
+    """
+    weights = _weights(folder_of(name))
+    if not weights.is_file():
+        return None
+    copied = served_folder() / f"{name}-{weights.stat().st_mtime_ns}" / f"{name}.safetensors"
+    if not copied.is_file():
+        with atomic_path(copied) as temporary:
+            shutil.copyfile(weights, temporary)
+    return copied
+
+
+def trio(name: str | None) -> Trio:
+    """The model that a run started from, and its result.
+
+    Raises:
+        UserError: no run was chosen, or it has no result.
+    """
+    weights = result(name) if name else None
+    if name is None or weights is None:
+        raise UserError("Choose a model that was fine-tuned here; there is none before a run ends.")
+    origin = _read_json(folder_of(name) / "origin.json")
+    start = Path(origin.get("weights", ""))
+    if not start.is_file():
+        raise UserError(f"The model from which {name} started is not there any more.")
+    return Trio((start, weights), titles=(origin.get("title", start.name), name))

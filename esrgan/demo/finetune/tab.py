@@ -1,0 +1,286 @@
+"""The Fine-tune tab: training on pictures of one's own.
+
+Layout and wiring; the runs are those of `finetuning`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.finetune.job import Run, Settings
+from esrgan.demo.finetune.training_pictures import allowed_folders
+from esrgan.demo.server.messages import QUIETLY, duration, told
+from esrgan.demo.server.served import serve
+from esrgan.errors import UserError
+from esrgan.models import zoo
+from esrgan.pictures.images import load_image
+
+POLL_SECONDS = 2
+BUILTINS = ("psnr", "gan")
+OWN = "own"
+PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
+BEFORE, AFTER = "before activation (ESRGAN)", "after activation (SRGAN)"
+RAGAN, STANDARD = "relativistic average (ESRGAN)", "standard GAN"
+UPLOADED = "Uploaded pictures"
+PLOTS = {
+    "L1": {"loss/l1": "L1"},
+    "Perceptual": {"loss/perceptual": "perceptual"},
+    "Adversarial": {"loss/adversarial": "generator", "loss/discriminator": "discriminator"},
+}
+WATCHED = 8 + len(PLOTS)  # outputs of `watch`
+INTRO = """Train a model further on HR pictures of your own, on this server's machine. The training
+goes on when you close the page; its result can be compared with the model it started from."""
+STATES = {
+    "running": "Training",
+    "stopping": "Saving, then stopping",
+    "finished": "Finished",
+    "stopped": "Stopped",
+    "failed": "Failed",
+}
+
+
+def build() -> None:
+    """Fill the tab; a run in progress is shown when the page is opened."""
+    refusal = finetuning.refusal()
+    gr.Markdown(refusal or INTRO)
+    with gr.Row(visible=refusal is None):
+        with gr.Column(min_width=300):
+            choices = _choices()
+            begin = gr.Button("Start training", variant="primary", elem_id="train-start")
+        with gr.Column(min_width=300):
+            name = gr.Dropdown([], label="Training run", elem_id="train-run")
+            status = gr.Markdown("No training run yet.", elem_id="train-status")
+            with gr.Row():
+                narrow: dict[str, Any] = {"min_width": 80, "size": "md", "interactive": False}
+                stop = gr.Button("Stop", elem_id="train-stop", **narrow)
+                resume = gr.Button("Resume", elem_id="train-resume", **narrow)
+                download = gr.DownloadButton("Download", elem_id="train-download", **narrow)
+            plots = [_plot(title, list(lines.values())) for title, lines in PLOTS.items()]
+            with gr.Column(visible=False) as samples:
+                gr.Markdown("Crops of the pictures: bicubic, the network so far, HR")
+                sample = gr.Image(
+                    show_label=False,
+                    interactive=False,
+                    buttons=["fullscreen"],
+                    elem_id="train-sample",
+                )
+    shown = gr.State(None)
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    start_from = choices[0]
+    watched = [shown, timer, status, stop, resume, download, samples, sample, *plots]
+
+    begin.click(
+        told(start),
+        choices,
+        [name, *watched],
+        concurrency_id="training",
+        show_progress="minimal",
+        show_progress_on=[status],
+        api_name="fine_tune",
+        api_visibility="undocumented",
+    )
+    stop.click(told(ask_to_stop), name, watched, api_name="fine_tune_stop", **QUIETLY)
+    resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIETLY)
+    name.input(watch_anew, name, watched, **QUIETLY)
+    timer.tick(watch, [name, shown], watched, queue=False, **QUIETLY)
+    gr.on(fn=opened, inputs=None, outputs=[name, start_from, *watched], **QUIETLY)
+
+
+def _choices() -> list[gr.components.Component]:
+    """The inputs of `start`, in its order."""
+    start_from = gr.Dropdown(
+        _start_choices(), value="psnr", label="Start from", elem_id="train-from"
+    )
+    own = gr.File(
+        label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id="train-own"
+    )
+    folders = [UPLOADED, *allowed_folders()]
+    source = gr.Dropdown(
+        folders,
+        value=UPLOADED,
+        label="HR pictures",
+        visible=len(folders) > 1,
+        elem_id="train-source",
+    )
+    pictures = gr.File(
+        label="HR pictures, or a zip of them",
+        file_count="multiple",
+        file_types=["image", ".zip"],
+        height=160,
+        elem_id="train-pictures",
+    )
+    default = Settings()
+    stage = gr.Radio([PSNR, GAN], value=GAN, label="Stage", elem_id="train-stage")
+    with gr.Group() as gan:
+        activation = gr.Radio([BEFORE, AFTER], value=BEFORE, label="Perceptual loss on features")
+        adversarial = gr.Radio([RAGAN, STANDARD], value=RAGAN, label="Discriminator")
+        with gr.Row():
+            gan_weight = gr.Number(default.gan_weight, label="λ (adversarial)", min_width=120)
+            pixel_weight = gr.Number(default.pixel_weight, label="η (L1)", min_width=120)
+    with gr.Row():
+        iterations = gr.Number(
+            default.iterations,
+            label="Iterations",
+            precision=0,
+            min_width=120,
+            elem_id="train-iterations",
+        )
+        rate = gr.Number(default.learning_rate, label="Learning rate", min_width=120)
+    with gr.Row():
+        batch = gr.Number(default.batch_size, label="Crops a batch", precision=0, min_width=120)
+        crop = gr.Dropdown(
+            [32, 64, 96, 128, 192, 256],
+            value=default.crop_size,
+            label="Crop size (px)",
+            min_width=120,
+            elem_id="train-crop",
+        )
+    start_from.input(lambda choice: gr.File(visible=choice == OWN), start_from, own, **QUIETLY)
+    source.input(lambda choice: gr.File(visible=choice == UPLOADED), source, pictures, **QUIETLY)
+    stage.input(lambda choice: gr.Group(visible=choice == GAN), stage, gan, **QUIETLY)
+    losses = [activation, adversarial, gan_weight, pixel_weight]
+    return [start_from, own, source, pictures, stage, *losses, iterations, rate, batch, crop]
+
+
+def _start_choices() -> list[tuple[str, str]]:
+    builtin = [(zoo.MODELS[name].title, name) for name in BUILTINS]
+    runs = [(f"Fine-tuned here: {name}", name) for name in finetuning.finished_names()]
+    return [*builtin, ("My own file", OWN), *runs]
+
+
+def _plot(title: str, lines: list[str]) -> gr.LinePlot:
+    return gr.LinePlot(
+        x="iteration",
+        y="value",
+        color="loss" if len(lines) > 1 else None,
+        x_title="iteration",
+        y_title=title,
+        height=180,
+        buttons=[],
+        visible=False,
+        elem_id=f"train-plot-{title.lower()}",
+    )
+
+
+def start(
+    start_from: str,
+    own: str | None,
+    source: str,
+    pictures: list[str] | None,
+    stage: str,
+    activation: str,
+    adversarial: str,
+    gan_weight: float,
+    pixel_weight: float,
+    iterations: int,
+    rate: float,
+    batch: int,
+    crop: int,
+) -> Iterator[list[Any]]:
+    """Begin a run and show it."""
+    if start_from == OWN and own is None:
+        raise UserError("Choose the weights file to start from.")
+    settings = Settings(
+        stage="gan" if stage == GAN else "psnr",
+        start=Path(own) if start_from == OWN and own else start_from,
+        before_activation=activation == BEFORE,
+        relativistic=adversarial == RAGAN,
+        gan_weight=gan_weight,
+        pixel_weight=pixel_weight,
+        iterations=iterations,
+        learning_rate=rate,
+        batch_size=batch,
+        crop_size=crop,
+    )
+    name = finetuning.start(settings, pictures or (), None if source == UPLOADED else source)
+    yield [gr.Dropdown(finetuning.names(), value=name), *watch(name, None)]
+
+
+def ask_to_stop(name: str | None) -> Iterator[list[Any]]:
+    finetuning.stop(name or "")
+    yield watch(name, None)
+
+
+def go_on(name: str | None) -> Iterator[list[Any]]:
+    finetuning.resume(name or "")
+    yield watch(name, None)
+
+
+def opened() -> list[Any]:
+    """The run in progress or else the latest, for a page that was just loaded."""
+    if finetuning.refusal():
+        return [gr.skip(), gr.skip(), *watch(None, None)]
+    names = finetuning.names()
+    name = finetuning.running() or next(iter(names), None)
+    runs, models = gr.Dropdown(names, value=name), gr.Dropdown(_start_choices())
+    return [runs, models, *watch(name, None)]
+
+
+def watch_anew(name: str | None) -> list[Any]:
+    return watch(name, None)
+
+
+def watch(name: str | None, shown: list[Any] | None) -> list[Any]:
+    """What there is to see of a run; what was shown already is not sent again.
+
+    Args:
+        name: of the run.
+        shown: the first of these outputs as it was last time, for the same run.
+    """
+    try:
+        run = finetuning.look(name or "")
+    except UserError:
+        return [None, gr.Timer(active=False), *[gr.skip()] * (WATCHED - 2)]
+    sample = finetuning.latest_sample(run.folder)
+    now = [run.name, run.state, run.iteration, sample and sample.name]
+    if now == shown:
+        return [now, gr.skip(), _status(run), *[gr.skip()] * (WATCHED - 3)]
+    same_sample = shown is not None and (now[0], now[3]) == (shown[0], shown[3])
+    return [
+        now,
+        gr.Timer(active=run.alive),
+        _status(run),
+        gr.Button(interactive=run.state == "running"),
+        gr.Button(interactive=run.state in ("stopped", "failed")),
+        _download(run),
+        gr.Column(visible=sample is not None),
+        gr.skip() if sample is None or same_sample else _sample(sample),
+        *_plots(run),
+    ]
+
+
+def _status(run: Run) -> str:
+    done = f"iteration {run.iteration} of {run.iterations}" if run.iterations else "starting"
+    parts = [f"**{STATES[run.state]}**", run.message or done]
+    if run.state == "running" and run.seconds_left is not None:
+        parts.append(f"about {duration(run.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def _download(run: Run) -> gr.DownloadButton:
+    file = None if run.alive else finetuning.result(run.name)
+    return gr.DownloadButton(value=file, interactive=file is not None)
+
+
+def _sample(file: Path) -> str:
+    return serve(load_image(file), f"sample-{file.stem}")
+
+
+def _plots(run: Run) -> list[gr.LinePlot]:
+    metrics = finetuning.read_metrics(run.folder)
+    return [_drawn(metrics, lines) for lines in PLOTS.values()]
+
+
+def _drawn(metrics: list[dict[str, float]], lines: dict[str, str]) -> gr.LinePlot:
+    """A plot of at most 300 points, hidden where the run has no such losses or no line yet."""
+    rows = [
+        (iteration, value, title)
+        for name, title in lines.items()
+        for iteration, value in finetuning.curve(metrics, name)
+    ]
+    frame = pd.DataFrame(rows, columns=["iteration", "value", "loss"])
+    return gr.LinePlot(value=frame, visible=frame["iteration"].nunique() > 1)

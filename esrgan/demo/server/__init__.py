@@ -1,0 +1,1 @@
+"""What the page needs of the machine: files, memory, turns, and the words for errors."""

@@ -1,0 +1,50 @@
+"""Pictures as files that the browser may fetch: lossless, and gone after a while."""
+
+import os
+import shutil
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from esrgan.demo.server.housekeeping import new_folder
+from esrgan.pictures.images import encode_image
+
+FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
+SECONDS_KEPT = 24 * 3600
+
+
+def served_folder() -> Path:
+    """The folder that gradio serves; made, and told to gradio, where there is none yet."""
+    if FOLDER_VARIABLE not in os.environ:
+        os.environ[FOLDER_VARIABLE] = str(new_folder())
+    return Path(os.environ[FOLDER_VARIABLE])
+
+
+def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:
+    """Write a picture for the browser, lossless, and return the path.
+
+    Args:
+        image: H×W, H×W×3 or H×W×4; WebP holds `uint8` only.
+        name: of the file, as a download shows it.
+        suffix: ".webp" (quick) or ".png" (for 16 bits).
+    """
+    folder = served_folder() / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    path = folder / f"{name}{suffix}"
+    path.write_bytes(encode_image(image, suffix))
+    return str(path)
+
+
+def job_folder(kind: str) -> Path:
+    """The folder of a new job; former jobs' that nobody has told us to forget are deleted."""
+    jobs = served_folder() / kind
+    for folder in jobs.glob("*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > SECONDS_KEPT:
+                shutil.rmtree(folder, ignore_errors=True)
+    folder = jobs / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,51 @@
+"""One device, several visitors: their work takes turns, tile by tile. Knows nothing of gradio."""
+
+import threading
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Conv2d
+
+from esrgan.demo.server.stopping import go_on
+from esrgan.errors import UserError
+from esrgan.inference.upscale import Upscaler
+from esrgan.networks import Generator
+
+# Of events that run a network: so many at once, so that nobody waits for a whole batch.
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 4}
+
+# What one visitor's model may ask of the machine: the paper's has 16.7 million parameters, and 192
+# channels where it is widest.
+MAX_PARAMETERS, MAX_CHANNELS = 40_000_000, 512
+
+_turn = threading.Lock()
+
+
+def check_size(network: Generator) -> None:
+    """Raises UserError: the network is too large for the page."""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    channels = max(module.in_channels for module in network.modules() if isinstance(module, Conv2d))
+    if parameters > MAX_PARAMETERS or channels > MAX_CHANNELS:
+        raise UserError(
+            f"This model has {parameters / 1e6:.3g} million parameters and up to {channels} "
+            f"channels; the page takes {MAX_PARAMETERS / 1e6:.3g} million and {MAX_CHANNELS}. "
+            "`python -m esrgan` takes any."
+        )
+
+
+class SharedUpscaler(Upscaler):
+    """An Upscaler of which only one in the process computes at a time.
+
+    Raises:
+        UserError: as `Upscaler`, or the network is too large for the page.
+        StoppedError: called for a run that is not wanted any more.
+    """
+
+    def __init__(self, network: Generator, **options: Any) -> None:
+        check_size(network)
+        super().__init__(network, **options)
+
+    def _run(self, lr: Tensor) -> Tensor:
+        with _turn:
+            go_on()
+            return super()._run(lr)

@@ -1,0 +1,1 @@
+"""Measuring results: metrics, pairs of pictures, methods, tables."""

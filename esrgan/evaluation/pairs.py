@@ -1,0 +1,176 @@
+"""HR pictures and their LR (or another method's results), found by the names in common use."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from esrgan.errors import UserError
+from esrgan.pictures.images import (
+    IMAGE_SUFFIXES,
+    crop_to_multiple,
+    list_images,
+    load_image,
+    to_uint8,
+)
+from esrgan.pictures.resize import imresize
+
+# Sub-folders of a data set in the layouts of BasicSR, DIV2K and others; {} is the scale.
+HR_FOLDERS = ("GTmod12", "GTmod4", "HR", "GT")
+LR_FOLDERS = ("LRbicx{}", "LR_bicubic/X{}", "LR/X{}", "LR")
+# What stands behind a picture's own name: baby_HR, babyx4, img_001_SRF_4_LR, baby_LRBI_x4.
+MARKS = r"(?:[-_ ]?x[2-8]|[-_ ](?:hr|gt|lr(?:bi|bic|bicubic)?|sr|srf[-_]?[2-8]|rlt|out))+$"
+HR_MARK = re.compile(r"[-_ ](hr|gt)([-_ ]?x[2-8])?$", re.IGNORECASE)
+LR_MARK = re.compile(r"[-_ ]lr(bi|bic|bicubic)?([-_ ]?x[2-8])?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A ground truth (cut to a multiple of the scale) and its LR picture, `uint8`."""
+
+    name: str
+    lr: np.ndarray
+    hr: np.ndarray
+
+
+class Candidates:
+    """Pictures among which one is sought that shows the same as another, by its name.
+
+    Args:
+        files: the pictures.
+        folder: theirs, for messages.
+        method: a word that may stand behind the picture's own name, as in baby_SRGAN.png.
+    """
+
+    def __init__(self, files: Sequence[Path], folder: Path, method: str = "") -> None:
+        self.folder = folder
+        self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        self._by_own_name: dict[str, list[Path]] = {}
+        for file in files:
+            self._by_name.setdefault(file.name, []).append(file)
+            self._by_stem.setdefault(file.stem, []).append(file)
+            self._by_own_name.setdefault(_own_name(file.stem, method), []).append(file)
+
+    def match(self, name: str) -> Path:
+        """The picture of the same name as this HR file, or but for the suffixes.
+
+        Raises:
+            UserError: there is none, or more than one.
+        """
+        stem = Path(name).stem
+        same = self._by_name.get(name) or self._by_stem.get(stem)
+        same = same or self._by_own_name.get(_own_name(stem), [])
+        if len(same) > 1:
+            raise UserError(f"Both {same[0]} and {same[1]} could belong to {name}; remove one.")
+        if not same:
+            raise UserError(
+                f"{self.folder} lacks {name}, or a picture whose name differs in its suffix only."
+            )
+        return same[0]
+
+
+def pair_files(
+    hr_folder: Path, lr_folder: Path | None, scale: int = 4
+) -> list[tuple[Path, Path | None]]:
+    """The HR pictures of a folder, each with its LR picture if there are any.
+
+    Understood are two folders of equal names, or of names that differ in suffixes such as `_HR`,
+    `_LR` and `x4`; one folder of `*_HR` and `*_LR`; and the folder of a data set that holds
+    `GTmod12` or `HR` beside `LRbicx4`.
+
+    Raises:
+        UserError: a folder is missing or empty, or an LR picture is missing or ambiguous.
+    """
+    files, candidates = hr_and_candidates(hr_folder, lr_folder, scale)
+    return [(file, candidates.match(file.name) if candidates else None) for file in files]
+
+
+def hr_and_candidates(
+    hr_folder: Path, lr_folder: Path | None, scale: int = 4
+) -> tuple[list[Path], Candidates | None]:
+    """The HR pictures that `pair_files` pairs, and the LR pictures among which it seeks, if any.
+
+    Raises:
+        UserError: a folder is missing or empty, or two HR pictures have the same name.
+    """
+    inner = _subfolder(hr_folder, HR_FOLDERS, scale)
+    if inner:
+        lr_folder = lr_folder or _subfolder(hr_folder, LR_FOLDERS, scale)
+        hr_folder = inner
+    files = list_images(hr_folder)
+    marked = [file for file in files if HR_MARK.search(file.stem)]
+    low = [file for file in files if LR_MARK.search(file.stem)]
+    if marked and low:
+        files = marked
+    _check_names(files)
+    if lr_folder:
+        return files, Candidates(pictures_of(lr_folder), lr_folder)
+    return files, Candidates(low, hr_folder) if marked and low else None
+
+
+def _subfolder(folder: Path, names: Sequence[str], scale: int) -> Path | None:
+    places = (folder / name.format(scale) for name in names)
+    return next((place for place in places if place.is_dir()), None)
+
+
+def pictures_of(folder: Path) -> list[Path]:
+    """The pictures of a folder without its sub-folders, maybe none.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder.")
+    return [file for file in sorted(folder.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for file in files:
+        if file.name in seen:
+            raise UserError(f"{seen[file.name]} and {file} have the same name; rename one.")
+        seen[file.name] = file
+
+
+def _own_name(stem: str, method: str = "") -> str:
+    """baby for baby_HR, babyx4 and baby_LRBI_x4; with a method's name, also for baby_SRGAN."""
+    if method:
+        stem = re.sub(rf"[-_ ]{re.escape(method)}$", "", stem, flags=re.IGNORECASE)
+    return re.sub(MARKS, "", stem, flags=re.IGNORECASE)
+
+
+def load_pair(hr_file: Path, lr_file: Path | None, scale: int) -> Pair:
+    """Decode an HR picture and its LR; without a file, LR is made by our resize.
+
+    Raises:
+        UserError: a file can't be decoded, or the LR's size is not 1/scale of the HR's.
+    """
+    hr = crop_to_multiple(to_uint8(load_image(hr_file)), scale)
+    if lr_file is None:
+        return Pair(hr_file.name, imresize(hr, 1 / scale), hr)
+    lr = to_uint8(load_image(lr_file))
+    expected = (hr.shape[0] // scale, hr.shape[1] // scale)
+    if lr.shape[:2] != expected:
+        raise UserError(
+            f"{lr_file} is {lr.shape[1]}×{lr.shape[0]} pixels, but {hr_file} at 1/{scale} "
+            f"makes {expected[1]}×{expected[0]}."
+        )
+    return Pair(hr_file.name, lr, hr)
+
+
+def load_result(file: Path, pair: Pair) -> np.ndarray:
+    """Another method's picture, `uint8`, of the size of the pair's HR.
+
+    Raises:
+        UserError: it can't be decoded, or is of another size.
+    """
+    sr = to_uint8(load_image(file))
+    if sr.shape[:2] != pair.hr.shape[:2]:
+        raise UserError(
+            f"{file} is {sr.shape[1]}×{sr.shape[0]} pixels, but the HR picture {pair.name} "
+            f"is {pair.hr.shape[1]}×{pair.hr.shape[0]}."
+        )
+    return sr

@@ -1,0 +1,195 @@
+"""Pictures through a network: devices, precision, tiles, transparency."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from esrgan.errors import UserError
+from esrgan.inference.devices import choose_device, place
+from esrgan.inference.openvino import openvino_network
+from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
+from esrgan.inference.streaming import run_in_strips
+from esrgan.inference.tiles import Tile, tiles
+from esrgan.networks import FastRRDBNet, Generator, RRDBNet
+from esrgan.pictures.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
+
+Upscale = Callable[[np.ndarray], np.ndarray]
+Run = Callable[[Tensor], Tensor]
+# Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
+WHOLE_PIXELS = 512 * 512
+DEFAULT_TILE = 384
+OPENVINO_TILE = 192  # it has no strips: a tile with its surroundings takes some 700 MB
+Backend = Literal["torch", "openvino"]
+
+
+class Upscaler:
+    """A network that takes pictures.
+
+    Args:
+        network: an RRDBNet or SRResNet for RGB; it is moved to the device.
+        device: default "auto".
+        dtype: float32, or float16 / bfloat16 where that pays. A float16 overflow is noticed and
+            the picture done again in float32, with a warning.
+        tile: side of the tiles in LR pixels; None upscales moderate pictures whole and larger
+            ones in tiles, 0 always whole.
+        ensemble: average over the eight flips and turns of LR; eight times the work.
+        back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
+        before_tile: called before each tile, and each picture done whole; what it raises ends
+            the work.
+        backend: "openvino" needs that package, and computes in float32 on the CPU.
+
+    Raises:
+        UserError: the network is not one for RGB pictures, the tile size is negative, the backend
+            can't be had, or as `check_iterations`.
+    """
+
+    def __init__(
+        self,
+        network: Generator,
+        device: torch.device | str = "auto",
+        dtype: torch.dtype = torch.float32,
+        tile: int | None = None,
+        ensemble: bool = False,
+        back_projections: int = 0,
+        before_tile: Callable[[], None] | None = None,
+        backend: Backend = "torch",
+    ) -> None:
+        channels = (
+            getattr(network.config, "in_channels", 3),
+            getattr(network.config, "out_channels", 3),
+        )
+        if channels != (3, 3):
+            raise UserError(
+                f"This model takes {channels[0]} channels and gives {channels[1]}; "
+                "only those for RGB (3 and 3) work here."
+            )
+        if tile is not None and tile < 0:
+            raise UserError(f"The tile size must be 0 or more, not {tile}.")
+        check_iterations(back_projections, network.scale)
+        self.device = choose_device(device) if isinstance(device, str) else device
+        self.network = place(network, self.device).eval()
+        self.dtype, self.tile = dtype, tile
+        self.ensemble, self.back_projections = ensemble, back_projections
+        self.before_tile = before_tile
+        self.openvino = self._compiled() if backend == "openvino" else None
+
+    def _compiled(self) -> Run:
+        if self.device.type != "cpu" or self.dtype != torch.float32:
+            raise UserError("OpenVINO runs on the CPU, in fp32: add --device cpu --precision fp32.")
+        if self.tile is None:
+            self.tile = OPENVINO_TILE
+        return openvino_network(self.network)
+
+    @property
+    def scale(self) -> int:
+        return self.network.scale
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Upscale a picture.
+
+        Args:
+            image: H×W, H×W×3 or H×W×4 (alpha is upscaled too), `uint8` or `uint16`.
+
+        Returns:
+            The same layout and dtype, `scale` times as high and wide.
+        """
+        if image.ndim == 2:
+            rgb = np.repeat(image[..., None], 3, axis=2)
+            grey = self._upscale_rgb(rgb).mean(axis=2)
+            return np.rint(grey).astype(image.dtype)
+        if image.shape[2] == 3:
+            return self._upscale_rgb(image)
+        colour, alpha = self._upscale_rgb(image[..., :3]), self(image[..., 3])
+        return np.concatenate((colour, alpha[..., None]), axis=2)
+
+    def pil(self, picture: Image.Image) -> Image.Image:
+        """`__call__` for a PIL picture of mode L, RGB or RGBA."""
+        if picture.mode not in ("L", "RGB", "RGBA"):
+            raise UserError(f"A PIL picture must be L, RGB or RGBA, not {picture.mode}.")
+        return Image.fromarray(self(np.asarray(picture)))
+
+    def _upscale_rgb(self, rgb: np.ndarray) -> np.ndarray:
+        height, width = rgb.shape[:2]
+        if self.back_projections:
+            lr = to_tensor(rgb)
+            sr = back_projection(self.tensor(lr), lr, self.back_projections, self.scale)
+            return to_image(sr, rgb.dtype.type)
+        # tile by tile: as floating-point numbers the whole result would take four times the memory
+        out = np.empty((height * self.scale, width * self.scale, 3), rgb.dtype)
+        for tile in self._tiles(height, width):
+            done = self._tile(to_tensor(rgb[tile.rows_seen, tile.columns_seen]), tile)
+            out[tile.rows_made, tile.columns_made] = to_image(done, rgb.dtype.type)
+        return out
+
+    def tensor(self, lr: Tensor) -> Tensor:
+        """N×3×H×W in [0, 1] -> N×3×(scale·H)×(scale·W) float32 on the CPU, not clipped."""
+        batch, _, height, width = lr.shape
+        out = torch.empty(batch, 3, height * self.scale, width * self.scale)
+        for tile in self._tiles(height, width):
+            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile)
+            out[..., tile.rows_made, tile.columns_made] = done
+        return out
+
+    def _tiles(self, height: int, width: int) -> Iterator[Tile]:
+        side = self.tile
+        if side is None:
+            side = 0 if height * width <= WHOLE_PIXELS else DEFAULT_TILE
+        return tiles(height, width, side or max(height, width), self.scale)
+
+    @torch.inference_mode()
+    def _tile(self, lr: Tensor, tile: Tile) -> Tensor:
+        """What becomes of a tile, without its surroundings."""
+        if self.before_tile is not None:
+            self.before_tile()
+        sr = self_ensemble(self._run)(lr) if self.ensemble else self._run(lr)
+        return sr[..., tile.rows_kept, tile.columns_kept]
+
+    def _run(self, lr: Tensor) -> Tensor:
+        if self.openvino is not None:
+            return self.openvino(lr)
+        x = lr.to(self.device, memory_format=torch.channels_last)
+        if self.dtype == torch.float32:
+            return run_in_strips(self._full_precision(), x).cpu()
+        with torch.autocast(self.device.type, self.dtype):
+            out = run_in_strips(self.network, x)
+        if not torch.isfinite(out).all():
+            name = str(self.dtype).removeprefix("torch.")
+            warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
+            out = run_in_strips(self._full_precision(), x)
+        return out.cpu()
+
+    def _full_precision(self) -> Generator | FastRRDBNet:
+        if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
+            return FastRRDBNet(self.network)
+        return self.network
+
+
+def upscale_file(
+    source: Path, target: Path, upscale: Upscale, max_pixels: int = MAX_PIXELS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Upscale a picture file into another, whose suffix says its format.
+
+    JPEG holds no transparency: it is laid over white.
+
+    Returns:
+        LR and SR, as `load_image` and `upscale` gave them.
+
+    Raises:
+        UserError: as `load_image` and `save_image`, or the network failed or ran out of memory.
+    """
+    lr = load_image(source, max_pixels)
+    try:
+        sr = upscale(lr)
+        save_image(to_rgb(sr) if target.suffix == ".jpg" else sr, target)
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        if isinstance(error, MemoryError) or "memory" in reason:  # torch has both
+            reason = "there is not enough memory; reduce it, or use smaller tiles"
+        raise UserError(f"{source.name} could not be upscaled: {reason}.") from error
+    return lr, sr

@@ -1,0 +1,1 @@
+"""Models: weights files, the zoo, interpolation between models, export."""

@@ -1,0 +1,425 @@
+"""The one door for weights: files in, networks with canonical key names out, and back.
+
+Own files are safetensors whose metadata says what they hold. Foreign RRDBNet files come in four
+dialects of key names and many wrappings; they are recognised from their tensors alone, and the
+architecture is always read off the tensors' shapes, never assumed.
+"""
+
+import json
+import mmap
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from esrgan.errors import UserError
+from esrgan.networks import (
+    Generator,
+    GeneratorConfig,
+    RRDBConfig,
+    RRDBNet,
+    SRResNet,
+    SRResNetConfig,
+    VGG19Features,
+)
+from esrgan.networks.vgg import CONVOLUTIONS, torchvision_index
+from esrgan.pictures.files import atomic_path
+
+State = dict[str, Tensor]
+
+WRAPPERS = (
+    "params_ema",
+    "params-ema",
+    "params",
+    "ema_state_dict",
+    "model_state_dict",
+    "state_dict",
+    "model",
+    "net",
+)
+PREFIXES = ("module.", "netG.", "generator.")
+# More levels of wrapping than any real file has; a hostile one may hold itself.
+DEEPEST_WRAPPING = 8
+# More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
+# 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
+MOST_TENSORS, LARGEST_PICKLE = 20_000, 10 * 2**20
+# What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after
+# a wrong sparse tensor it refuses the next file too, which may be another visitor's.
+HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
+
+# Canonical names are BasicSR's; a dialect is how to get there.
+OFFICIAL_RULES = (
+    (r"RRDB_trunk\.(\d+)\.RDB(\d)\.conv(\d)", r"body.\1.rdb\2.conv\3"),
+    (r"trunk_conv", "conv_body"),
+    (r"upconv(\d)", r"conv_up\1"),
+    (r"HRconv", "conv_hr"),
+)
+LORNATANG_RULES = (
+    (r"trunk\.(\d+)\.rdb(\d)\.conv(\d)", r"body.\1.rdb\2.conv\3"),
+    (r"conv1", "conv_first"),
+    (r"conv2", "conv_body"),
+    (r"upsampling(\d)\.0", r"conv_up\1"),
+    (r"conv3\.0", "conv_hr"),
+    (r"conv4", "conv_last"),
+)
+
+
+def load_generator(path: str | Path, scale: int | None = None) -> Generator:
+    """Load an RRDBNet or SRResNet from a `.safetensors`, `.pth`, `.pt` or `.ckpt` file.
+
+    Args:
+        path: the file, in any of the dialects.
+        scale: only for old-dialect ×3 files, whose tensors look like a ×2 model's.
+
+    Returns:
+        The network in evaluation mode, float32, on the CPU.
+
+    Raises:
+        UserError: no such file, not a weights file, one that carries code, a truncated one, or
+            another architecture.
+    """
+    path = Path(path)
+    state, metadata = read_state(path)
+    saved_scale = _json_object(metadata.get("config")).get("scale")
+    if scale is None and isinstance(saved_scale, int):
+        scale = saved_scale
+    return _assemble(state, path.name, scale)
+
+
+def _json_object(text: str | None) -> dict[str, Any]:
+    """The JSON object in an entry of the metadata; empty if it is missing or anything else."""
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def save_generator(
+    path: Path, network: Generator, facts: Mapping[str, Any], half: bool = True
+) -> None:
+    """Write a generator as safetensors, atomically, with its configuration and training facts.
+
+    Args:
+        path: ends in `.safetensors`.
+        network: what to save.
+        facts: anything JSON can hold: command, data, iterations, scores, licence.
+        half: store float16, half the size; the loader returns float32 either way.
+    """
+    architecture = "RRDBNet" if isinstance(network, RRDBNet) else "SRResNet"
+    metadata = {"architecture": architecture, "config": json.dumps(asdict(network.config))}
+    _save(path, network.state_dict(), {**metadata, "facts": json.dumps(dict(facts))}, half)
+
+
+def save_features(path: Path, network: VGG19Features, facts: Mapping[str, Any]) -> None:
+    """Write a perceptual network under torchvision's VGG19 key names, as `save_generator` does."""
+    state = {
+        f"features.{torchvision_index(block, index)}.{part}": tensor
+        for block, index in CONVOLUTIONS
+        for part, tensor in network.get_submodule(f"conv{block}_{index}").state_dict().items()
+    }
+    metadata = {"architecture": "VGG19", "config": json.dumps({"widths": network.widths})}
+    _save(path, state, {**metadata, "facts": json.dumps(dict(facts))}, half=True)
+
+
+def _save(path: Path, state: State, metadata: dict[str, str], half: bool) -> None:
+    if path.suffix != ".safetensors":
+        raise UserError(f"Weights are written as .safetensors, not {path.suffix!r}.")
+    dtype = torch.float16 if half else torch.float32
+    tensors = {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in state.items()
+    }
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise UserError(f"{path.name} was not written: its weights hold NaN or infinite numbers.")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(tensors, metadata))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The training facts in one of our own files; empty for a foreign one."""
+    _, metadata = read_state(path)
+    return _json_object(metadata.get("facts"))
+
+
+def load_features(path: str | Path) -> VGG19Features:
+    """Load a perceptual network from any VGG19 state dict (torchvision's key names, any width).
+
+    Returns:
+        The network in evaluation mode, float32, frozen.
+
+    Raises:
+        UserError: as `load_generator`, or not a VGG19 without batch normalisation.
+    """
+    path = Path(path)
+    state, _ = read_state(path)
+    translated: State = {}
+    for block, index in CONVOLUTIONS:
+        for part in ("weight", "bias"):
+            name = f"conv{block}_{index}.{part}"
+            foreign = f"features.{torchvision_index(block, index)}.{part}"
+            bare = foreign.removeprefix("features.")
+            tensor = state.get(foreign, state.get(bare, state.get(name)))
+            if tensor is None:
+                raise UserError(
+                    f"{path.name} is not a VGG19 (without batch normalisation): it lacks {foreign}."
+                )
+            translated[name] = tensor.float()
+    last_of_block = dict(CONVOLUTIONS)
+    widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in last_of_block.items()]
+    with torch.device("meta"):
+        expected = VGG19Features(widths).state_dict()
+    _check_fit(expected, translated, path.name)
+    network = VGG19Features(widths)  # of no more numbers than the file has
+    _load_strictly(network, translated, path.name)
+    return network.requires_grad_(False).eval()
+
+
+def read_state(path: Path) -> tuple[State, dict[str, str]]:
+    """The tensors of a weights file by their own names, unwrapped, and its metadata.
+
+    Raises:
+        UserError: as `load_generator`, except that any architecture is accepted.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no weights file {path}.")
+    if path.stat().st_size == 0:
+        raise UserError(f"{path.name} is empty (0 bytes).")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    return _copied(_unwrap(_unpickle(path), path.name), path), {}
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            _check_count(len(names), path.name)
+            tensors = {name: file.get_tensor(name) for name in names}
+            metadata = file.metadata() or {}
+    except UserError:
+        raise
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path.name} is not a complete safetensors file.") from error
+    return _unwrap(tensors, path.name), metadata
+
+
+def _check_count(tensors: int, name: str) -> None:
+    if tensors > MOST_TENSORS:
+        raise UserError(f"{name} holds {tensors} tensors; no generator has so many.")
+
+
+def _unpickle(path: Path) -> object:
+    """What a PyTorch file holds. The tensors of a zip lie in the file, so that none is read beyond
+    what there is of it, whatever the pickle says, and nothing is unpacked."""
+    try:
+        is_zip = _check_for_harm(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice on files that it then refuses
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    except UserError:
+        raise
+    except pickle.UnpicklingError as error:
+        if re.search("unsupported (global|class)", str(error), re.IGNORECASE):
+            found = re.search(r"GLOBAL (\S+)", str(error))
+            what = f" ({found[1]})" if found else ""
+            raise UserError(
+                f"{path.name} holds Python objects besides weights{what}; nothing in it was run. "
+                "Ask for a safetensors file or a plain state dict."
+            ) from error
+        raise UserError(
+            f"{path.name} is not a PyTorch weights file; nothing in it was run."
+        ) from error
+    except Exception as error:  # torch.load raises anything on broken files
+        raise UserError(f"{path.name} is truncated or not a PyTorch weights file.") from error
+
+
+def _check_for_harm(path: Path) -> bool:
+    """Whether it is a zip; torch writes no other than these.
+
+    Raises:
+        UserError: reading it would do harm.
+    """
+    harmful = UserError(f"{path.name} is not a PyTorch weights file; nothing in it was run.")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if any(data.find(name) >= 0 for name in HARMFUL):
+            raise harmful
+        is_zip = data[:4] == b"PK\x03\x04"
+    if is_zip:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                packed = member.compress_type != zipfile.ZIP_STORED
+                is_pickle = member.filename.endswith(".pkl")
+                if packed or (is_pickle and member.file_size > LARGEST_PICKLE):
+                    raise harmful
+    return is_zip
+
+
+def _copied(state: State, path: Path) -> State:
+    """Tensors that no longer lie in the file, which may be replaced.
+
+    Raises:
+        UserError: they are larger than it, by numbers that stand for many.
+    """
+    _check_count(len(state), path.name)
+    if sum(tensor.nbytes for tensor in state.values()) > path.stat().st_size:
+        raise UserError(f"{path.name} is not a PyTorch weights file: its tensors are larger.")
+    return {key: tensor.detach().clone() for key, tensor in state.items()}
+
+
+def _unwrap(loaded: object, name: str) -> State:
+    """Descend through the known wrappers and a sole key, then drop common prefixes."""
+    for _ in range(DEEPEST_WRAPPING):
+        if not isinstance(loaded, Mapping) or _is_state(loaded):
+            break
+        inner = next((loaded[key] for key in WRAPPERS if key in loaded), None)
+        if inner is None and len(loaded) == 1:
+            inner = next(iter(loaded.values()))
+        loaded = inner
+    if not isinstance(loaded, Mapping) or not _is_state(loaded):
+        raise UserError(f"{name} holds no network weights (no state dict was found in it).")
+    state = dict(loaded)
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def _is_state(loaded: Mapping[Any, Any]) -> bool:
+    return bool(loaded) and all(
+        isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
+        for key, value in loaded.items()
+    )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Real numbers lying in memory: not sparse, quantised, complex or without data."""
+    odd = tensor.is_quantized or tensor.is_complex() or tensor.is_meta
+    return tensor.layout == torch.strided and not odd
+
+
+def _assemble(state: State, name: str, scale: int | None) -> Generator:
+    if any("conv1x1" in key for key in state):
+        raise UserError(f"{name} is an ESRGAN+ model (extra conv1x1 layers); only ESRGAN is read.")
+    try:
+        state = {key: tensor.float() for key, tensor in _canonical(state).items()}
+        config = _infer_config(state, scale)
+    except (KeyError, IndexError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise UserError(f"{name}: {error}") from error
+        raise UserError(
+            f"{name} is not an ESRGAN generator: its tensors fit neither RRDBNet nor SRResNet."
+        ) from error
+    with torch.device("meta"):
+        network = RRDBNet(config) if isinstance(config, RRDBConfig) else SRResNet(config)
+    _load_strictly(network, state, name)
+    return network.eval()
+
+
+def _load_strictly(network: nn.Module, state: State, name: str) -> None:
+    """Give `network` these very tensors, or say which one does not fit."""
+    expected = network.state_dict()
+    _check_fit(expected, state, name)
+    typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
+    network.load_state_dict(typed, assign=True)
+
+
+def _check_fit(expected: State, state: State, name: str) -> None:
+    for key, tensor in expected.items():
+        if key not in state:
+            raise UserError(f"{name} is incomplete or of another architecture: it lacks {key}.")
+        if state[key].shape != tensor.shape:
+            raise UserError(
+                f"{name} does not fit: {key} has shape {tuple(state[key].shape)}, "
+                f"expected {tuple(tensor.shape)}."
+            )
+        if not torch.isfinite(state[key]).all():
+            raise UserError(f"{name} is unusable: {key} holds NaN or infinite numbers.")
+    extra = sorted(state.keys() - expected.keys())
+    if extra:
+        raise UserError(f"{name} is of another architecture: it has {extra[0]} besides.")
+
+
+def _canonical(state: State) -> State:
+    """Rename the keys of any RRDBNet dialect; others pass through."""
+    if "model.0.weight" in state:
+        rules = _old_rules(state)
+    elif any(key.startswith("RRDB_trunk.") for key in state):
+        rules = OFFICIAL_RULES
+    elif any(key.startswith("trunk.") for key in state):
+        rules = LORNATANG_RULES
+    else:
+        return state
+    return {_rename(key, rules): tensor for key, tensor in state.items()}
+
+
+def _rename(key: str, rules: tuple[tuple[str, str], ...]) -> str:
+    layer, _, part = key.rpartition(".")
+    for pattern, replacement in rules:
+        if re.fullmatch(pattern, layer):
+            return f"{re.sub(pattern, replacement, layer)}.{part}"
+    return key
+
+
+def _old_rules(state: State) -> tuple[tuple[str, str], ...]:
+    """The 2018 dialect numbers its layers, so that the rules depend on how many there are."""
+    layers = {int(found[1]) for key in state if (found := re.match(r"model\.(\d+)\.", key))}
+    blocks = [int(found[1]) for key in state if (found := re.match(r"model\.1\.sub\.(\d+)\.", key))]
+    _, _, *ups, hr, last = sorted(layers)
+    return (
+        (r"model\.0", "conv_first"),
+        (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0", r"body.\1.rdb\2.conv\3"),
+        (rf"model\.1\.sub\.{max(blocks, default=0)}", "conv_body"),
+        *((rf"model\.{up}", f"conv_up{stage}") for stage, up in enumerate(ups, start=1)),
+        (rf"model\.{hr}", "conv_hr"),
+        (rf"model\.{last}", "conv_last"),
+    )
+
+
+def _infer_config(state: State, scale: int | None) -> GeneratorConfig:
+    """Read the architecture off canonical tensors; KeyError or ValueError if it is neither."""
+    blocks = len({found[1] for key in state if (found := re.match(r"body\.(\d+)\.", key))})
+    least = 30 if "conv_hr.weight" in state else 5  # tensors of a block
+    if blocks * least > len(state):
+        raise UserError(f"it is incomplete: it has not all of the tensors of {blocks} blocks.")
+    if "conv_hr.weight" in state:
+        return _infer_rrdb(state, blocks, scale)
+    stages = len({key.split(".")[1] for key in state if key.startswith("upsampling.")})
+    if "activation.weight" not in state:
+        raise ValueError("not an SRResNet")
+    return SRResNetConfig(
+        num_features=state["conv_first.weight"].shape[0],
+        num_blocks=blocks,
+        scale=2**stages,
+        batch_norm="norm_body.weight" in state,
+    )
+
+
+def _infer_rrdb(state: State, blocks: int, scale: int | None) -> RRDBConfig:
+    features, raw_channels = state["conv_first.weight"].shape[:2]
+    out_channels = state["conv_last.weight"].shape[0]
+    unshuffle = next((r for r in (2, 4) if raw_channels == out_channels * r**2), 1)
+    stages = sum(bool(re.fullmatch(r"conv_up\d+\.weight", key)) for key in state)
+    by_shape = 2**stages // unshuffle
+    if scale == 3 and stages != 1:
+        raise UserError("its tensors are not those of a ×3 model.")
+    if scale not in (None, 3, by_shape):
+        raise UserError(f"its tensors are those of a ×{by_shape} model, not of a ×{scale} one.")
+    return RRDBConfig(
+        num_features=features,
+        num_blocks=blocks,
+        growth_channels=state["body.0.rdb1.conv1.weight"].shape[0],
+        scale=scale or by_shape,
+        unshuffle=unshuffle,
+        in_channels=raw_channels // unshuffle**2,
+        out_channels=out_channels,
+    )

@@ -1,0 +1,1 @@
+"""Pictures as arrays: decoding and encoding, the MATLAB-exact resize, atomic files."""

@@ -1,0 +1,87 @@
+"""What a visitor's browser is sent: lossless files, each once."""
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from esrgan.demo.compare import comparison as compute
+from esrgan.demo.compare.comparison import Trio
+from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly
+from esrgan.demo.server.stopping import Runs
+from esrgan.demo.viewer import Alphas, Link
+from esrgan.models.checkpoints import save_generator
+from esrgan.networks import RRDBNet
+from esrgan.pictures.images import load_image
+
+NOTHING = (gr.skip(), gr.skip())
+
+
+@pytest.fixture
+def session(
+    tmp_path: Path, tiny_network: RRDBNet, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> Session:
+    """A comparison of two tiny models on an RGBA picture, with both results."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for file in files:
+        save_generator(file, tiny_network, {})
+        tiny_network.conv_last.bias.data.add_(0.1)
+    alpha = np.linspace(0, 255, photo[..., 0].size).reshape(photo.shape[:2]).astype(np.uint8)
+    Image.fromarray(np.dstack((photo, alpha))).save(tmp_path / "x.png")
+    started = begin("run", compute.begin(str(tmp_path / "x.png"), True, Trio(tuple(files))), Link())
+    for comparison in compute.run(started.comparison):
+        started = add_result(started, comparison)
+    return started
+
+
+def test_transparent_results_are_shown_on_white_and_downloaded_whole(session: Session) -> None:
+    first = session.view.frames[0]
+    assert first.original is not None
+    whole = load_image(Path(first.original.path or ""))
+    np.testing.assert_array_equal(whole, session.comparison.results["psnr"])
+    assert whole.shape == (64, 48, 4)
+    assert load_image(Path(first.file.path or "")).shape == (64, 48, 3)
+
+
+def test_frames_are_the_ends_and_what_is_added(session: Session) -> None:
+    assert [frame.alpha for frame in session.view.frames] == [0, 1]
+    picture = compute.network_interpolated(session.comparison, 0.5)
+    more = add_frame(session, 0.5, picture)
+    assert [frame.alpha for frame in more.view.frames] == [0, 1, 0.5]
+    assert "PSNR" in more.view.scores["network 0.5"]
+    assert len(session.view.frames) == 2
+
+
+def test_a_known_alpha_is_not_computed_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rested = at_rest(session, Alphas(network=0.25, image=0.75))
+    assert rested.view.exact is not None
+    assert rested.view.exact.alpha == 0.25
+    assert rested.view.image is not None
+    assert rested.view.image.alpha == 0.75
+    monkeypatch.setattr(compute, "network_interpolated", lambda *_: pytest.fail("computed again"))
+    assert at_rest(rested, Alphas(network=0.25, image=0.5)).view.exact == rested.view.exact
+    assert at_rest(session, Alphas(network=1.0, image=0.5)).view.exact is None
+
+
+def test_only_the_latest_of_a_visitors_comparisons_goes_on(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    Image.fromarray(photo).save(tmp_path / "x.png")
+    runs = Runs()
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None)
+    first = compare(runs, *wish)
+    shown = [next(first)[0] for _ in range(4)][-1]
+    rest = gr.EventData(None, {"run": shown.view.run, "network": 0.33, "image": 0.5, "third": 0})
+    assert next(exactly(shown, runs, rest))[1].exact
+    second = compare(runs, *wish)
+    latest = next(second)[0].view
+    assert list(first) == [NOTHING]
+    assert list(exactly(shown, runs, rest)) == [NOTHING]
+    assert {view.run for _, view in second} == {latest.run}

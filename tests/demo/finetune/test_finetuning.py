@@ -1,0 +1,379 @@
+"""Training from the page: real runs of a few iterations, and what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import stop_the_first_comparison
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from esrgan.demo import page
+from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.finetune.job import Settings
+from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
+from esrgan.demo.finetune.training_pictures import allowed_folders, unpacked
+from esrgan.models.checkpoints import load_generator, save_generator
+from esrgan.networks import RRDBNet
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 120_000  # of patience, in milliseconds
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder of runs; a run that a test leaves is stopped."""
+    for name in ("SPACE_ID", "SPACES_ZERO_GPU", "ESRGAN_TRAINING_FOLDERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ESRGAN_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    yield tmp_path / "runs"
+    left = finetuning.running()
+    if left:
+        os.kill(json.loads((tmp_path / "runs" / left / "process.json").read_text())["pid"], 9)
+        wait_until(lambda: finetuning.running() is None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tiny_network: RRDBNet) -> Settings:
+    save_generator(tmp_path / "mine.safetensors", tiny_network, {})
+    start = tmp_path / "mine.safetensors"
+    return Settings(stage="psnr", start=start, iterations=12, batch_size=2, crop_size=32)
+
+
+@pytest.fixture
+def pictures(training_pictures: Path) -> list[str]:
+    return sorted(map(str, training_pictures.iterdir()))
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def ended(name: str) -> finetuning.Run:
+    wait_until(lambda: not finetuning.look(name).alive)
+    return finetuning.look(name)
+
+
+def test_a_run_from_start_to_result(
+    settings: Settings, pictures: list[str], tmp_path: Path, refused
+) -> None:
+    name = finetuning.start(settings, pictures)
+    assert finetuning.look(name).state == "running"
+    assert finetuning.running() == name
+    with refused("Busy", name):
+        finetuning.start(settings, pictures)
+    with refused("Busy", name):
+        finetuning.resume(name)
+
+    run = ended(name)
+    assert (run.state, run.iteration, run.iterations, run.stage) == ("finished", 12, 12, "psnr")
+    metrics = finetuning.read_metrics(run.folder)
+    assert [x for x, _ in finetuning.curve(metrics, "loss/l1")] == list(range(1, 13))
+    sample = finetuning.latest_sample(run.folder)
+    assert sample is not None
+    assert Image.open(sample).size == (96, 128)
+    with refused("finished"):
+        finetuning.resume(name)
+    with refused("not in progress"):
+        finetuning.stop(name)
+
+    assert finetuning.finished_names() == [name]
+    settings.start.unlink()  # the run has a copy of what it started from
+    ends = finetuning.trio(name)
+    assert ends.files[1].name == f"{name}.safetensors"
+    assert ends.titles == (settings.start.name, name)
+    before, after = (load_generator(file).state_dict() for file in ends.files)
+    assert any((before[key] != after[key]).any() for key in before)
+
+
+def test_stopped_by_a_restarted_server_and_resumed(
+    settings: Settings, pictures: list[str], refused
+) -> None:
+    name = finetuning.start(replace(settings, iterations=2000), pictures)
+    wait_until(lambda: finetuning.look(name).iteration > 20)
+    assert finetuning.look(name).seconds_left is not None
+    script = (
+        "from esrgan.demo import finetuning\n"
+        f"print(finetuning.running(), finetuning.look({name!r}).state)\n"
+        f"finetuning.stop({name!r})\n"
+        f"print(finetuning.look({name!r}).state)"
+    )
+    restarted = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert restarted.stdout.split()[:2] == [name, "running"]
+    assert restarted.stdout.split()[2] in ("stopping", "stopped")
+    run = ended(name)
+    assert run.state == "stopped"
+    assert 0 < run.iteration < 2000
+    first = finetuning.result(name)
+    assert first is not None
+
+    finetuning.resume(name)
+    wait_until(lambda: finetuning.look(name).iteration > run.iteration + 20)
+    finetuning.stop(name)
+    with refused("stopping already"):  # a second Ctrl-C would end it without saving
+        finetuning.stop(name)
+    assert ended(name).state == "stopped"
+    second = finetuning.result(name)
+    assert second is not None
+    assert second != first
+    seen = [line["iteration"] for line in finetuning.read_metrics(run.folder)]
+    assert seen == sorted(set(seen))
+
+
+def test_a_gan_run_is_told_all_its_settings(settings: Settings, pictures: list[str]) -> None:
+    chosen = replace(
+        settings,
+        stage="gan",
+        iterations=2,
+        before_activation=False,
+        relativistic=False,
+        gan_weight=0.25,
+        pixel_weight=3.0,
+        learning_rate=2e-5,
+    )
+    run = ended(finetuning.start(chosen, pictures))
+    assert run.state == "finished", run.message
+    config = json.loads((run.folder / "config.json").read_text("utf-8"))
+    assert config["before_activation"] is False
+    assert config["adversarial"] == "standard"
+    assert (config["gan_weight"], config["pixel_weight"]) == (0.25, 3.0)
+    assert config["schedule"]["learning_rate"] == 2e-5
+    assert (config["batch_size"], config["crop_size"], config["log_every"]) == (2, 32, 1)
+
+
+def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
+    settings: Settings, pictures: list[str], refused
+) -> None:
+    run = ended(finetuning.start(replace(settings, crop_size=256), pictures))
+    assert run.state == "failed"
+    assert run.message.startswith("No picture of the training data is 256 pixels or larger.")
+    with refused("never came to begin"):
+        finetuning.resume(run.name)
+    assert finetuning.finished_names() == []
+
+
+@pytest.mark.parametrize(
+    ("log", "state", "words"),
+    [
+        ("python -m train: loss/l1 became nan: the training diverged.", "failed", "diverged"),
+        ("Traceback (most recent call last):\n  x\nMemoryError: no", "failed", "MemoryError: no"),
+        ("12 iterations of 4 crops, seed 0", "failed", "ended from outside"),
+        ("", "failed", "ended from outside"),
+        ("python -m train: stopped.", "stopped", ""),
+        ("Traceback (most recent call last):\n  import\nKeyboardInterrupt", "stopped", ""),
+        ("finished at iteration 5: x\nsome warning", "finished", ""),
+    ],
+)
+def test_how_a_run_ended_is_read_from_its_log(runs: Path, log: str, state: str, words: str) -> None:
+    """The process of `process.json` is one that is alive, but began at another time."""
+    folder = runs / "run"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text(log)
+    identity = {"pid": os.getpid(), "started": "never", "time": 0}
+    (folder / "process.json").write_text(json.dumps(identity))
+    run = finetuning.look("run")
+    assert run.state == state
+    assert words in run.message
+
+
+def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
+    metrics = [{"iteration": n, "loss": n % 2} for n in range(1, 10_001)]
+    points = finetuning.curve(metrics, "loss")
+    assert len(points) <= finetuning.SHOWN_POINTS
+    assert points[-1][0] == 10_000
+    assert all(value == pytest.approx(0.5, abs=0.05) for _, value in points)
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iterations": 0},
+        {"iterations": None},
+        {"iterations": float("nan")},
+        {"iterations": 10**9},
+        {"batch_size": 1},
+        {"crop_size": 40},
+        {"learning_rate": 1.0},
+        {"gan_weight": -1.0},
+        {"start": "../../etc"},
+        {"start": Path("weights.exe")},
+    ],
+)
+def test_choices_out_of_their_limits(
+    settings: Settings, pictures: list[str], runs: Path, refused, change: dict
+) -> None:
+    with refused():
+        finetuning.start(replace(settings, **change), pictures)
+    assert not runs.exists() or list(runs.iterdir()) == []
+
+
+def zip_of(path: Path, members: dict[str, bytes]) -> str:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return str(path)
+
+
+def test_a_zip_is_unpacked_under_names_of_ours(tmp_path: Path) -> None:
+    members = {"a/1.PNG": b"1", "b/1.png": b"2", "notes.txt": b"x", "__MACOSX/._1.png": b"x"}
+    folder = unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        "00001.png": b"1",
+        "00002.png": b"2",
+    }
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:\\evil.png"])
+def test_a_zip_that_points_out_of_itself(settings, tmp_path, runs: Path, refused, name) -> None:
+    upload = zip_of(tmp_path / "evil.zip", {"ok.png": b"1", name: b"2"})
+    with refused("evil.zip", "points out of it"):
+        finetuning.start(settings, [upload])
+    assert list(runs.iterdir()) == []
+    assert not list(tmp_path.rglob("evil.png"))
+
+
+def test_uploads_that_are_too_much_or_too_little(
+    settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    many = zip_of(tmp_path / "many.zip", {f"{n}.png": bytes(100) for n in range(5)})
+    (tmp_path / "broken.zip").write_bytes(Path(many).read_bytes()[:-30])
+    (tmp_path / "notes.txt").write_text("no picture")
+    for name, words in (("broken.zip", "damaged"), ("notes.txt", "Choose HR")):
+        with refused(words):
+            finetuning.start(settings, [str(tmp_path / name)])
+    for limit, value in (("MAX_PICTURES", 4), ("MAX_TOTAL_BYTES", 450), ("MAX_PICTURE_BYTES", 99)):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"esrgan.demo.finetune.training_pictures.{limit}", value)
+            with refused("more than" if "E_B" not in limit else "larger than"):
+                finetuning.start(settings, [many])
+
+
+def test_only_folders_that_the_owner_allows(
+    settings, training_pictures: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    allowed = os.pathsep.join([str(training_pictures), f"/elsewhere/{training_pictures.name}"])
+    monkeypatch.setenv("ESRGAN_TRAINING_FOLDERS", allowed)
+    name = training_pictures.name
+    assert list(allowed_folders()) == [name, f"{name} (2)"]
+    for folder in ("/etc", str(training_pictures), f"../{name}"):
+        with refused("owner allows"):
+            finetuning.start(settings, folder=folder)
+    run = ended(finetuning.start(replace(settings, iterations=1), folder=name))
+    assert run.state == "finished"
+
+
+def test_no_training_on_a_space(
+    settings, pictures: list[str], runs: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "someone/esrgan")
+    for call in (
+        lambda: finetuning.start(settings, pictures),
+        lambda: finetuning.resume("any"),
+        lambda: finetuning.stop("any"),
+    ):
+        with refused("off on this Space"):
+            call()
+    assert not runs.exists()
+    monkeypatch.setenv("ESRGAN_ALLOW_TRAINING", "1")
+    assert finetuning.refusal() is None
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    with refused("ZeroGPU"):
+        finetuning.start(settings, pictures)
+
+
+# ---------------------------------------------------------------- through the page
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """The page, served by this process."""
+    demo = page.build()
+    _, address, _ = page.launch(demo, prevent_thread_lock=True, quiet=True)
+    yield address
+    demo.close()
+
+
+def test_the_server_itself_refuses_on_a_space(
+    served: str, pictures: list[str], runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(served, verbose=False)
+    files = [handle_file(file) for file in pictures]
+    choices = ["psnr", None, UPLOADED, files, GAN, AFTER, STANDARD, 5e-3, 1, 5, 1e-4, 2, 32]
+    monkeypatch.setenv("SPACE_ID", "someone/esrgan")
+    with pytest.raises(AppError, match="off on this Space"):
+        client.predict(*choices, api_name="/fine_tune")
+    for name in ("/fine_tune_stop", "/fine_tune_resume"):
+        with pytest.raises(AppError, match="off on this Space"):
+            client.predict(None, api_name=name)
+    assert not runs.exists()
+
+
+@pytest.mark.browser
+def test_a_visitor_trains_a_model_and_compares_it(
+    served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path
+) -> None:
+    visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
+    visitor.set_default_timeout(SECONDS)
+    visitor.goto(served)
+    stop_the_first_comparison(visitor)
+    visitor.get_by_role("tab", name="Fine-tune").click()
+    visitor.locator("#train-from input").click()
+    visitor.get_by_role("option", name="My own file").click()
+    visitor.locator("#train-own input[type=file]").set_input_files(settings.start)
+    visitor.locator("#train-pictures input[type=file]").set_input_files(pictures)
+    visitor.locator("#train-stage").get_by_text(PSNR).click()
+    visitor.locator("#train-iterations input").fill("40")
+    visitor.locator("#train-crop input").click()
+    visitor.get_by_role("option", name="32").click()
+    expect(visitor.locator("#train-pictures")).to_contain_text("2")
+    visitor.locator("#train-start").click()
+    expect(visitor.locator("#train-status")).to_contain_text("Training", timeout=SECONDS)
+
+    visitor.reload()  # the run is found again
+    stop_the_first_comparison(visitor)
+    visitor.get_by_role("tab", name="Fine-tune").click()
+    expect(visitor.locator("#train-status")).to_contain_text(
+        "Finished · iteration 40 of 40", timeout=SECONDS
+    )
+    expect(visitor.locator("#train-plot-l1 canvas, #train-plot-l1 svg").first).to_be_visible()
+    expect(visitor.locator("#train-plot-perceptual")).to_have_count(0)
+    sample = visitor.locator("#train-sample img")
+    expect(sample).to_be_visible()
+    assert sample.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [96, 128]
+    with visitor.expect_download() as download:
+        visitor.locator("#train-download").click()
+    download.value.save_as(tmp_path / "result.safetensors")
+    load_generator(tmp_path / "result.safetensors")
+
+    visitor.get_by_role("tab", name="Compare").click()
+    visitor.locator("#models").get_by_text("Fine-tuned here").click()
+    expect(visitor.locator("#tuned input")).to_have_value(finetuning.names()[0])
+    visitor.locator("#start").click()
+    # Unlike the page's first comparison, this is one of two models.
+    compared = visitor.locator(".viewer[data-complete=true]:not(:has([data-chip=after]))")
+    expect(compared).to_be_visible(timeout=SECONDS)
+    names = Path(settings.start).name, finetuning.names()[0]
+    expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
+    expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
+    expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
+    visitor.close()

@@ -1,0 +1,498 @@
+"""The page in a real Chromium, served by the real `python app.py`, offline."""
+
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from esrgan.evaluation.histogram import brightness
+from esrgan.evaluation.metrics import psnr, ssim
+from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
+from esrgan.models.checkpoints import save_generator
+from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.networks import RRDBConfig, RRDBNet, build_generator
+from esrgan.pictures.images import load_image
+from esrgan.pictures.resize import imresize
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "assets" / "examples"
+EXAMPLE = EXAMPLES / "chelsea.png"  # the smallest
+SECONDS = 120_000  # of patience, in milliseconds
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=SECONDS)
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page after its first comparison; every request must stay on this machine."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+    opened.set_default_timeout(SECONDS)
+    elsewhere: list[str] = []
+    opened.on(
+        "request",
+        lambda r: (
+            None if r.url.startswith((address, "data:", "blob:")) else elsewhere.append(r.url)
+        ),
+    )
+    opened.goto(f"{address}/?example={EXAMPLE.stem}")
+    wait_for_result(opened)
+    yield opened
+    opened.close()
+    assert elsewhere == []
+
+
+def wait_for_result(page: Page, **marks: str) -> None:
+    """Wait until a comparison is complete, and its viewer has these marks."""
+    viewer = page.locator(".viewer")
+    for name, value in {"complete": "true", **marks}.items():
+        expect(viewer).to_have_attribute(f"data-{name}", value)
+
+
+def saved(page: Page, pane: str) -> np.ndarray:
+    """What a pane shows, through its download."""
+    with page.expect_download() as download:
+        page.locator(f"[data-pane={pane}]").get_by_label("Save as PNG").click()
+    picture = load_image(download.value.path())
+    if picture.shape[2] == 4:  # as canvases write it
+        assert (picture[..., 3] == 255).all()
+    return picture[..., :3]
+
+
+def caption(page: Page, pane: str) -> Locator:
+    return page.locator(f"[data-pane={pane}] figcaption")
+
+
+def upload(page: Page, file: Path, kind: str | None = None) -> None:
+    """Choose a file as a visitor does, after saying whether it is LR or HR."""
+    page.locator("#upload").get_by_label("Remove Image").click()
+    if kind:
+        page.locator("#kind").get_by_text(kind).click()
+    page.locator("#upload input[type=file]").set_input_files(file)
+
+
+def dismiss_message(page: Page) -> None:
+    page.locator("[data-testid=toast-close]").click()
+    expect(page.locator("[data-testid=toast-body]")).to_have_count(0)
+
+
+def slide(page: Page, slider: str, alpha: float) -> None:
+    page.locator(f"#{slider} input[type=range]").evaluate(
+        """(range, value) => {
+            Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')
+                .set.call(range, value);
+            range.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        str(alpha),
+    )
+
+
+def test_first_comparison_is_lossless_and_offline(page: Page) -> None:
+    hr, lr = load_image(EXAMPLE), lr_of_example()
+    np.testing.assert_array_equal(saved(page, "hr"), hr)
+    np.testing.assert_array_equal(saved(page, "lr"), lr)
+    for name in ("psnr", "gan"):
+        result = Upscaler(zoo.load(name))(lr)
+        np.testing.assert_array_equal(saved(page, name), result)
+        expect(caption(page, name)).to_have_text(
+            f"PSNR {psnr(result, hr):.2f} dB · SSIM {ssim(result, hr):.4f}"
+        )
+
+
+def test_canvas_shows_the_very_pixels(page: Page) -> None:
+    page.locator("[data-do=one]").click()
+    expect(page.locator(".viewer")).to_have_attribute("data-zoom", "1")
+    shown = page.locator("[data-pane=hr] canvas").evaluate(
+        """canvas => {
+            const {width, height} = canvas, context = canvas.getContext('2d');
+            const {data} = context.getImageData(0, 0, width, height);
+            const {e, f} = context.getTransform();
+            return [-f, -e, height, width, [...data]];
+        }"""
+    )
+    top, left, height, width, values = shown
+    seen = np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
+    hr = load_image(EXAMPLE)
+    assert 0 < top < 150
+    assert 0 < left < 224
+    np.testing.assert_array_equal(seen, hr[top : top + height, left : left + width])
+
+
+def test_histogram_is_that_of_the_library(page: Page) -> None:
+    hr, lr = load_image(EXAMPLE), lr_of_example()
+    pictures = {"hr": hr, "gan": Upscaler(zoo.load("gan"))(lr)}
+    pictures["after"] = Upscaler(zoo.load("gan-after"))(lr)
+    for name, picture in pictures.items():
+        mean = float(page.locator(f"[data-curve={name}]").get_attribute("data-mean") or "nan")
+        assert mean == pytest.approx(brightness(picture)[::2, ::2].mean(), abs=1e-3)
+
+
+def test_uploaded_photo_as_lr_and_both_sliders(page: Page, tmp_path: Path) -> None:
+    lr = load_image(EXAMPLE)[100:130, 150:190]
+    Image.fromarray(lr).save(tmp_path / "my photo.png")
+    before = page.locator(".viewer").get_attribute("data-run")
+    upload(page, tmp_path / "my photo.png", kind="LR: upscale it")
+    expect(page.locator(".viewer")).not_to_have_attribute("data-run", before or "")
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "lr"), lr)
+    expect(page.locator("[data-pane=hr]")).to_be_hidden()
+    expect(caption(page, "psnr")).to_have_text("160×120")
+
+    networks = [zoo.load("psnr"), zoo.load("gan")]
+    ends = [Upscaler(network)(lr) for network in networks]
+    for alpha in (0.0, 0.35, 1.0):
+        weights = alpha_weights(alpha)
+        slide(page, "network-alpha", alpha)
+        expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+        expected = Upscaler(interpolate_networks(networks, weights))(lr)
+        np.testing.assert_array_equal(saved(page, "network"), expected)
+
+        slide(page, "image-alpha", alpha)
+        expect(caption(page, "image")).to_contain_text(f"α = {alpha:.2f}")
+        np.testing.assert_array_equal(saved(page, "image"), interpolate_images(ends, weights))
+    assert (ends[0] != ends[1]).mean() > 0.1
+
+
+def test_between_key_frames_the_picture_is_approximate_until_the_hand_rests(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    slide(page, "network-alpha", 0.53)
+    expect(page.locator("#network-alpha em")).to_have_text("≈ approximate")
+    moved = saved(page, "network")
+    for route in held:
+        route.continue_()
+    page.unroute("**/queue/join*")
+    slide(page, "network-alpha", 0.53)
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+    exact = saved(page, "network")
+    error = np.abs(moved.astype(int) - exact)
+    assert 0 < error.mean() <= 0.15  # rounding alone makes 0.1
+    assert np.quantile(error, 0.999) <= 2
+    told = page.locator(".viewer").get_attribute("data-error")
+    high = np.quantile(error, 0.999, method="inverted_cdf")
+    assert told == f"{error.mean():.3f},{high:.0f}"
+    expect(page.locator("#network-alpha em")).to_have_text(
+        f"exact; the blend was off by {error.mean():.2f} grey levels (99.9th percentile {high:.0f})"
+    )
+
+
+def test_a_moving_slider_repaints_in_the_next_frame_without_a_request(page: Page) -> None:
+    page.context.set_offline(True)
+    painted = page.evaluate(
+        """async () => {
+            const slider = document.querySelector('#network-alpha input');
+            const context = document.querySelector('[data-pane=network] canvas').getContext('2d');
+            const painted = [];
+            for (const alpha of [0.1, 0.33, 0.66, 0.95]) {
+                slider.value = alpha;
+                slider.dispatchEvent(new Event('input'));
+                await new Promise(requestAnimationFrame);
+                painted.push(context.getImageData(150, 150, 50, 50).data.join());
+            }
+            return painted;
+        }"""
+    )
+    assert len(set(painted)) == 4
+
+
+def test_zoom_is_common_and_a_click_marks_the_same_crop_everywhere(page: Page) -> None:
+    canvas = page.locator("[data-pane=psnr] canvas")
+    canvas.click(position={"x": 100, "y": 100})
+    mark = page.locator(".viewer").get_attribute("data-mark")
+    assert mark is not None
+    assert mark.endswith(",64,64")
+    expect(page.locator(".strip canvas")).to_be_visible()
+    size = page.locator(".strip canvas").evaluate("canvas => [canvas.width, canvas.height]")
+    assert size == [6 * 68 - 4, 2 * 64 + 4]
+    page.locator(".viewer").press("+")
+    expect(page.locator(".viewer")).not_to_have_attribute("data-zoom", "fit")
+    shown = page.locator(".pane:not([hidden]) canvas").evaluate_all(
+        """all => all.map(canvas => {
+            const matrix = canvas.getContext('2d').getTransform();
+            return [matrix.a, matrix.e, matrix.f].join();
+        })"""
+    )
+    assert len(shown) == 6
+    assert len(set(shown)) == 1
+    page.locator(".viewer").press("Escape")
+    expect(page.locator(".strip")).to_be_hidden()
+    page.locator(".viewer").press("0")
+    expect(page.locator(".viewer")).to_have_attribute("data-zoom", "fit")
+
+
+def test_a_wheel_scrolls_the_page_or_zooms(page: Page) -> None:
+    page.locator("[data-pane=psnr] canvas").hover()
+    page.mouse.wheel(0, 200)  # there is nothing to zoom out of
+    page.wait_for_function("scrollY > 0")
+    expect(page.locator(".viewer")).to_have_attribute("data-zoom", "fit")
+    page.locator("[data-pane=gan] canvas").hover()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    expect(page.locator(".viewer")).not_to_have_attribute("data-zoom", "fit")
+
+
+def test_wipe_and_difference(page: Page) -> None:
+    page.locator("[data-mode=difference]").click()
+    page.locator(".gain input").fill("1")
+    gan, psnr_result = (Upscaler(zoo.load(name))(lr_of_example()) for name in ("gan", "psnr"))
+    error = np.abs(gan.astype(int) - psnr_result)
+    expect(caption(page, "difference")).to_contain_text(f"mean {error.mean():.2f} grey levels")
+    np.testing.assert_array_equal(saved(page, "difference"), error.astype(np.uint8))
+    page.locator("[data-mode=wipe]").click()
+    expect(page.locator("[data-pane=wipe] header")).to_contain_text("PSNR model")
+    expect(page.locator("[data-pane=difference]")).to_be_hidden()
+    expect(page.locator("[data-pane=wipe]").get_by_label("Show this one alone")).to_be_hidden()
+
+
+def lr_of_example() -> np.ndarray:
+    return imresize(load_image(EXAMPLE), 1 / 4)
+
+
+def test_another_example_by_a_click(page: Page) -> None:
+    page.locator("#examples img").nth(2).click()
+    expect(caption(page, "hr")).to_have_text("600×400")
+    np.testing.assert_array_equal(saved(page, "hr"), load_image(EXAMPLES / "coffee.png"))
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    opened = browser.new_page(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    opened.set_default_timeout(SECONDS)
+    opened.goto(f"{address}/?example={EXAMPLE.stem}")
+    wait_for_result(opened)
+    yield opened
+    opened.close()
+
+
+def test_readable_on_a_phone(phone: Page) -> None:
+    widths = phone.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert widths[0] <= widths[1]
+    boxes = [pane.bounding_box() for pane in phone.locator(".pane:not([hidden])").all()]
+    assert all(box and box["width"] > 300 for box in boxes)
+
+
+def test_fingers_scroll_zoom_move_and_mark(phone: Page) -> None:
+    canvas, viewer = phone.locator("[data-pane=psnr] canvas"), phone.locator(".viewer")
+    canvas.evaluate("canvas => canvas.scrollIntoView({block: 'center', behavior: 'instant'})")
+    top = phone.evaluate("scrollY")
+    _touch(phone, *(_around(canvas, 0, -10 * step) for step in range(12)))
+    phone.wait_for_function(f"scrollY > {top}")
+    assert viewer.get_attribute("data-mark") is None
+    # The sliders stay in sight.
+    assert phone.locator(".sliders").evaluate("box => box.getBoundingClientRect().top") == 0
+
+    # What lies under a finger that rests stays there.
+    scale = "canvas => canvas.getContext('2d').getTransform().a"
+    fit = canvas.evaluate(scale)
+    spread = [_around(canvas, -50, 0) + _around(canvas, 10 * n, 0) for n in range(12)]
+    _touch(phone, *spread)
+    expect(viewer).not_to_have_attribute("data-zoom", "fit")
+    assert phone.evaluate("visualViewport.scale") == 1
+    move = "canvas => canvas.getContext('2d').getTransform().e"
+    factor = canvas.evaluate(scale) / fit
+    # But for some pixels: the browser interpolates between the moves that were sent.
+    assert factor == pytest.approx((50 + 110) / 50, rel=0.05)
+    middle = canvas.evaluate("canvas => canvas.width") / 2
+    assert canvas.evaluate(move) == pytest.approx((middle - 50) * (1 - factor), abs=2)
+    before, top = canvas.evaluate(move), phone.evaluate("scrollY")
+    _touch(phone, *(_around(canvas, -10 * step, 0) for step in range(6)))
+    phone.wait_for_function(
+        f"""document.querySelector('[data-pane=psnr] canvas')
+            .getContext('2d').getTransform().e < {before}"""
+    )
+    assert phone.evaluate("scrollY") == top
+    canvas.tap()
+    expect(viewer).to_have_attribute("data-mark", re.compile(r"^\d+,\d+,64,64$"))
+
+
+def _around(canvas: Locator, x: float, y: float) -> list[dict[str, float]]:
+    """One finger, so far from the middle of a pane."""
+    box = canvas.bounding_box()
+    assert box is not None
+    return [{"x": box["x"] + box["width"] / 2 + x, "y": box["y"] + box["height"] / 2 + y}]
+
+
+def _touch(page: Page, *places: list[dict[str, float]]) -> None:
+    """Put fingers down, move them, and lift them."""
+    protocol = page.context.new_cdp_session(page)
+
+    def send(kind: str, fingers: list[dict[str, float]]) -> None:
+        points = [{**finger, "id": number} for number, finger in enumerate(fingers)]
+        protocol.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", places[0])
+    for place in places[1:]:
+        send("touchMove", place)
+    send("touchEnd", [])
+    protocol.detach()
+
+
+def huge_png() -> bytes:
+    """A 20,000×20,000 PNG of a few kilobytes."""
+    side = 20_000
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+        )
+
+    header = side.to_bytes(4, "big") * 2 + bytes([1, 0, 0, 0, 0])
+    rows = zlib.compress(bytes(side * (1 + side // 8)))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+BAD_PICTURES: list[tuple[str, Callable[[], bytes], str]] = [
+    ("notes.png", lambda: b"just a text", "is not a picture"),
+    ("empty.png", bytes, "empty"),
+    ("cut.jpg", lambda: jpeg()[:2000], "damaged or incomplete"),
+    ("huge.png", huge_png, "limit"),
+    ("drawing.svg", lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+]
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.open(EXAMPLES / "coffee.png").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_bad_pictures_are_refused_in_one_sentence(page: Page, tmp_path: Path) -> None:
+    for name, make, words in BAD_PICTURES:
+        (tmp_path / name).write_bytes(make())
+        upload(page, tmp_path / name)
+        expect(page.locator("[data-testid=toast-body]")).to_contain_text(words)
+        dismiss_message(page)
+    page.locator("#examples img").nth(2).click()  # the server goes on
+    expect(caption(page, "hr")).to_have_text("600×400")
+
+
+def test_own_models_and_what_is_wrong_with_them(page: Page, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4))
+    save_generator(tmp_path / "mine.safetensors", network, {})
+    wider = RRDBConfig(num_features=16, num_blocks=1, growth_channels=4)
+    wide = build_generator(wider)
+    save_generator(tmp_path / "wider.safetensors", wide, {})
+    (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'touch /tmp/evil'\ntR.")
+
+    page.locator("#models").get_by_text("Any two or three").click()
+    names = ["evil.pth", "mine.safetensors", "wider.safetensors"]
+    page.locator("#own-files input[type=file]").set_input_files([tmp_path / name for name in names])
+    expect(page.locator("#own-files")).to_contain_text("wider")
+    choose(page, "first-model", "mine.safetensors")
+    choose(page, "second-model", "evil.pth")
+    page.locator("#start").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("evil.pth")
+    dismiss_message(page)
+
+    choose(page, "second-model", "wider.safetensors")
+    page.locator("#start").click()
+    told = page.locator("#network-alpha em")
+    expect(told).to_contain_text("can't be interpolated: they differ in num features (8 and 16)")
+    wait_for_result(page)
+    expect(page.locator("#network-alpha input")).to_be_disabled()
+    expect(page.locator("[data-chip=network]")).to_have_count(0)
+    ends = [saved(page, "psnr"), saved(page, "gan")]
+    blend = interpolate_images(ends, alpha_weights(0.8))
+    np.testing.assert_array_equal(saved(page, "image"), blend)
+    for end, each in zip(ends, (network, wide), strict=True):
+        assert np.abs(end - Upscaler(each)(lr_of_example()).astype(int)).max() <= 1
+
+    choose(page, "second-model", "mine.safetensors")
+    page.locator("#start").click()
+    wait_for_result(page, exact="true")
+    expect(page.locator("[data-chip=after]")).to_have_count(0)
+    expect(page.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
+    np.testing.assert_array_equal(saved(page, "gan"), ends[0])
+
+
+def choose(page: Page, dropdown: str, option: str) -> None:
+    page.locator(f"#{dropdown} input").click()
+    page.locator(f"#{dropdown}").get_by_role("option", name=option, exact=True).click()
+
+
+def test_a_third_model_takes_its_share(page: Page) -> None:
+    slide(page, "third-share", 0.25)
+    slide(page, "network-alpha", 0.6)
+    slide(page, "image-alpha", 0.6)
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+    lr = lr_of_example()
+    networks = [zoo.load(name) for name in ("psnr", "gan", "gan-after")]
+    shares = [0.75 * 0.4, 0.75 * 0.6, 0.25]
+    expected = Upscaler(interpolate_networks(networks, shares))(lr)
+    np.testing.assert_array_equal(saved(page, "network"), expected)
+    blend = interpolate_images([Upscaler(network)(lr) for network in networks], shares)
+    np.testing.assert_array_equal(saved(page, "image"), blend)
+    expect(caption(page, "image")).to_contain_text("third model 0.25 · PSNR")
+
+
+def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: str) -> None:
+    page.goto(
+        f"{address}/?example=chelsea&models=gan-after,psnr&network=0.35&image=0.2&crop=8,16,64,64"
+    )
+    wait_for_result(page, network="0.35", image="0.2", mark="8,16,64,64", exact="true")
+    expect(page.locator("[data-pane=psnr] header")).to_contain_text("GAN, loss after activation")
+    lr = lr_of_example()
+    networks = [zoo.load("gan-after"), zoo.load("psnr")]
+    expected = Upscaler(interpolate_networks(networks, alpha_weights(0.35)))(lr)
+    np.testing.assert_array_equal(saved(page, "network"), expected)
+    page.locator("#paper-panel > button").click()
+    page.locator("#paper-format").get_by_text("SVG").click()
+    page.locator("#paper-draw").click()
+    with page.expect_download() as download:
+        page.locator("#paper-file").get_by_text("crops.svg").click()
+    assert ">network α = 0.35<" in download.value.path().read_text("utf-8")
+
+    slide(page, "image-alpha", 0.9)
+    page.locator("[data-do=link]").click()
+    copied = page.locator("input.link").input_value()
+    page.goto(copied)
+    wait_for_result(page, network="0.35", image="0.9", mark="8,16,64,64", exact="true")
+    expect(caption(page, "hr")).to_have_text("448×300")
+
+
+def test_a_new_wish_ends_the_comparison_at_hand(page: Page, tmp_path: Path) -> None:
+    """The panes go from one picture to the last one wished for, and never back."""
+    page.evaluate(
+        """() => {
+            const viewer = document.querySelector('.viewer'), seen = window.seenRuns = [];
+            new MutationObserver(() => {
+                if (seen.at(-1) !== viewer.dataset.run) seen.push(viewer.dataset.run);
+            }).observe(viewer, {attributes: true, attributeFilter: ['data-run']});
+        }"""
+    )
+    for number, size in ((2, "600×400"), (5, "640×424")):
+        page.locator("#examples img").nth(number).click()
+        expect(caption(page, "hr")).to_have_text(size)
+    small = load_image(EXAMPLES / "rocket.png")[:96, :128]
+    Image.fromarray(small).save(tmp_path / "small.png")
+    upload(page, tmp_path / "small.png")
+    expect(caption(page, "hr")).to_have_text("128×96")
+    wait_for_result(page)
+    np.testing.assert_array_equal(saved(page, "hr"), small)
+    seen = page.evaluate("window.seenRuns")
+    assert len(seen) == len(set(seen)) == 3
+
+
+def test_official_models_without_a_network(page: Page) -> None:
+    page.locator("#models").get_by_text("Official").click()
+    page.locator("#start").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("could not be downloaded")
+    dismiss_message(page)
+    before = page.locator(".viewer").get_attribute("data-run")
+    page.locator("#models").get_by_text("Built-in").click()
+    page.locator("#start").click()
+    expect(page.locator(".viewer")).not_to_have_attribute("data-run", before or "")
+    wait_for_result(page)

@@ -1,0 +1,150 @@
+"""What can stand in a table: networks, points between two, results of others; and pyiqa."""
+
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from esrgan.errors import UserError
+from esrgan.evaluation.learned_metrics import learned_metrics
+from esrgan.evaluation.methods import (
+    Model,
+    between,
+    from_folder,
+    labels,
+    load_model,
+    named_folder,
+    single,
+)
+from esrgan.evaluation.pairs import Pair
+from esrgan.inference.upscale import Upscaler
+from esrgan.models.checkpoints import save_generator
+from esrgan.models.interpolation import interpolate_images, interpolate_networks
+from esrgan.pictures.resize import imresize
+
+
+@pytest.fixture
+def two_models(tiny_network, tmp_path: Path) -> tuple[Model, Model]:
+    models = []
+    for name in ("first", "second"):
+        file = tmp_path / f"{name}.safetensors"
+        save_generator(file, tiny_network, {}, half=False)
+        models.append(load_model(str(file), name, on_cpu))
+        for parameter in tiny_network.parameters():
+            parameter.data.mul_(1.2)
+    return models[0], models[1]
+
+
+def on_cpu(network: torch.nn.Module) -> Upscaler:
+    return Upscaler(network, "cpu")
+
+
+@pytest.fixture
+def pair(photo: np.ndarray) -> Pair:
+    return Pair("a.png", imresize(photo, 1 / 4), photo)
+
+
+@pytest.mark.parametrize("mode", ["network", "image"])
+def test_between_two_models(two_models: tuple[Model, Model], pair: Pair, mode: str) -> None:
+    first, second = two_models
+    points = [between(first, second, mode, a, on_cpu) for a in (0, 0.3, 1)]
+    ends = [Upscaler(model.network, "cpu")(pair.lr) for model in two_models]
+    if mode == "image":
+        middle = interpolate_images(ends, [0.7, 0.3])
+    else:
+        network = interpolate_networks([first.network, second.network], [0.7, 0.3])
+        middle = Upscaler(network, "cpu")(pair.lr)
+    for point, expected in zip(points, (ends[0], middle, ends[1]), strict=True):
+        np.testing.assert_array_equal(point.result(pair), expected)
+        assert (point.model, point.mode) == ("first–second", mode)
+    assert (ends[0] != ends[1]).any()
+
+
+def test_a_curve_runs_each_end_once_a_picture(two_models: tuple[Model, Model], pair: Pair) -> None:
+    calls = []
+    for model in two_models:
+        model.network.conv_first.register_forward_hook(lambda *_: calls.append(1))
+    for alpha in (0, 0.2, 0.8, 1):
+        between(*two_models, "image", alpha, on_cpu).result(pair)
+    single(two_models[0]).result(pair)
+    assert len(calls) == 2
+
+
+def test_refinements_are_told_in_the_name(two_models: tuple[Model, Model], tmp_path: Path) -> None:
+    def refined(network: torch.nn.Module) -> Upscaler:
+        return Upscaler(network, "cpu", ensemble=True, back_projections=10)
+
+    model = load_model(str(tmp_path / "first.safetensors"), "first", refined)
+    assert model.label == "first ×8 BP10"
+    assert model.digest != two_models[0].digest
+
+
+def test_names_in_tables_are_short_where_they_can_be() -> None:
+    assert labels(["psnr", "runs/a/best.pth", "x.pth"]) == ["psnr", "best", "x"]
+    assert labels(["a/g.pth", "b/g.pth"]) == ["a/g.pth", "b/g.pth"]
+
+
+def test_results_of_others_come_from_a_folder(tmp_path: Path, pair: Pair) -> None:
+    Image.fromarray(pair.hr[::-1]).save(tmp_path / "a_SRGAN.png")
+    method = from_folder("SRGAN", tmp_path)
+    np.testing.assert_array_equal(method.result(pair), pair.hr[::-1])
+    before = method.digest("a.png")
+    Image.fromarray(pair.hr[:, :40]).save(tmp_path / "a_SRGAN.png")
+    assert method.digest("a.png") != before
+    with pytest.raises(UserError, match=r"a_SRGAN\.png is 40×64 .* a\.png is 48×64"):
+        method.result(pair)
+    with pytest.raises(UserError, match=r"lacks b\.png"):
+        method.digest("b.png")
+    assert named_folder("A=b=c") == ("A", Path("b=c"))
+    with pytest.raises(UserError, match="NAME=DIR"):
+        named_folder("folder")
+
+
+# Ma's score and LPIPS
+
+
+class FakeMetric:
+    """As pyiqa's: tensors in, a tensor out."""
+
+    def __init__(self, mode: str) -> None:
+        self.metric_mode = mode
+
+    def __call__(self, *pictures: torch.Tensor) -> torch.Tensor:
+        assert all(p.shape[:2] == (1, 3) and 0 <= p.min() <= p.max() <= 1 for p in pictures)
+        return torch.tensor([[float(len(pictures))]])
+
+
+def test_pyiqa_gives_ma_and_lpips(monkeypatch: pytest.MonkeyPatch, photo: np.ndarray) -> None:
+    asked = {}
+
+    def create_metric(name: str, device: torch.device, **settings: object) -> FakeMetric:
+        asked[name] = settings
+        return FakeMetric("FR" if name == "lpips" else "NR")
+
+    install_pyiqa(monkeypatch, create_metric)
+    found = learned_metrics()
+    assert asked == {"nrqm": {"crop_border": 4, "color_space": "ycbcr"}, "lpips": {}}
+    values = {name: metric(photo, photo) for name, metric in found.items() if callable(metric)}
+    assert values == {"ma": 1, "lpips": 2}
+
+
+def install_pyiqa(monkeypatch: pytest.MonkeyPatch, create_metric: Callable[..., object]) -> None:
+    module = types.ModuleType("pyiqa")
+    module.create_metric = create_metric  # type: ignore[attr-defined]
+    module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
+    monkeypatch.setitem(sys.modules, "pyiqa", module)
+
+
+def test_without_pyiqa_or_its_parameters_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    install_pyiqa(monkeypatch, unreachable)
+    assert set(learned_metrics().values()) == {"parameters not to be had"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert set(learned_metrics().values()) == {"pyiqa not installed"}

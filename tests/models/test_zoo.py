@@ -1,0 +1,177 @@
+"""The table of models, and how names become files."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+
+from esrgan import assets
+from esrgan.models import zoo
+from esrgan.models.checkpoints import save_features, save_generator
+from esrgan.models.zoo import Download
+from esrgan.networks import VGG19Features
+
+ROOT = Path(__file__).parents[2]
+CONTENT = b"weights"
+DOWNLOAD = Download("w.pth", ("first/repo", "second/repo"), hashlib.sha256(CONTENT).hexdigest())
+
+
+def test_every_model_says_what_it_is():
+    for name, model in zoo.MODELS.items():
+        assert re.fullmatch(r"[a-z-]+", name)
+        assert model.title
+        assert model.description
+        assert model.licence
+        if isinstance(model.source, Download):
+            assert re.fullmatch(r"[0-9a-f]{64}", model.source.sha256)
+            assert model.source.repositories
+        else:
+            assert model.source.parent == assets.MODELS
+    titles = [model.title for model in zoo.MODELS.values()]
+    assert len(set(titles)) == len(titles)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, model in zoo.MODELS.items() if isinstance(model.source, Path)]
+)
+def test_builtin_models_upscale_by_four(name):
+    if not zoo.find(name).is_file():
+        pytest.skip("the built-in models are not trained yet")
+    with torch.no_grad():
+        out = zoo.load(name)(torch.full((1, 3, 24, 24), 0.5))
+    assert out.shape == (1, 3, 96, 96)
+    assert out[..., 40:56, 40:56].mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_file_is_loaded_by_its_path(tmp_path, tiny_network):
+    path = tmp_path / "mine.safetensors"
+    save_generator(path, tiny_network, {})
+    assert zoo.find(path) == zoo.find(str(path)) == path
+    assert zoo.load(str(path)).config == tiny_network.config
+    assert zoo.load(path, scale=4).scale == 4
+
+
+def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
+    (tmp_path / "psnr").write_text("not the model")
+    monkeypatch.chdir(tmp_path)
+    assert zoo.find("psnr") == assets.MODELS / "psnr.safetensors"
+
+
+def test_unknown_names_are_refused_with_the_known_ones(refused):
+    with refused("no model 'nonsense'", *zoo.MODELS):
+        zoo.load("nonsense")
+
+
+def test_a_missing_builtin_file_is_named(tmp_path, monkeypatch, refused):
+    gone = zoo.Model("Gone", "was here", tmp_path / "gone.safetensors", "none")
+    monkeypatch.setitem(zoo.MODELS, "gone", gone)
+    with refused("no weights file", "gone.safetensors"):
+        zoo.load("gone")
+
+
+# Downloads, through the real client from a Hub on this machine
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the Hub as `hf_hub_download` asks for: files by path, 404 for the rest."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def answer(self, with_body: bool) -> None:
+        content = self.files.get(self.path)
+        self.send_response(200 if content is not None or self.path == "/" else 404)
+        body = content or b""
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(monkeypatch) -> Iterator[dict[str, bytes]]:
+    """A running Hub; what is put into the dictionary can be downloaded from it."""
+    monkeypatch.setattr(Hub, "files", {})
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield Hub.files
+        server.shutdown()
+
+
+def fetch(home: Path) -> subprocess.CompletedProcess[str]:
+    """Fetch `DOWNLOAD` in a process of its own, as the Hub's client reads the environment once."""
+    code = (
+        "from test_zoo import DOWNLOAD; from esrgan.models import zoo\n"
+        "try: print(zoo.fetch(DOWNLOAD).read_text())\n"
+        "except zoo.UserError as error: print(error)"
+    )
+    environment = {**os.environ, "HF_HOME": str(home), "PYTHONPATH": str(Path(__file__).parent)}
+    words = [sys.executable, "-c", code]
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_downloaded_once_from_the_repository_that_has_it(hub, tmp_path, monkeypatch):
+    hub["/second/repo/resolve/main/w.pth"] = CONTENT
+    assert fetch(tmp_path).stdout == CONTENT.decode() + "\n"
+    hub.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert fetch(tmp_path).stdout == CONTENT.decode() + "\n"
+
+
+def test_altered_files_are_not_loaded(hub, tmp_path):
+    hub["/first/repo/resolve/main/w.pth"] = CONTENT + b"!"
+    assert re.match(r"w\.pth is not the published file .* not loaded", fetch(tmp_path).stdout)
+
+
+def test_without_the_repositories(hub, tmp_path):
+    hub["/third/repo/resolve/main/w.pth"] = CONTENT
+    assert fetch(tmp_path).stdout.startswith("w.pth could not be downloaded")
+
+
+def test_without_a_network_one_look_is_enough(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    ended = fetch(tmp_path)
+    assert ended.stdout.startswith("w.pth could not be downloaded")
+    assert "Retrying" not in ended.stderr
+
+
+# Perceptual networks
+
+
+def test_a_perceptual_network_is_loaded_by_its_path(tmp_path):
+    network = VGG19Features([4] * 5)
+    save_features(tmp_path / "vgg.safetensors", network, {})
+    loaded = zoo.load_perceptual(str(tmp_path / "vgg.safetensors"))
+    assert loaded.widths == [4] * 5
+
+
+def test_torchvisions_weights_without_a_network(tmp_path, monkeypatch, refused):
+    def unreachable(*args, **kwargs):
+        raise OSError("offline")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with refused("VGG19 could not be downloaded"):
+        zoo.load_perceptual("torchvision")
+
+
+def test_a_missing_perceptual_file_is_refused(refused):
+    with refused("no weights file", "absent.pth"):
+        zoo.load_perceptual("absent.pth")

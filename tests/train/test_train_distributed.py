@@ -1,0 +1,241 @@
+"""train/distributed.py: two real processes, begun by torchrun, against one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from esrgan.errors import UserError
+from train import distributed
+from train.config import StageName, load_preset, make_config
+from train.journal import read_metrics
+from train.loop import loaded, set_rate, to_numbers
+from train.losses import RelativisticAverageGANLoss
+from train.stages import build_stage
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+STAGES: dict[str, StageName] = {"psnr": "psnr", "gan": "gan", "accumulated": "gan"}
+CPU = torch.device("cpu")
+# Of Adam, which with a smaller one makes whole steps of gradients that are rounding errors alone.
+EPSILON = 1e-6
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "TQDM_DISABLE": "1",
+    "PYTHONPATH": str(ROOT),
+}
+
+
+def started(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    try:
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def losses(run: Path) -> dict[str, list[float]]:
+    """By name, as logged, in the order of the iterations."""
+    found: dict[str, list[float]] = {}
+    for line in read_metrics(run):
+        for name, value in line.items():
+            if name.startswith("loss/"):
+                found.setdefault(name, []).append(value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
+    """By stage, of 20 iterations with a batch of 16 in which all losses move the weights."""
+    common = {
+        "data": [str(training_pictures)],
+        "validation": str(training_pictures),
+        "iterations": 20,
+        "batch_size": 16,
+        "schedule": {"learning_rate": 1e-3},
+    }
+    second = {
+        "perceptual": str(perceptual_file),
+        "layers": {"conv2_2": 100.0},  # those of an untrained network are small
+        "discriminator_batch_norm": False,  # a CPU can't synchronise it
+        "gan_weight": 1.0,
+        "clip_norm": 0.5,
+        "schedule": {"learning_rate": 7e-4},  # adversaries amplify rounding errors as they go
+    }
+    psnr = {**load_preset("psnr", "tiny"), **common}
+    gan = {**load_preset("gan", "tiny"), **common, **second}
+    return {"psnr": psnr, "gan": gan, "accumulated": {**gan, "accumulate": 2}}
+
+
+def trained(stage: StageName, settings: dict[str, Any]) -> dict[str, Any]:
+    """The losses of each iteration, and the validation after them."""
+    config = make_config(stage, settings)
+    built = build_stage(config, CPU)
+    for optimizer in built.optimizers.values():
+        optimizer.param_groups[0]["eps"] = EPSILON
+    found: list[dict[str, float]] = []
+    for first, second in loaded(built, config, 0, CPU):
+        set_rate(built, config.schedule.learning_rate)
+        found.append(to_numbers(built.step(first, second)))
+    return {"losses": found, "validation": built.validate()}
+
+
+def gradient() -> list[float]:
+    """Of the relativistic loss of 8 pictures of 3 pixels, by a discriminator with 3 weights."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 3, dtype=torch.float64)
+    weight = torch.nn.Parameter(torch.randn(3, dtype=torch.float64))
+    real, fake = x[:, distributed.rank() :: distributed.world_size()] @ weight
+    RelativisticAverageGANLoss().discriminator(real, fake).backward()
+    distributed.average_gradients([weight])
+    assert weight.grad is not None
+    return weight.grad.tolist()
+
+
+def refusal(stage: StageName, settings: dict[str, Any]) -> str:
+    try:
+        build_stage(make_config(stage, settings), CPU)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def in_each_process(given: Path, out: Path) -> None:
+    """What the two processes do, which torchrun starts with this file."""
+    settings = json.loads(given.read_text("utf-8"))
+    with distributed.processes(CPU):
+        result = {
+            **{name: trained(STAGES[name], each) for name, each in settings.items()},
+            "gradient": gradient(),
+            "three": refusal("gan", {**settings["gan"], "batch_size": 3}),
+            "norm": refusal("gan", {**settings["gan"], "discriminator_batch_norm": True}),
+        }
+        if distributed.is_main():
+            out.write_text(json.dumps(result), "utf-8")
+
+
+@pytest.fixture(scope="module")
+def together(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The results of two processes."""
+    folder = tmp_path_factory.mktemp("together")
+    (folder / "settings.json").write_text(json.dumps(settings), "utf-8")
+    process = started(*LAUNCHER, __file__, folder / "settings.json", folder / "result.json")
+    code, _, err = ended(process)
+    assert code == 0, err
+    return json.loads((folder / "result.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan", "accumulated"])
+def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
+    name: str, settings: dict[str, Any], together: dict[str, Any]
+) -> None:
+    alone = trained(STAGES[name], settings[name])
+    for key in [key for key in alone["losses"][0] if key.startswith("loss/")]:
+        expected, found = ([step[key] for step in run["losses"]] for run in (alone, together[name]))
+        assert len(expected) == 20
+        assert np.ptp(expected) > 2e-3, f"{key} did not move"
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4, err_msg=key)
+    assert together[name]["validation"] == pytest.approx(alone["validation"], abs=1e-2)
+
+
+def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
+    together: dict[str, Any],
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 3, dtype=torch.float64)
+    weight = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    real, fake = x @ weight
+    on_real = F.softplus(-(real - fake.mean())).mean()  # −log σ(·)
+    on_fake = F.softplus(fake - real.mean()).mean()
+    ((on_real + on_fake) / 2).backward()
+    np.testing.assert_allclose(together["gradient"], weight.grad, rtol=1e-10)
+
+
+def test_what_two_processes_can_t_do_is_said(together: dict[str, Any]) -> None:
+    assert "batch_size 3 does not divide by 2" in together["three"]
+    assert "batch normalisation" in together["norm"]
+    assert "discriminator_batch_norm=false" in together["norm"]
+
+
+@pytest.fixture
+def arguments(settings: dict[str, Any]) -> list[object]:
+    """Of `python -m train gan`."""
+    given = settings["gan"]
+    changes = ["batch_size=4", "discriminator_batch_norm=false", "num_workers=1", "log_every=1"]
+    return [
+        *("gan", "--preset", "tiny", "--data", *given["data"], "--perceptual", given["perceptual"]),
+        *(part for change in changes for part in ("--set", change)),
+    ]
+
+
+by_request = pytest.mark.skipif(
+    "ESRGAN_LAUNCHER_TESTS" not in os.environ,
+    reason="takes minutes of two cores; asked for by ESRGAN_LAUNCHER_TESTS=1",
+)
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 300
+    while not ready() and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+@by_request
+def test_torchrun_goes_on_from_the_last_checkpoint(arguments: list[object], tmp_path: Path) -> None:
+    """A process is killed; torchrun starts both again, and nothing of the result differs."""
+    common = [*arguments, "--iterations", 300, "--set", "save_every=5"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    undisturbed = started(*LAUNCHER, "-m", "train", *common, "--out", whole)
+    process = started(*LAUNCHER, "--max-restarts", 3, "-m", "train", *common, "--out", killed)
+    wait_until((killed / "checkpoint.pt").is_file, process)
+    os.kill(json.loads((killed / "environment.json").read_text())[0]["pid"], signal.SIGKILL)
+    code, out, err = ended(process)
+    assert code == 0, err
+    assert "in 2 processes" in out
+    assert "resuming at iteration" in out
+    assert out.count("finished at iteration 300") == 1  # the main one speaks
+    assert ended(undisturbed)[0] == 0
+    assert losses(killed) == losses(whole)
+    sessions = json.loads((killed / "environment.json").read_text())
+    assert [session["from_iteration"] > 0 for session in sessions] == [False, True]
+
+
+@by_request
+def test_all_processes_stop_together(arguments: list[object], tmp_path: Path) -> None:
+    """torchrun passes SIGTERM on to the processes, and to those that load for them."""
+    run = tmp_path / "run"
+    changes = ["--iterations", 50_000, "--set", "save_every=50000"]
+    process = started(*LAUNCHER, "-m", "train", *arguments, *changes, "--out", run)
+    wait_until(lambda: len(read_metrics(run)) > 3, process)
+    process.send_signal(signal.SIGTERM)
+    _, out, err = ended(process)
+    assert "stopped; go on with --resume at iteration" in out, err
+    assert (run / "generator.safetensors").is_file()
+
+
+if __name__ == "__main__":
+    in_each_process(*map(Path, sys.argv[1:]))

@@ -1,0 +1,605 @@
+"""`python -m train` from the command line to the files: resuming, stopping, what goes wrong."""
+
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from esrgan.command_line import run as run_command
+from esrgan.models.checkpoints import load_features, load_generator, read_facts
+from esrgan.pictures.images import list_images
+from train.__main__ import main
+from train.journal import read_metrics
+from train.stages import PSNRStage
+
+ROOT = Path(__file__).parents[2]
+ITERATIONS = 120
+OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_every=60"]
+
+
+# ---------------------------------------------------------------- runs as processes of their own
+
+
+def ended(*arguments: object) -> tuple[int, str, str]:
+    """Call `python -m train …` here, without the seconds that importing torch takes: exit code,
+    stdout and stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            run_command(main, "python -m train")
+    return int(stopped.value.code or 0), out.getvalue(), err.getvalue()
+
+
+class Process:
+    """`python -m train …` in the background, the leader of its process group."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "train", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ended(self) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr."""
+        try:
+            out, err = self.popen.communicate(timeout=600)
+        finally:
+            self.popen.kill()
+        return self.popen.returncode, out, err
+
+    def signal_when(self, ready: Callable[[], bool], number: int) -> tuple[int, str, str]:
+        """Send a signal, as a terminal does to the whole group, some time after `ready`."""
+        until = time.monotonic() + 300
+        while not ready() and self.popen.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.2))
+        os.killpg(self.popen.pid, number)
+        return self.ended()
+
+
+@pytest.fixture(scope="module")
+def arguments(training_pictures: Path, perceptual_file: Path) -> dict[str, list[object]]:
+    """By stage, all arguments but --out."""
+    common = ["--preset", "tiny", "--data", training_pictures, *OFTEN]
+    return {
+        "psnr": ["psnr", *common, "--validation", training_pictures],
+        "gan": ["gan", *common, "--perceptual", perceptual_file],
+    }
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    arguments: dict[str, list[object]], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of a finished run of a stage; each stage is trained once."""
+    runs: dict[str, Path] = {}
+
+    def finished(stage: str) -> Path:
+        if stage not in runs:
+            folder = tmp_path_factory.mktemp("runs") / stage
+            code, out, err = ended(*arguments[stage], "--out", folder)
+            assert code == 0, err
+            assert out.splitlines()[-1].startswith(f"finished at iteration {ITERATIONS}: ")
+            runs[stage] = folder
+        return runs[stage]
+
+    return finished
+
+
+def checkpoint(run: Path) -> Any:
+    """A checkpoint with its tensors as bytes, to be compared bit for bit."""
+    return as_bytes(torch.load(run / "checkpoint.pt", weights_only=True))
+
+
+def as_bytes(state: Any) -> Any:
+    if isinstance(state, torch.Tensor):
+        return state.dtype, tuple(state.shape), state.contiguous().numpy().tobytes()
+    if isinstance(state, dict):
+        return {key: as_bytes(value) for key, value in state.items()}
+    return [as_bytes(value) for value in state] if isinstance(state, list) else state
+
+
+def scalars(run: Path) -> dict[str, list[int]]:
+    """The iterations at which each number was logged, as TensorBoard shows them."""
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    return {tag: [e.step for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    """The lines of metrics.jsonl, but for the time of day in them."""
+    lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_run_leaves_weights_samples_and_curves(
+    uninterrupted: Callable[[str], Path], training_pictures: Path
+) -> None:
+    run = uninterrupted("psnr")
+    assert checkpoint(run)["iteration"] == ITERATIONS
+    assert json.loads((run / "config.json").read_text("utf-8"))["iterations"] == ITERATIONS
+    assert load_generator(run / "generator.safetensors").config.num_features == 8
+    facts = read_facts(run / "generator.safetensors")
+    assert facts["iterations"] == ITERATIONS
+    assert facts["data"] == [training_pictures.name]
+    assert facts["validation/psnr_y"] > 10
+    samples = list_images(run / "samples")
+    assert [sample.stem for sample in samples] == ["0000060", "0000120"]
+    assert Image.open(samples[0]).size == (3 * 32, 4 * 32)
+    every_fifth, every_fourth = (list(range(n, ITERATIONS + 1, n)) for n in (5, 4))
+    assert scalars(run) == {
+        "loss/l1": every_fifth,
+        "learning_rate": every_fifth,
+        "validation/psnr_y": every_fourth,
+        "validation/ssim_y": every_fourth,
+    }
+    for name, iterations in scalars(run).items():
+        assert [line["iteration"] for line in metrics(run) if name in line] == iterations
+
+
+def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> None:
+    assert set(scalars(uninterrupted("gan"))) == {
+        "loss/perceptual",
+        "loss/adversarial",
+        "loss/l1",
+        "loss/discriminator",
+        "logit/real",
+        "logit/fake",
+        "brightness/drift",
+        "learning_rate",
+    }
+
+
+def test_a_killed_run_resumes_to_the_same_bits(
+    arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    code, _, _ = Process(*arguments["psnr"], "--out", run).signal_when(
+        (run / "checkpoint.pt").is_file, signal.SIGKILL
+    )
+    assert code == -signal.SIGKILL
+    assert 0 < checkpoint(run)["iteration"] < ITERATIONS
+    assert not (run / "generator.safetensors").exists()
+
+    code, out, err = Process("psnr", "--preset", "tiny", "--out", run, "--resume").ended()
+    assert code == 0, err
+    assert "resuming at iteration" in out
+    assert checkpoint(run) == checkpoint(uninterrupted("psnr"))
+    assert scalars(run) == scalars(uninterrupted("psnr"))  # nothing twice, nothing missing
+    assert metrics(run) == metrics(uninterrupted("psnr"))
+
+
+def test_many_kills_of_a_gan_run_leave_no_trace(
+    arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """`kill -9` at random moments, in the middle of a save too; ESRGAN_KILLS sets how many."""
+    run, kills = tmp_path / "run", int(os.environ.get("ESRGAN_KILLS", 3))
+    start = [*arguments["gan"], "--out", run]
+    reached = 0
+    for number in range(kills):
+        process = Process(*start)
+        until = (number + 1) * ITERATIONS // (kills + 1)
+
+        def far_enough(until: int = until) -> bool:
+            return any(line["iteration"] >= until for line in read_metrics(run))
+
+        code, _, err = process.signal_when(far_enough, signal.SIGKILL)
+        if code == 0:  # it was quicker
+            break
+        assert code == -signal.SIGKILL, err
+        start = ["gan", "--out", run, "--resume"]
+        if (run / "checkpoint.pt").is_file():
+            assert checkpoint(run)["iteration"] >= reached
+            reached = checkpoint(run)["iteration"]
+    code, _, err = ended("gan", "--out", run, "--resume")
+    assert code == 0, err
+    assert checkpoint(run) == checkpoint(uninterrupted("gan"))
+    assert scalars(run) == scalars(uninterrupted("gan"))  # nothing twice, nothing missing
+    assert metrics(run) == metrics(uninterrupted("gan"))
+    assert not list(run.rglob(".*.tmp"))
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(
+    arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    code, _, _ = Process(*arguments["psnr"], "--out", run, "--set", "save_every=1000").signal_when(
+        (run / "tensorboard").is_dir, signal.SIGKILL
+    )
+    assert code == -signal.SIGKILL
+    assert not (run / "checkpoint.pt").exists()
+    code, out, err = ended("psnr", "--preset", "tiny", "--out", run, "--resume")
+    assert code == 0, err
+    assert "starting anew" in out
+    assert checkpoint(run) == checkpoint(uninterrupted("psnr"))
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_later(
+    arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The signal reaches the loader's processes too, which are to stay quiet."""
+    run = tmp_path / "run"
+    code, out, err = Process(
+        *arguments["gan"], "--out", run, "--set", "num_workers=2", "--set", "save_every=1000"
+    ).signal_when((run / "tensorboard").is_dir, signal.SIGINT)
+    assert code == 0, err
+    assert "Traceback" not in err
+    reached = checkpoint(run)["iteration"]
+    assert 0 < reached < ITERATIONS
+    assert out.splitlines()[-1].startswith(f"stopped; go on with --resume at iteration {reached}")
+    assert read_facts(run / "generator.safetensors")["iterations"] == reached
+    load_generator(run / "generator.safetensors")
+
+    rest = ["--out", run, "--resume", "--set", "num_workers=0"]
+    code, _, err = ended("gan", "--preset", "tiny", *rest)
+    assert code == 0, err
+    assert checkpoint(run) == checkpoint(uninterrupted("gan"))
+
+
+# ---------------------------------------------------------------- runs within this process
+
+
+@pytest.fixture
+def command() -> Callable[..., tuple[int, str]]:
+    """Call `python -m train …`: exit code and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        code, _, err = ended(*arguments)
+        return code, err
+
+    return call
+
+
+def assert_refused(result: tuple[int, str], *words: str) -> None:
+    """Exit code 2 and one line on stderr, apart from the progress bar's."""
+    code, err = result
+    assert code == 2, err
+    lines = [line for line in err.splitlines() if "it/s" not in line and "?it" not in line]
+    assert len([line for line in lines if line.strip()]) == 1, err
+    assert lines[-1].startswith("python -m train")
+    for word in words:
+        assert word in lines[-1]
+
+
+@pytest.fixture
+def begun(command, training_pictures: Path, tmp_path: Path) -> Path:
+    """A run of five iterations."""
+    run = tmp_path / "begun"
+    code, err = command(
+        "psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, "--iterations", 5
+    )
+    assert code == 0, err
+    return run
+
+
+def resumed(run: Path, *changes: str) -> list[object]:
+    options = [part for change in changes for part in ("--set", change)]
+    return ["psnr", "--preset", "tiny", "--out", run, "--resume", *options]
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    command, uninterrupted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted("psnr"), run)
+    before, facts = contents(run), read_facts(run / "generator.safetensors")
+    curves = scalars(run)
+    assert command(*resumed(run))[0] == 0
+    for path in ("checkpoint.pt", "config.json"):
+        assert (run / path).read_bytes() == before[run / path]
+    now = read_facts(run / "generator.safetensors")
+    assert now["validation/psnr_y"] == facts["validation/psnr_y"]
+    assert now["iterations"] == facts["iterations"]
+    weights = (load_generator(r / "generator.safetensors") for r in (run, uninterrupted("psnr")))
+    assert len({str(as_bytes(network.state_dict())) for network in weights}) == 1
+    assert scalars(run) == curves
+
+
+def test_the_folder_says_how_and_where_it_was_trained(command, begun: Path) -> None:
+    """One entry a session, as a run may go on with other code or on another machine."""
+    assert command("psnr", "--out", begun, "--resume", "--iterations", 10)[0] == 0
+    assert json.loads((begun / "config.json").read_text("utf-8"))["seed"] == 0
+    first, second = json.loads((begun / "environment.json").read_text("utf-8"))
+    assert (first["from_iteration"], second["from_iteration"]) == (0, 5)
+    assert second["command"] == ["psnr", "--out", str(begun), "--resume", "--iterations", "10"]
+    lines = read_facts(begun / "generator.safetensors")["command"].splitlines()
+    assert lines[0].startswith("python -m train psnr ")
+    assert (
+        lines[1]
+        == f"python -m train psnr --out {begun.name} --resume --iterations 10  # from iteration 5"
+    )
+    assert str(begun.parent) not in lines[0], "the folders of this machine are nobody's business"
+    assert first["torch"] == importlib.metadata.version("torch")
+    assert first["python"] == platform.python_version()
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (first["git"] or "").rstrip("+") == commit.stdout.strip()
+
+
+def test_without_a_preset_there_must_be_a_run(command, tmp_path: Path) -> None:
+    assert_refused(command("psnr", "--out", tmp_path / "run", "--resume"), "--preset")
+
+
+def test_a_dry_run_tells_what_will_be_and_writes_nothing(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, "--dry-run"]
+    code, out, err = ended(*options)
+    assert code == 0, err
+    assert '"crop_size": 32' in out
+    assert "20 iterations, 40 crops" in out
+    for words in ("loss/l1", "s a step", "GiB", "nothing was written"):
+        assert words in out
+    assert list(tmp_path.iterdir()) == []
+    assert_refused(command(*options, "--set", "crop_size=30"), "crop_size 30")
+
+
+def test_a_dry_run_of_a_begun_run_changes_no_file(command, begun: Path) -> None:
+    before = contents(begun)
+    assert command(*resumed(begun, "iterations=10"), "--dry-run")[0] == 0
+    assert contents(begun) == before
+
+
+def test_the_best_weights_are_those_of_the_best_validation(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ["--validation", training_pictures, "--set", "save_every=1", "--set", "log_every=1"]
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run, *options]
+    changes = ["--set", "ema_decay=0", "--set", "schedule.learning_rate=0.02"]  # up and down
+    assert command(*start, *changes, "--iterations", 8)[0] == 0
+    name = "validation/psnr_y"
+    figures = {line["iteration"]: line[name] for line in metrics(run) if name in line}
+    best = max(figures, key=lambda iteration: figures[iteration])
+    facts = read_facts(run / "best" / "generator.safetensors")
+    assert facts["iterations"] == best < 8
+    assert facts["validation/psnr_y"] == figures[best]
+
+    # A session that does worse leaves them; one that counts otherwise would not have.
+    worse = resumed(run, "iterations=9", "schedule.learning_rate=1.0")
+    assert command(*worse)[0] == 0
+    assert read_facts(run / "best" / "generator.safetensors")["iterations"] == best
+
+
+def test_pictures_of_the_validation_set_are_kept(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    assert command(*start, "--validation", training_pictures)[0] == 0
+    for file in list_images(training_pictures):
+        for iteration in ("0000010", "0000020"):
+            kept = Image.open(run / "validation" / iteration / file.name)
+            assert kept.size == Image.open(file).size
+
+
+def test_a_warning_is_in_the_terminal_and_in_the_metrics(
+    command,
+    training_pictures: Path,
+    perceptual_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A fresh generator's pictures are darker than HR by far; the run goes on all the same."""
+    run = tmp_path / "run"
+    start = ["gan", "--preset", "tiny", "--data", training_pictures, "--perceptual"]
+    written: list[str] = []
+    monkeypatch.setattr("train.loop.tqdm.write", lambda _self, text: written.append(text))
+    code, err = command(*start, perceptual_file, "--out", run, "--set", "log_every=1")
+    assert code == 0, err
+    (warning,) = [line for line in metrics(run) if "warning" in line]
+    assert warning["iteration"] == 10
+    assert "darker" in warning["warning"]
+    assert written == [f"warning at iteration 10: {warning['warning']}"]
+    assert command("gan", "--out", run, "--resume", "--iterations", 14)[0] == 0
+    assert sum("warning" in line for line in metrics(run)) == 1  # not again
+
+
+def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
+    """What a crash left behind the last checkpoint, half a line included, is logged anew."""
+    with (begun / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"iteration": 6, "time": 0, "loss/l1": 1}\n{"iteration": 7, "ti')
+    assert command(*resumed(begun, "iterations=10"))[0] == 0
+    assert [line["iteration"] for line in metrics(begun)] == [5, 10]
+
+
+def test_a_resumed_classifier_equals_an_uninterrupted_one(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    """Its batch normalisation's statistics and its momentum are in the checkpoint too."""
+    for name in ("ant", "bee"):
+        shutil.copytree(training_pictures, tmp_path / "classes" / name)
+    common = ["vgg", "--preset", "tiny", "--data", tmp_path / "classes"]
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    assert command(*common, "--out", whole, "--iterations", 8)[0] == 0
+    assert command(*common, "--out", halves, "--iterations", 3)[0] == 0
+    assert command(*common, "--out", halves, "--iterations", 8, "--resume")[0] == 0
+    assert checkpoint(halves) == checkpoint(whole)
+    load_features(whole / "vgg19.safetensors")
+
+
+def test_a_second_start_is_refused(command, begun: Path, training_pictures: Path) -> None:
+    before = contents(begun)
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", begun]
+    assert_refused(command(*start), "already holds a run", "--resume")
+    assert_refused(command("gan", *start[1:], "--resume"), "psnr run", "gan")
+    assert_refused(command(*resumed(begun, "generator.num_features=6")), "other networks")
+    assert contents(begun) == before
+
+
+def test_a_diverging_run_stops_and_keeps_its_checkpoint(command, begun: Path) -> None:
+    before = (begun / "checkpoint.pt").read_bytes()
+    changes = resumed(begun, "schedule.learning_rate=1e30", "iterations=20", "sample_every=7")
+    assert_refused(command(*changes), "diverged", "iteration 7")
+    assert (begun / "checkpoint.pt").read_bytes() == before
+    assert not (begun / "samples" / "0000007.png").exists()
+
+
+def test_weights_that_are_not_numbers_are_never_saved(
+    command, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finite loss says nothing of the weights after the update that it led to."""
+
+    def broken_step(stage: PSNRStage, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        losses = step(stage, *batch)
+        torch.nn.init.constant_(stage.generator.conv_last.bias, float("nan"))
+        return losses
+
+    before, step = (begun / "checkpoint.pt").read_bytes(), PSNRStage.step
+    monkeypatch.setattr(PSNRStage, "step", broken_step)
+    changes = resumed(begun, "iterations=20", "save_every=6")
+    assert_refused(command(*changes), "weights", "iteration 6")
+    assert (begun / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["psnr", "--preset", "tiny"], ["--data"]),
+        (["psnr", "--preset", "tiny", "--data", "no/such/folder"], ["no/such/folder"]),
+        (["psnr"], ["--preset"]),
+        (["psnr", "--preset", "huge"], ["huge", "paper-psnr"]),
+        (["psnr", "--preset", "tiny", "--set", "precision=fp8"], ["precision"]),
+        (["vgg", "--preset", "paper-gan"], ["paper-gan", "gan", "vgg"]),
+        (["psnr", "--preset", "tiny", "--set", "colour=1"], ["colour"]),
+        (["psnr", "--preset", "tiny", "--set", "device=abacus"], ["abacus"]),
+        (["psnr", "--preset", "tiny", "--perceptual", "builtin"], ["--perceptual"]),
+        (["psnr", "--preset", "tiny", "--iterations", "many"], ["many"]),
+        (["psnr", "--preset", "tiny", "--init", "no/model.pth"], ["no/model.pth"]),
+        (["gan", "--preset", "tiny", "--perceptual", "no/vgg.pth"], ["no/vgg.pth"]),
+    ],
+)
+def test_a_wrong_command_leaves_no_folder(
+    command, options: list[str], words: list[str], training_pictures: Path, tmp_path: Path
+) -> None:
+    if {"--init", "--perceptual"} & set(options):
+        options = [*options, "--data", str(training_pictures)]
+    assert_refused(command(*options, "--out", tmp_path / "run"), *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_output_folder_that_can_t_be_made(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    run = tmp_path / "file" / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    assert_refused(command(*start), str(run))
+
+
+@pytest.mark.parametrize(
+    "name", ["tensorboard", "samples", "checkpoint.pt", "generator.safetensors"]
+)
+def test_a_part_of_the_run_that_can_t_be_written(command, begun: Path, name: str) -> None:
+    part = begun / name
+    shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+    part.touch() if name in ("tensorboard", "samples") else part.mkdir()
+    assert_refused(command(*resumed(begun, "iterations=10")), "could not be written")
+
+
+def test_a_full_disk(command, begun: Path, full_disk: None) -> None:
+    before = (begun / "checkpoint.pt").read_bytes()
+    assert len(before) > 20_000
+    assert_refused(
+        command(*resumed(begun, "iterations=10")), "checkpoint.pt could not be written", "large"
+    )
+    assert (begun / "checkpoint.pt").read_bytes() == before
+    assert not list(begun.glob(".*.tmp"))
+
+
+def test_what_a_killed_save_left_behind_is_deleted(command, begun: Path) -> None:
+    left = [begun / ".checkpoint.pt.1.tmp", begun / "samples" / ".0000005.png.1.tmp"]
+    others = begun / ".process.json.1.tmp"  # the page's
+    for path in (*left, others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert command(*resumed(begun, "iterations=6"))[0] == 0
+    assert [path.exists() for path in (*left, others)] == [False, False, True]
+
+
+def test_two_processes_can_t_train_in_one_folder(command, begun: Path) -> None:
+    before = contents(begun)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(begun / ".lock")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    assert_refused(command(*resumed(begun, "iterations=10")), "Another process", str(begun))
+    assert contents(begun) == before
+    holder.kill()  # as `kill -9` of a training: its hold ends with it
+    holder.wait()
+    assert command(*resumed(begun, "iterations=10"))[0] == 0
+
+
+HOLD = """
+import sys, filelock
+with filelock.FileLock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_that_may_only_be_read(command, training_pictures: Path, tmp_path: Path) -> None:
+    place = tmp_path / "closed"
+    place.mkdir(mode=0o555)
+    if os.access(place, os.W_OK):  # root may write anywhere but here
+        place = Path("/proc")
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", place / "run"]
+    assert_refused(command(*start), str(place / "run"), "could not be written")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_data_are_told_of_in_one_line(
+    command, begun: Path, tmp_path: Path, workers: int
+) -> None:
+    """Also from a loader process, whose errors come with its traceback."""
+    (tmp_path / "bad").mkdir()
+    picture = Image.effect_noise((64, 64), 50).convert("RGB")
+    picture.save(tmp_path / "bad" / "cut.png")
+    data = (tmp_path / "bad" / "cut.png").read_bytes()
+    (tmp_path / "bad" / "cut.png").write_bytes(data[: len(data) // 2])
+    changes = resumed(begun, "iterations=10", f"num_workers={workers}")
+    assert_refused(command(*changes, "--data", tmp_path / "bad"), "damaged")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing", "half"])
+def test_a_damaged_checkpoint(command, begun: Path, damage: bytes | str) -> None:
+    path = begun / "checkpoint.pt"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if isinstance(damage, str) else damage)
+    assert_refused(command(*resumed(begun)), "checkpoint.pt", "damaged")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"stage": "psnr", "iterations": "many"}'])
+def test_a_damaged_configuration(command, begun: Path, text: str) -> None:
+    (begun / "config.json").write_text(text, "utf-8")
+    assert_refused(command(*resumed(begun)))

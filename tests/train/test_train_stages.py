@@ -1,0 +1,370 @@
+"""train/stages.py: each stage's step against a plain one, averages, and what is exported."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio
+from torch import Tensor
+from torch.nn import functional as F
+
+from esrgan.inference.upscale import Upscaler
+from esrgan.models.checkpoints import load_features, load_generator, read_facts, save_generator
+from esrgan.models.interpolation import alpha_weights, interpolate_networks
+from esrgan.networks import RRDBNet, SRResNet
+from esrgan.pictures.images import list_images, load_image, rgb_to_y
+from esrgan.pictures.resize import imresize
+from train.config import StageName, load_preset, make_config
+from train.data import batches
+from train.stages import GANStage, Stage, VGGStage, build_stage
+
+# Of Adam. A shift of all logits is nothing to the relativistic loss: such gradients are rounding
+# errors alone, which a smaller ε would make steps of.
+EPSILON = 1e-5
+CPU = torch.device("cpu")
+BATCH_NORM_GENERATOR = {"num_features": 8, "num_blocks": 1, "batch_norm": True}
+
+
+@pytest.fixture
+def build(training_pictures: Path, perceptual_file: Path):
+    """Build a stage of the preset `tiny` with some settings changed."""
+
+    def built(name: StageName, **changes: Any) -> Stage:
+        settings = {**load_preset(name, "tiny"), "data": [str(training_pictures)], **changes}
+        if name == "gan":
+            settings["perceptual"] = str(perceptual_file)
+        return build_stage(make_config(name, settings), CPU)
+
+    return built
+
+
+def some_batches(stage: Stage, count: int) -> list[tuple[Tensor, Tensor]]:
+    return list(batches(stage.dataset, 2, 0, count, num_workers=0, device=CPU))
+
+
+def weights(network: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+# ---------------------------------------------------------------- first stage
+
+
+def test_the_l1_loss_goes_down(build) -> None:
+    stage = build("psnr")
+    losses = [stage.step(*batch)["loss/l1"].item() for batch in some_batches(stage, 60)]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_the_psnr_step_is_adam_on_l1(build) -> None:
+    stage, plain = build("psnr"), build("psnr").generator
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3, betas=(0.9, 0.99))
+    for lr, hr in some_batches(stage, 3):
+        stage.step(lr, hr)
+        optimizer.zero_grad()
+        (plain(lr / 255) - hr / 255).abs().mean().backward()
+        optimizer.step()
+    torch.testing.assert_close(weights(stage.generator), weights(plain), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan"])
+@pytest.mark.parametrize("changes", [{}, {"generator": BATCH_NORM_GENERATOR}])
+def test_the_average_follows_its_recurrence(build, name: StageName, changes: Any) -> None:
+    stage = build(name, ema_decay=0.25, **changes)
+    expected: dict[str, Tensor] = {}
+    for number, batch in enumerate(some_batches(stage, 5)):
+        stage.step(*batch)
+        now = {n: w for n, w in weights(stage.generator).items() if w.is_floating_point()}
+        decay = min(0.25, (1 + number) / (10 + number))  # grows, so that the start is forgotten
+        expected = {n: decay * expected.get(n, w) + (1 - decay) * w for n, w in now.items()}
+    averaged = weights(stage.averaged())
+    for key, tensor in expected.items():
+        torch.testing.assert_close(averaged[key], tensor)
+        assert not torch.equal(averaged[key], stage.generator.state_dict()[key])
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"), [({}, RRDBNet), ({"generator": BATCH_NORM_GENERATOR}, SRResNet)]
+)
+def test_the_export_holds_the_averaged_weights(build, tmp_path: Path, changes, kind) -> None:
+    stage = build("psnr", ema_decay=0.5, **changes)
+    for batch in some_batches(stage, 3):
+        stage.step(*batch)
+    path = stage.export(tmp_path, {"seed": 7})
+    loaded = load_generator(path)
+    assert isinstance(loaded, kind)
+    assert read_facts(path) == {"seed": 7}
+    for key, tensor in weights(stage.averaged()).items():
+        stored = tensor.half().float() if tensor.is_floating_point() else tensor
+        assert torch.equal(loaded.state_dict()[key], stored), key
+
+
+def test_validation_has_the_psnr_of_the_averaged_network(build, training_pictures: Path) -> None:
+    stage = build("psnr", validation=str(training_pictures))
+    for batch in some_batches(stage, 2):
+        stage.step(*batch)
+    before = weights(stage.generator)
+    scores = []
+    for file in list_images(training_pictures):
+        hr = load_image(file)
+        sr = Upscaler(stage.averaged(), CPU)(imresize(hr, 1 / 4))
+        y = [rgb_to_y(each)[4:-4, 4:-4] for each in (sr, hr)]
+        scores.append(peak_signal_noise_ratio(y[1], y[0], data_range=255))
+    assert stage.validate()["validation/psnr_y"] == pytest.approx(np.mean(scores), abs=1e-6)
+    assert stage.generator.training
+    torch.testing.assert_close(weights(stage.generator), before, rtol=0, atol=0)
+
+
+def test_a_missing_validation_folder_is_found_at_once(build, tmp_path: Path, refused) -> None:
+    with refused("missing"):
+        build("psnr", validation=str(tmp_path / "missing"))
+
+
+def test_a_sample_shows_bicubic_sr_and_hr(build) -> None:
+    stage = build("psnr")
+    sample = stage.sample()
+    assert sample.shape == (3, 4 * 32, 3 * 32)
+    lr, hr = stage.dataset[1]
+    second = sample[:, 32:64].permute(1, 2, 0).numpy() * 255
+    bicubic = imresize(lr.permute(1, 2, 0).numpy(), 4)
+    np.testing.assert_allclose(second[:, :32], bicubic, atol=1e-3)
+    np.testing.assert_allclose(second[:, 64:], hr.permute(1, 2, 0), atol=1e-3)
+
+
+# ---------------------------------------------------------------- second stage
+
+
+def plain_gan_step(stage: GANStage, optimizers, lr: Tensor, hr: Tensor) -> None:
+    """One step as it is usually written: two passes through D, which is frozen in the first."""
+    config, discriminator = stage.config, stage.discriminator
+    of_generator, of_discriminator = optimizers
+    lr, hr = lr / 255, hr / 255
+    ones, zeros = torch.ones(len(hr), 1), torch.zeros(len(hr), 1)
+    bce = F.binary_cross_entropy_with_logits
+    relativistic = config.adversarial == "relativistic"
+
+    discriminator.requires_grad_(False)
+    sr = stage.generator(lr)
+    real, fake = discriminator(hr), discriminator(sr)
+    if relativistic:
+        adversarial = (bce(real - fake.mean(), zeros) + bce(fake - real.mean(), ones)) / 2
+    else:
+        adversarial = bce(fake, ones)
+    features = stage.perceptual.features
+    found, wanted = (features(each, ["conv2_2"])["conv2_2"] for each in (sr, hr))
+    if not config.before_activation:
+        found, wanted = found.relu(), wanted.relu()
+    pixel = (sr - hr).abs().mean()
+    perceptual = (found - wanted).abs().mean()
+    total = perceptual + config.gan_weight * adversarial + config.pixel_weight * pixel  # Eq. 3
+    of_generator.zero_grad()
+    total.backward()
+    of_generator.step()
+
+    discriminator.requires_grad_(True)
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    if relativistic:
+        loss = (bce(real - fake.mean(), ones) + bce(fake - real.mean(), zeros)) / 2
+    else:
+        loss = (bce(real, ones) + bce(fake, zeros)) / 2
+    if config.gradient_penalty:
+        hr.requires_grad_(True)
+        (slopes,) = torch.autograd.grad(discriminator(hr).sum(), hr, create_graph=True)
+        loss = loss + config.gradient_penalty / 2 * slopes.pow(2).sum() / len(hr)
+    of_discriminator.zero_grad()
+    loss.backward()
+    of_discriminator.step()
+
+
+@pytest.mark.parametrize("adversarial", ["relativistic", "standard"])
+@pytest.mark.parametrize("before_activation", [True, False])
+@pytest.mark.parametrize(("batch_norm", "penalty"), [(True, 0.0), (False, 0.0), (False, 20.0)])
+def test_the_gan_step_equals_a_plain_one(
+    build, adversarial: str, before_activation: bool, batch_norm: bool, penalty: float
+) -> None:
+    changes = {
+        "gradient_penalty": penalty,
+        "adversarial": adversarial,
+        "before_activation": before_activation,
+        "discriminator_batch_norm": batch_norm,
+        "gan_weight": 1.0,  # so that the adversarial part shows
+        "crop_size": 64,
+    }
+    stage, plain = build("gan", **changes), build("gan", **changes)
+    optimizers = [
+        torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.9, 0.99), eps=EPSILON)
+        for network in (plain.generator, plain.discriminator)
+    ]
+    for optimizer in stage.optimizers.values():
+        optimizer.param_groups[0]["eps"] = EPSILON
+    started = weights(plain.generator)
+    for lr, hr in some_batches(stage, 2):
+        stage.step(lr, hr)
+        plain_gan_step(plain, optimizers, lr, hr)
+    for ours, theirs in (
+        (stage.generator, plain.generator),
+        (stage.discriminator, plain.discriminator),
+    ):
+        for name, parameter in ours.named_parameters():
+            expected = theirs.get_parameter(name)
+            torch.testing.assert_close(parameter, expected, rtol=0, atol=1e-6)
+    moved = weights(stage.generator)
+    assert all(not torch.equal(moved[name], started[name]) for name in started)
+
+
+def test_jitter_shows_every_phase_of_the_upsampling(build) -> None:
+    stage = build("gan", crop_size=36, jitter=4)
+    rows, columns = torch.meshgrid(torch.arange(36.0), torch.arange(36.0), indexing="ij")
+    pictures = torch.stack([rows, columns]).expand(2, 2, 36, 36)
+    phases = set()
+    for step in range(100):
+        stage.ema.n_averaged.fill_(step)
+        seen = stage.seen_part(pictures)
+        assert seen.shape == (2, 2, 32, 32)
+        assert torch.equal(seen, stage.seen_part(pictures))
+        phases.add(tuple(seen[0, :, 0, 0].tolist()))
+    assert phases == {(row, column) for row in range(4) for column in range(4)}
+
+
+def test_a_step_with_jitter_trains_the_whole_crop(build) -> None:
+    stage = build("gan", crop_size=36, jitter=4)
+    started = weights(stage.generator), weights(stage.discriminator)
+    for lr, hr in some_batches(stage, 2):
+        assert hr.shape[-1] == 36
+        stage.step(lr, hr)
+    # What it adds to all logits alike, a relativistic loss does not see.
+    unseen = "classifier.2.bias"
+    for network, before in zip((stage.generator, stage.discriminator), started, strict=True):
+        after = weights(network)
+        assert {n for n in before if torch.equal(after[n], before[n])} <= {unseen}
+
+
+def test_the_perceptual_network_stays_as_it_is(build) -> None:
+    stage = build("gan")
+    before = weights(stage.perceptual.features)
+    stage.step(*some_batches(stage, 1)[0])
+    assert all(torch.equal(w, before[n]) for n, w in weights(stage.perceptual.features).items())
+    assert all(parameter.grad is None for parameter in stage.perceptual.parameters())
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan"])
+def test_a_stage_starts_from_init_and_takes_its_architecture(
+    build, name: StageName, tiny_network: RRDBNet, tmp_path: Path
+) -> None:
+    path = tmp_path / "init.safetensors"
+    save_generator(path, tiny_network, {}, half=False)
+    stage = build(name, init=str(path))
+    assert stage.generator.config == tiny_network.config
+    for key, tensor in tiny_network.state_dict().items():
+        assert torch.equal(stage.generator.state_dict()[key], tensor)
+    stage.step(*some_batches(stage, 1)[0])
+    for key, tensor in tiny_network.state_dict().items():
+        assert not torch.equal(stage.generator.state_dict()[key], tensor)
+
+
+def test_training_goes_on_from_a_file_between_two_models(build, tmp_path: Path) -> None:
+    """What `python -m esrgan interpolate` writes is an `init` like any other."""
+    ends = [build("psnr", seed=seed).export(tmp_path / str(seed), {}) for seed in (1, 2)]
+    between = tmp_path / "between.safetensors"
+    network = interpolate_networks([load_generator(end) for end in ends], alpha_weights(0.8))
+    save_generator(between, network, {})
+    stage = build("gan", init=str(between))
+    first, second = (load_generator(end).state_dict() for end in ends)
+    for key, tensor in weights(stage.generator).items():
+        expected = 0.2 * first[key] + 0.8 * second[key]
+        torch.testing.assert_close(tensor, expected, rtol=1e-3, atol=1e-4)  # kept as float16
+    stage.step(*some_batches(stage, 1)[0])
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan"])
+def test_what_is_frozen_stays_and_the_rest_moves(build, name: StageName) -> None:
+    stage = build(name, freeze=["conv_first", "body.0.rdb1"])
+    before = weights(stage.generator)
+    for batch in some_batches(stage, 2):
+        stage.step(*batch)
+    for key, tensor in weights(stage.generator).items():
+        still = key.startswith(("conv_first.", "body.0.rdb1."))
+        assert torch.equal(tensor, before[key]) == still, key
+        if still:
+            assert torch.equal(stage.averaged().state_dict()[key], tensor)
+
+
+def test_frozen_batch_normalisation_keeps_its_statistics(build) -> None:
+    stage = build("psnr", generator=BATCH_NORM_GENERATOR, freeze=["body.0"])
+    before = weights(stage.generator)
+    stage.step(*some_batches(stage, 1)[0])
+    after = weights(stage.generator)
+    assert torch.equal(after["body.0.norm1.running_mean"], before["body.0.norm1.running_mean"])
+    assert not torch.equal(after["norm_body.running_mean"], before["norm_body.running_mean"])
+
+
+def test_only_what_is_there_can_be_frozen(build, refused) -> None:
+    with refused("bod", "conv_first", "body.0", "conv_last"):
+        build("psnr", freeze=["bod"])
+    everything = ["conv_first", "body", "conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]
+    with refused("nothing is left to train"):
+        build("psnr", freeze=everything)
+
+
+def test_the_seed_decides_the_first_weights(build) -> None:
+    first, second, other = build("gan", seed=1), build("gan", seed=1), build("gan", seed=2)
+    for name, module in first.modules.items():
+        for key, tensor in module.state_dict().items():
+            assert torch.equal(second.modules[name].state_dict()[key], tensor)
+    kernels = (stage.discriminator.features[0].weight for stage in (first, other))
+    assert not torch.equal(*kernels)
+
+
+# ---------------------------------------------------------------- the perceptual network
+
+
+@pytest.fixture
+def classifier(build, training_pictures: Path, tmp_path: Path) -> VGGStage:
+    """A few steps into two classes of the generated pictures."""
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for file in list_images(training_pictures):
+            (tmp_path / name / file.name).symlink_to(file)
+    stage = build("vgg", data=[str(tmp_path)], held_out=0.34)
+    for batch in some_batches(stage, 3):
+        stage.step(*batch)
+    return stage
+
+
+def test_the_exported_features_are_the_classifier_s(classifier: VGGStage, tmp_path: Path) -> None:
+    """Batch normalisation, with the statistics of the training, is folded into the kernels."""
+    network = classifier.network.eval()
+    seen: dict[str, Tensor] = {}
+    for layer in ("1_1", "2_2", "5_4"):  # cloned: the ReLU after it works in place
+        network.get_submodule(f"norm{layer}").register_forward_hook(
+            lambda _m, _i, out, name=f"conv{layer}": seen.update({name: out.clone()})
+        )
+    picture = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        network(picture)
+        folded = network.folded_features()(picture, list(seen))
+        loaded = load_features(classifier.export(tmp_path, {}))(picture, list(seen))
+    for name, expected in seen.items():
+        assert expected.std() > 0.01
+        torch.testing.assert_close(folded[name], expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(loaded[name], expected, rtol=0.02, atol=0.02)  # float16
+
+
+def test_the_held_out_accuracy_counts_right_answers(classifier: VGGStage) -> None:
+    with torch.no_grad():
+        classifier.network.classifier.weight.zero_()
+        classifier.network.classifier.bias.copy_(torch.tensor([1.0, 0.0]))  # always "ant"
+    labels = [label for _, some in classifier.dataset.held_out_batches(1) for label in some]
+    right = sum(int(label) == 0 for label in labels) / len(labels)
+    assert classifier.validate() == {"accuracy/held_out": right}
+    assert 0 < right < 1
+
+
+def test_the_classifier_learns(classifier: VGGStage) -> None:
+    losses = [
+        classifier.step(*some_batches(classifier, 1)[0])["loss/cross_entropy"].item()
+        for _ in range(10)
+    ]
+    assert losses[-1] < losses[0]
+    assert classifier.network.training
