@@ -30,7 +30,7 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator
 from esrgan.pictures.files import atomic_path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRESET = "finetune"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
