@@ -1,23 +1,29 @@
 """Writing files so that an interruption never leaves half of one."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esrgan.errors import UserError
 
+# Characters of a file's name that its temporary file's begins with, so that one can tell whose it
+# is: in any alphabet few enough for the 255 bytes that a name may have.
+NAME_KEPT = 40
+
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success it replaces `target` in one step.
 
-    The folder is made if need be. If the body fails, `target` stays as it was.
+    The folder is made if need be. If the body fails, `target` stays as it was. The temporary name
+    is another for each writer and shorter than a long one of `target`.
 
     Raises:
         UserError: the file or its folder can't be written.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f".{target.name[:NAME_KEPT]}.{secrets.token_hex(8)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -308,6 +308,8 @@ def stop(name: str) -> None:
         process = _process(folder)
         if not _is_running(folder):
             raise UserError("This run is not in progress.")
+        if process.get("starting"):  # the number is the server's
+            raise UserError("This run is only just starting; try again in a moment.")
         if process.get("stopping"):  # a second signal would end it before it has saved
             raise UserError("This run is stopping already; this takes a moment.")
         _write_json(folder / "process.json", {**process, "stopping": True})
@@ -366,21 +368,33 @@ def _arguments(settings: Settings, run: Path, data: Path, origin: Path) -> list[
 
 
 def _launch(run: Path, arguments: Sequence[str]) -> None:
-    """Start the process, at low priority where there is `nice`: the page comes first."""
+    """Start the process, at low priority where there is `nice`: the page comes first.
+
+    `process.json` is there before it: until its number is known, the run is taken to be at work as
+    long as this server is.
+    """
     nice = [shutil.which("nice") or "", "-n", "10"] if shutil.which("nice") else []
-    with (run / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            [*nice, sys.executable, "-m", "train", *arguments],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    _write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
+    try:
+        with (run / "log.txt").open("wb") as log:
+            process = subprocess.Popen(
+                [*nice, sys.executable, "-m", "train", *arguments],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        (run / "process.json").unlink()
+        raise UserError(f"The training could not be started: {error.strerror}.") from error
     _children.append(process)
-    identity = {"pid": process.pid, "started": _started(process.pid), "time": time.time()}
-    _write_json(run / "process.json", identity)
+    _write_json(run / "process.json", _identity(process.pid))
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    return {"pid": pid, "started": _started(pid), "time": time.time()}
 
 
 def _is_running(folder: Path) -> bool:

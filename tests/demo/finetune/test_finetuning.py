@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import stop_the_first_comparison
@@ -101,6 +102,55 @@ def test_a_run_from_start_to_result(
     assert any((before[key] != after[key]).any() for key in before)
 
 
+def test_a_run_is_at_work_from_its_first_moment(
+    settings: Settings, pictures: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its process is being started, and when it is resumed."""
+    seen = []
+    begin = subprocess.Popen
+
+    def watched(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        name = finetuning.running()
+        assert name is not None
+        seen.append(finetuning.look(name).state)
+        process = begin(command, **options)
+        seen.append(finetuning.look(name).state)
+        return process
+
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", watched)
+        name = finetuning.start(replace(settings, iterations=2000), pictures)
+    wait_until(lambda: finetuning.look(name).iteration > 0)
+    finetuning.stop(name)
+    assert ended(name).state == "stopped"
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", watched)
+        finetuning.resume(name)
+    assert seen == ["running"] * 4
+
+
+def test_a_run_that_could_not_be_started_is_not_at_work(
+    settings: Settings, pictures: list[str], monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    monkeypatch.setattr("sys.executable", "/absent/python")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with refused("The training could not be started"):
+        finetuning.start(settings, pictures)
+    assert finetuning.running() is None
+
+
+def test_a_run_that_is_only_just_starting_is_not_stopped(runs: Path, refused) -> None:
+    """Its number is still the server's: this process would be interrupted."""
+    folder = runs / "run"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").touch()
+    identity = finetuning._identity(os.getpid())
+    (folder / "process.json").write_text(json.dumps({**identity, "starting": True}))
+    with refused("only just starting"):
+        finetuning.stop("run")
+    (folder / "process.json").unlink()
+
+
 def test_stopped_by_a_restarted_server_and_resumed(
     settings: Settings, pictures: list[str], refused
 ) -> None:
@@ -108,7 +158,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
     wait_until(lambda: finetuning.look(name).iteration > 20)
     assert finetuning.look(name).seconds_left is not None
     script = (
-        "from esrgan.demo import finetuning\n"
+        "from esrgan.demo.finetune import job as finetuning\n"
         f"print(finetuning.running(), finetuning.look({name!r}).state)\n"
         f"finetuning.stop({name!r})\n"
         f"print(finetuning.look({name!r}).state)"
