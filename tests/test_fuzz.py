@@ -34,11 +34,12 @@ from PIL import Image, ImageCms
 from safetensors.torch import save
 from scipy.io import savemat
 
-from esrgan.demo import choice, illustrating, point
+from esrgan.demo import choice, point
 from esrgan.demo.batch import job as batch
 from esrgan.demo.compare import page_link
-from esrgan.demo.compare.comparison import Trio
 from esrgan.demo.compare.exporting import Marks, marked
+from esrgan.demo.comparison import Trio
+from esrgan.demo.evaluate import illustrating
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Settings

@@ -8,8 +8,9 @@ gradio.
 from collections.abc import Sequence
 from pathlib import Path
 
-from esrgan.demo.compare.comparison import Trio
-from esrgan.demo.finetune import job as finetuning
+from esrgan.demo import finetuned
+from esrgan.demo.comparison import Trio
+from esrgan.demo.limits import MAX_MODEL_FILES
 from esrgan.errors import UserError
 from esrgan.models import zoo
 
@@ -17,7 +18,6 @@ NONE = ""
 BUILTIN = ("psnr", "gan", "gan-after")
 OFFICIAL = ("official-psnr", "official-gan")  # the authors published no after-activation model
 RUN, FILE = "run ", "file "
-MAX_FILES = 12
 
 
 def offered(files: Sequence[str]) -> list[tuple[str, str]]:
@@ -26,11 +26,11 @@ def offered(files: Sequence[str]) -> list[tuple[str, str]]:
     Raises:
         UserError: there are too many files.
     """
-    if len(files) > MAX_FILES:
-        raise UserError(f"The page takes up to {MAX_FILES} models at once, not {len(files)}.")
+    if len(files) > MAX_MODEL_FILES:
+        raise UserError(f"The page takes up to {MAX_MODEL_FILES} models at once, not {len(files)}.")
     own = [(Path(file).name, f"{FILE}{number}") for number, file in enumerate(files)]
     named = [(model.title, name) for name, model in zoo.MODELS.items()]
-    tuned = [(f"{name} (fine-tuned here)", f"{RUN}{name}") for name in finetuning.finished_names()]
+    tuned = [(f"{name} (fine-tuned here)", f"{RUN}{name}") for name in finetuned.finished_names()]
     return own + named + tuned
 
 
@@ -79,7 +79,7 @@ def _file(choice: str, files: Sequence[str]) -> Path:
             raise gone
         return Path(files[int(number)])
     if choice.startswith(RUN):
-        weights = finetuning.result(choice.removeprefix(RUN))
+        weights = finetuned.result(choice.removeprefix(RUN))
         if weights is None:
             raise gone
         return weights

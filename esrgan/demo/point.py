@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare.comparison import Comparison, Trio
+from esrgan.demo import comparison as compute
+from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.server.served import serve
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError

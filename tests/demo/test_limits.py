@@ -8,10 +8,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from esrgan.demo import choice
-from esrgan.demo.compare import comparison, examples
+from esrgan.demo import choice, comparison, examples
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Settings
+from esrgan.demo.limits import MAX_MODEL_FILES
 from esrgan.demo.server import messages, sharing
 from esrgan.demo.server.messages import told
 from esrgan.demo.server.uploads import uploaded_files
@@ -66,7 +66,7 @@ def test_a_model_may_be_too_large_for_the_page(
 
 
 def test_there_may_be_too_many_models(tmp_path: Path, refused) -> None:
-    files = [str(tmp_path / f"{number}.pth") for number in range(choice.MAX_FILES + 1)]
+    files = [str(tmp_path / f"{number}.pth") for number in range(MAX_MODEL_FILES + 1)]
     choice.offered(files[1:])
     with refused("up to 12 models", "not 13"):
         choice.chosen_trio("file 0", "file 1", "", files)

@@ -15,10 +15,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from esrgan.demo.compare import comparison
-from esrgan.demo.compare.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
-from esrgan.demo.evaluate.job import MAX_BACK_PROJECTIONS
-from esrgan.demo.finetune import job as finetuning
+from esrgan.demo import comparison, finetuned
+from esrgan.demo.limits import (
+    MAX_BACK_PROJECTIONS,
+    MAX_LR_PIXELS,
+    MAX_PICTURE_BYTES,
+    MAX_UPLOAD_PIXELS,
+)
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError
@@ -34,7 +37,6 @@ from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint
 # What one visitor may ask of the machine, besides the pixels of a picture and of its result;
 # `python -m esrgan upscale` has no such limits.
 MAX_PICTURES = 200
-MAX_PICTURE_BYTES = 100 * 2**20
 MAX_TOTAL_BYTES = 2**30
 MAX_RESULT_BYTES = 2 * 2**30
 MIN_FREE_BYTES = 2**30  # of the disk, which are not ours to fill
@@ -266,7 +268,7 @@ def _weights_file(model: str | Path) -> Path:
         return model
     if model in zoo.MODELS:
         return zoo.find(model)
-    weights = finetuning.result(model)
+    weights = finetuned.result(model)
     if weights is None:
         raise UserError(f"{model} has no result yet.")
     return weights

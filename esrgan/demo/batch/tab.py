@@ -11,11 +11,10 @@ from typing import Any
 
 import gradio as gr
 
+from esrgan.demo import finetuned, forms
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.batch.report import caption, failures, progress
-from esrgan.demo.evaluate.tab import refinement_choice
-from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.messages import stop as stop_running
@@ -50,7 +49,7 @@ def build(tab: gr.Tab) -> None:
         with gr.Column(min_width=300):
             models = _model_choice(tab)
             with gr.Accordion("After the network", open=False):
-                refinements = refinement_choice()
+                refinements = forms.refinement_choice()
     with gr.Row():
         start = gr.Button("Upscale all", variant="primary", elem_id="batch-start")
         stop = gr.Button("Stop", elem_id="batch-stop")
@@ -110,7 +109,7 @@ def _model(label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
 
 def _choices() -> list[tuple[str, str]]:
     listed = [(model.title, name) for name, model in zoo.MODELS.items()]
-    runs = [(f"Fine-tuned here: {name}", name) for name in finetuning.finished_names()]
+    runs = [(f"Fine-tuned here: {name}", name) for name in finetuned.finished_names()]
     return [*listed, ("My own file", OWN), *runs]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import figure_parts
+from esrgan.demo import forms
 from esrgan.demo.compare import exporting as compute
 from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks, Numbers
 from esrgan.demo.compare.session import Session
@@ -68,14 +68,14 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
                 add = gr.Button("Add marked crop", size="sm", elem_id="paper-add")
                 clear = gr.Button("Remove crops", size="sm", elem_id="paper-clear")
             title = gr.Textbox(label="Name of the picture", max_length=60, elem_id="paper-title")
-            form = figure_parts.form_choice("paper", 7.0)
+            form = forms.figure_form("paper", 7.0)
             with gr.Row():
                 start = gr.Button("Draw", variant="primary", elem_id="paper-draw")
                 stop = gr.Button("Stop", elem_id="paper-stop")
             status = gr.HTML(elem_id="paper-status")
         with gr.Column(min_width=300, visible=False) as product:
-            preview = figure_parts.preview("paper-figure")
-            files = figure_parts.download_parts("paper")
+            preview = forms.preview("paper-figure")
+            files = forms.download_parts("paper")
     add.click(told(collect), [session, marks], [marks, listed], **QUIETLY)
     clear.click(told(forget), marks, [marks, listed], **QUIETLY)
     start.click(
@@ -178,7 +178,7 @@ def draw(
             if drawing.figure is None:
                 yield drawing.numbers, drawing.status, *[gr.skip()] * 4
             else:
-                shown = figure_parts.shown(drawing.figure)
+                shown = forms.shown(drawing.figure)
                 yield drawing.numbers, drawing.status, gr.Column(visible=True), *shown
     except StoppedError:
         yield gr.skip(), "Stopped.", *[gr.skip()] * 4

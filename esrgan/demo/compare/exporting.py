@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare.comparison import Comparison
+from esrgan.demo import comparison as compute
 from esrgan.demo.compare.session import Session
-from esrgan.demo.illustrating import Illustrated, check_form, saved
+from esrgan.demo.comparison import Comparison
+from esrgan.demo.figure_file import Illustrated, check_form, saved
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.viewer import Alphas
 from esrgan.errors import UserError
@@ -120,7 +120,7 @@ class FigureWish:
     Attributes:
         panes: keys of TITLES; those that the comparison lacks are left out.
         layout: WHOLE (Fig. 7), CROPS_ONLY, or STRIP (Fig. 10), which shows every α.
-        suffix, width: as in `illustrating`.
+        suffix, width: as in `figure_file`.
         title: of the picture.
         at: where the sliders stand.
     """

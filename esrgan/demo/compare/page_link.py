@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from esrgan.demo.compare import examples
+from esrgan.demo import examples
 from esrgan.models import zoo
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from gradio.data_classes import ImageData
 
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare.comparison import Comparison
+from esrgan.demo import comparison as compute
+from esrgan.demo.comparison import Comparison
 from esrgan.demo.server.served import serve
 from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, View
 from esrgan.pictures.images import to_rgb, to_uint8

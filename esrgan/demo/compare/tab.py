@@ -13,13 +13,12 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 
-from esrgan.demo import choice
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare import examples, export_panel, page_link
-from esrgan.demo.compare.comparison import Trio
+from esrgan.demo import choice, examples, finetuned
+from esrgan.demo import comparison as compute
+from esrgan.demo.compare import export_panel, page_link
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin, finished
-from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.comparison import Trio
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.sharing import DEVICE
@@ -158,7 +157,7 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
 def _shown_choices(
     family: str, files: list[str] | None, *chosen: str
 ) -> tuple[gr.Dropdown | gr.Column, ...]:
-    names = finetuning.finished_names() if family == TUNED else []
+    names = finetuned.finished_names() if family == TUNED else []
     tuned = gr.Dropdown(names, value=next(iter(names), None), visible=family == TUNED)
     return tuned, gr.Column(visible=family == ANY), *_offer(files, *chosen)
 
@@ -238,7 +237,7 @@ def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str,
     if family == ANY:
         return choice.chosen_trio(*chosen, own)
     if family == TUNED:
-        return finetuning.trio(tuned)
+        return finetuned.trio(tuned)
     return choice.builtin_trio()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from esrgan.demo.compare.comparison import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.zero_gpu import on_gpu
@@ -28,7 +28,6 @@ from esrgan.pictures.images import IMAGE_SUFFIXES, crop_to_multiple, decode_imag
 # What one visitor may ask of the machine; `python -m esrgan evaluate` has no such limits.
 MAX_PICTURES = 30
 MAX_ROWS = 12  # a picture, without the ends of α, which are the two models once more
-MAX_BACK_PROJECTIONS = 50
 # Where uploads and results lie in an evaluation's folder.
 HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
 TABLE_FILES = (*WRITERS, FILE)

@@ -11,9 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import figure_parts
-from esrgan.demo import illustrating as figures
-from esrgan.demo.compare import examples
+from esrgan.demo import examples, forms
+from esrgan.demo.evaluate import illustrating as figures
 from esrgan.demo.evaluate import job as compute
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.evaluate.score_table import progress, score_tables
@@ -157,7 +156,7 @@ def _model_choice() -> list[gr.components.Component]:
 
 def _running_choice() -> list[gr.components.Component]:
     with gr.Accordion("After each network, and measures", open=False):
-        refinements = refinement_choice()
+        refinements = forms.refinement_choice()
         pristine = gr.File(
             label="Published parameters of NIQE (.mat, .npz), else ours: NIQE (fitted)",
             file_types=[".mat", ".npz"],
@@ -166,14 +165,6 @@ def _running_choice() -> list[gr.components.Component]:
         )
         learned = gr.Checkbox(label="Measure Ma, PI and LPIPS too (needs pyiqa)")
     return [*refinements, pristine, learned]
-
-
-def refinement_choice() -> list[gr.components.Component]:
-    """Self-ensemble, and rounds of back-projection."""
-    return [
-        gr.Checkbox(label="Self-ensemble: mean over 8 flips and turns (8 times slower)"),
-        gr.Slider(0, 20, 0, step=1, label="Rounds of back-projection (Sec. 4.5)"),
-    ]
 
 
 def _downloads() -> list[gr.DownloadButton]:
@@ -209,10 +200,10 @@ def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
                     elem_id="figure-crops",
                 )
                 several = gr.Checkbox(label="A click adds a crop", elem_id="figure-several")
-            form = figure_parts.form_choice("figure", 3.4)
-            files = figure_parts.download_parts("figure")
+            form = forms.figure_form("figure", 3.4)
+            files = forms.download_parts("figure")
         with gr.Column(min_width=300):
-            preview = figure_parts.preview("figure")
+            preview = forms.preview("figure")
     return [kind, picture, crops, *form], several, [preview, *files, where, place]
 
 
@@ -319,4 +310,4 @@ def _figure(
 ) -> tuple[Any, ...]:
     drawn = figures.illustrate(state, kind, picture, suffix, width, figures.read_crops(crops))
     where, place = gr.Column(visible=drawn.place is not None), drawn.place and str(drawn.place)
-    return *figure_parts.shown(drawn), where, place
+    return *forms.shown(drawn), where, place

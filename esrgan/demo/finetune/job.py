@@ -20,17 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from esrgan.demo.compare.comparison import Trio
 from esrgan.demo.finetune.training_pictures import chosen_folder, unpacked
-from esrgan.demo.server.served import served_folder
+from esrgan.demo.finetuned import (
+    ROOT,
+    folder_of,
+    names,
+    read_json,
+    runs_folder,
+    weights_in,
+    write_json,
+    write_origin,
+)
 from esrgan.demo.server.sharing import check_size
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator
-from esrgan.pictures.files import atomic_path
 
-ROOT = Path(__file__).parents[3]
 PRESET = "finetune"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
@@ -119,30 +125,6 @@ def _check_allowed() -> None:
 # ---------------------------------------------------------------- runs on disk
 
 
-def runs_folder() -> Path:
-    return Path(os.environ.get("ESRGAN_RUNS") or ROOT / "runs" / "finetune").absolute()
-
-
-def names() -> list[str]:
-    """The names of all runs, the latest first."""
-    if not runs_folder().is_dir():
-        return []
-    found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
-    return sorted(found, reverse=True)
-
-
-def finished_names() -> list[str]:
-    """The names of the runs that have a result, the latest first; also of those stopped early."""
-    return [name for name in names() if _weights(runs_folder() / name).is_file()]
-
-
-def folder_of(name: str) -> Path:
-    """Raises UserError if there is no run of this name."""
-    if name not in names():
-        raise UserError("There is no such training run any more.")
-    return runs_folder() / name
-
-
 def look(name: str) -> Run:
     """How a run stands.
 
@@ -150,7 +132,7 @@ def look(name: str) -> Run:
         UserError: there is no such run.
     """
     folder = folder_of(name)
-    config = _read_json(folder / "config.json")
+    config = read_json(folder / "config.json")
     metrics = read_metrics(folder)
     iteration = int(metrics[-1]["iteration"]) if metrics else 0
     iterations, stage = int(config.get("iterations", 0)), str(config.get("stage", ""))
@@ -168,27 +150,10 @@ def running() -> str | None:
     return next((name for name in names() if _is_running(runs_folder() / name)), None)
 
 
-def _weights(folder: Path) -> Path:
-    return folder / "generator.safetensors"
-
-
 def _process(folder: Path) -> dict[str, Any]:
     """The run's latest process: its number, when it began in two tellings, and if it was asked to
     stop."""
-    return _read_json(folder / "process.json")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", "utf-8")
+    return read_json(folder / "process.json")
 
 
 def _ending(log: str) -> tuple[State, str]:
@@ -268,7 +233,7 @@ def start(settings: Settings, uploads: Sequence[str] = (), folder: str | None = 
             run.mkdir(parents=True)
             data = chosen_folder(folder) if folder else unpacked(uploads, run / "pictures")
             origin = _origin(settings.start, run)
-            _write_origin(run, settings.start, origin)
+            write_origin(run, settings.start, origin)
             _launch(run, _arguments(settings, run, data, origin))
         except OSError as error:
             shutil.rmtree(run, ignore_errors=True)
@@ -312,7 +277,7 @@ def stop(name: str) -> None:
             raise UserError("This run is only just starting; try again in a moment.")
         if process.get("stopping"):  # a second signal would end it before it has saved
             raise UserError("This run is stopping already; this takes a moment.")
-        _write_json(folder / "process.json", {**process, "stopping": True})
+        write_json(folder / "process.json", {**process, "stopping": True})
         os.killpg(int(process["pid"]), signal.SIGINT)
 
 
@@ -374,7 +339,7 @@ def _launch(run: Path, arguments: Sequence[str]) -> None:
     long as this server is.
     """
     nice = [shutil.which("nice") or "", "-n", "10"] if shutil.which("nice") else []
-    _write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
+    write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
     try:
         with (run / "log.txt").open("wb") as log:
             process = subprocess.Popen(
@@ -390,7 +355,7 @@ def _launch(run: Path, arguments: Sequence[str]) -> None:
         (run / "process.json").unlink()
         raise UserError(f"The training could not be started: {error.strerror}.") from error
     _children.append(process)
-    _write_json(run / "process.json", _identity(process.pid))
+    write_json(run / "process.json", _identity(process.pid))
 
 
 def _identity(pid: int) -> dict[str, Any]:
@@ -434,50 +399,10 @@ def _origin(start: str | Path, run: Path) -> Path:
     """
     if isinstance(start, str) and start in zoo.MODELS:
         return zoo.find(start)
-    source = _weights(folder_of(start)) if isinstance(start, str) else start
+    source = weights_in(folder_of(start)) if isinstance(start, str) else start
     if source.suffix not in WEIGHTS_SUFFIXES:
         raise UserError(f"{source.name} is not a weights file (.safetensors or .pth).")
     check_size(load_generator(source))
     copied = run / f"start{source.suffix}"
     shutil.copyfile(source, copied)
     return copied
-
-
-def _write_origin(run: Path, start: str | Path, origin: Path) -> None:
-    title = zoo.MODELS[start].title if start in zoo.MODELS else Path(start).name
-    _write_json(run / "origin.json", {"title": title, "weights": str(origin)})
-
-
-# ---------------------------------------------------------------- the result
-
-
-def result(name: str) -> Path | None:
-    """The run's weights as a file that the browser may fetch, or None if there are none yet.
-
-    It is a copy with a name of its own for each state of the weights: a run that goes on replaces
-    them, while those who loaded the file take it for one that does not change.
-    """
-    weights = _weights(folder_of(name))
-    if not weights.is_file():
-        return None
-    copied = served_folder() / f"{name}-{weights.stat().st_mtime_ns}" / f"{name}.safetensors"
-    if not copied.is_file():
-        with atomic_path(copied) as temporary:
-            shutil.copyfile(weights, temporary)
-    return copied
-
-
-def trio(name: str | None) -> Trio:
-    """The model that a run started from, and its result.
-
-    Raises:
-        UserError: no run was chosen, or it has no result.
-    """
-    weights = result(name) if name else None
-    if name is None or weights is None:
-        raise UserError("Choose a model that was fine-tuned here; there is none before a run ends.")
-    origin = _read_json(folder_of(name) / "origin.json")
-    start = Path(origin.get("weights", ""))
-    if not start.is_file():
-        raise UserError(f"The model from which {name} started is not there any more.")
-    return Trio((start, weights), titles=(origin.get("title", start.name), name))

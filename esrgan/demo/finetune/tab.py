@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from esrgan.demo import finetuned
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Run, Settings
 from esrgan.demo.finetune.training_pictures import allowed_folders
@@ -148,7 +149,7 @@ def _choices() -> list[gr.components.Component]:
 
 def _start_choices() -> list[tuple[str, str]]:
     builtin = [(zoo.MODELS[name].title, name) for name in BUILTINS]
-    runs = [(f"Fine-tuned here: {name}", name) for name in finetuning.finished_names()]
+    runs = [(f"Fine-tuned here: {name}", name) for name in finetuned.finished_names()]
     return [*builtin, ("My own file", OWN), *runs]
 
 
@@ -197,7 +198,7 @@ def start(
         crop_size=crop,
     )
     name = finetuning.start(settings, pictures or (), None if source == UPLOADED else source)
-    yield [gr.Dropdown(finetuning.names(), value=name), *watch(name, None)]
+    yield [gr.Dropdown(finetuned.names(), value=name), *watch(name, None)]
 
 
 def ask_to_stop(name: str | None) -> Iterator[list[Any]]:
@@ -214,7 +215,7 @@ def opened() -> list[Any]:
     """The run in progress or else the latest, for a page that was just loaded."""
     if finetuning.refusal():
         return [gr.skip(), gr.skip(), *watch(None, None)]
-    names = finetuning.names()
+    names = finetuned.names()
     name = finetuning.running() or next(iter(names), None)
     runs, models = gr.Dropdown(names, value=name), gr.Dropdown(_start_choices())
     return [runs, models, *watch(name, None)]
@@ -262,7 +263,7 @@ def _status(run: Run) -> str:
 
 
 def _download(run: Run) -> gr.DownloadButton:
-    file = None if run.alive else finetuning.result(run.name)
+    file = None if run.alive else finetuned.result(run.name)
     return gr.DownloadButton(value=file, interactive=file is not None)
 
 

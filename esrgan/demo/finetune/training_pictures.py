@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
+from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.uploads import uploaded_files
 from esrgan.errors import UserError
 from esrgan.pictures.images import IMAGE_SUFFIXES
 
 # What one visitor may ask of the machine; `python -m train` has no such limits.
 MAX_PICTURES = 2000
-MAX_PICTURE_BYTES = 100 * 2**20
 MAX_TOTAL_BYTES = 2 * 2**30
 
 

@@ -11,12 +11,12 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from esrgan.demo.compare import comparison as compute
+from esrgan.demo import comparison as compute
 from esrgan.demo.compare import exporting
-from esrgan.demo.compare.comparison import Trio
 from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks
 from esrgan.demo.compare.session import Session, add_result, begin
-from esrgan.demo.illustrating import Illustrated
+from esrgan.demo.comparison import Trio
+from esrgan.demo.figure_file import Illustrated
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.demo.viewer import Alphas, Link
 from esrgan.evaluation.metrics import psnr, ssim

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from esrgan.demo.compare import examples, page_link
+from esrgan.demo import examples
+from esrgan.demo.compare import page_link
 
 
 def test_all_of_it_is_read() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare.comparison import Trio
+from esrgan.demo import comparison as compute
 from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin
 from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly
+from esrgan.demo.comparison import Trio
 from esrgan.demo.server.stopping import Runs
 from esrgan.demo.viewer import Alphas, Link
 from esrgan.models.checkpoints import save_generator

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from esrgan.demo import illustrating
+from esrgan.demo.evaluate import illustrating
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.server.served import FOLDER_VARIABLE

@@ -18,7 +18,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from esrgan.demo import page
+from esrgan.demo import finetuned, page
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Settings
 from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
@@ -93,9 +93,9 @@ def test_a_run_from_start_to_result(
     with refused("not in progress"):
         finetuning.stop(name)
 
-    assert finetuning.finished_names() == [name]
+    assert finetuned.finished_names() == [name]
     settings.start.unlink()  # the run has a copy of what it started from
-    ends = finetuning.trio(name)
+    ends = finetuned.trio(name)
     assert ends.files[1].name == f"{name}.safetensors"
     assert ends.titles == (settings.start.name, name)
     before, after = (load_generator(file).state_dict() for file in ends.files)
@@ -171,7 +171,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
     run = ended(name)
     assert run.state == "stopped"
     assert 0 < run.iteration < 2000
-    first = finetuning.result(name)
+    first = finetuned.result(name)
     assert first is not None
 
     finetuning.resume(name)
@@ -180,7 +180,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
     with refused("stopping already"):  # a second Ctrl-C would end it without saving
         finetuning.stop(name)
     assert ended(name).state == "stopped"
-    second = finetuning.result(name)
+    second = finetuned.result(name)
     assert second is not None
     assert second != first
     seen = [line["iteration"] for line in finetuning.read_metrics(run.folder)]
@@ -216,7 +216,7 @@ def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
     assert run.message.startswith("No picture of the training data is 256 pixels or larger.")
     with refused("never came to begin"):
         finetuning.resume(run.name)
-    assert finetuning.finished_names() == []
+    assert finetuned.finished_names() == []
 
 
 @pytest.mark.parametrize(
@@ -417,12 +417,12 @@ def test_a_visitor_trains_a_model_and_compares_it(
 
     visitor.get_by_role("tab", name="Compare").click()
     visitor.locator("#models").get_by_text("Fine-tuned here").click()
-    expect(visitor.locator("#tuned input")).to_have_value(finetuning.names()[0])
+    expect(visitor.locator("#tuned input")).to_have_value(finetuned.names()[0])
     visitor.locator("#start").click()
     # Unlike the page's first comparison, this is one of two models.
     compared = visitor.locator(".viewer[data-complete=true]:not(:has([data-chip=after]))")
     expect(compared).to_be_visible(timeout=SECONDS)
-    names = Path(settings.start).name, finetuning.names()[0]
+    names = Path(settings.start).name, finetuned.names()[0]
     expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
     expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)

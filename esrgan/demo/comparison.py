@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from esrgan.demo.limits import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
 from esrgan.evaluation.metrics import psnr, ssim
@@ -23,9 +24,6 @@ from esrgan.models.interpolation import (
 from esrgan.pictures.images import crop_to_multiple, decode_image
 from esrgan.pictures.resize import imresize
 
-# What one visitor may ask of the machine; `python -m esrgan upscale` has no such limit.
-MAX_LR_PIXELS = 1_048_576
-MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS
 # Results of pictures up to this size are remembered, so that an example that everybody opens is
 # computed once: 128 of them, 200 MB at most.
 REMEMBERED = 128

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from esrgan.demo.compare import comparison as compute
-from esrgan.demo.compare.comparison import Trio
+from esrgan.demo import comparison as compute
+from esrgan.demo.comparison import Trio
 from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import save_generator

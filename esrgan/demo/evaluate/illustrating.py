@@ -1,4 +1,4 @@
-"""Figures on the page, as files; those of an evaluation are of the pictures that it kept.
+"""Figures of an evaluation, drawn from the pictures that it kept.
 
 Nothing is computed again; only Fig. 6 looks at the picture with the perceptual network. matplotlib
 is imported when the first one is drawn.
@@ -6,7 +6,6 @@ is imported when the first one is drawn.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,22 +13,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from esrgan.demo.compare.comparison import MAX_LR_PIXELS
 from esrgan.demo.evaluate.job import HR, KEPT, Evaluation, pictures
+from esrgan.demo.figure_file import Illustrated, check_form, saved
+from esrgan.demo.limits import MAX_LR_PIXELS
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from esrgan.figures.illustrations import Drawn, Example
 
 PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
 BRIGHTNESS, STRIP = "brightness", "strip"
 OF_CROPS = (CROPS, ABLATION, BRIGHTNESS, STRIP)
-FORMATS = ("png", "pdf", "svg")
-WIDTHS = (3.4, 7.0)  # inches: a paper's column, and its page
 BEFORE, AFTER = "gan", "gan-after"
 # Crops of a figure, and the side of one that was set by a click, in HR pixels.
 MAX_CROPS, SIDE = 6, 64
@@ -37,23 +33,6 @@ MAX_CROPS, SIDE = 6, 64
 PLACE_SIDE, MARK = 640, (208, 0, 0)
 
 Box = tuple[int, int, int, int]  # x, y, width, height in HR pixels
-
-
-@dataclass(frozen=True)
-class Illustrated:
-    """A figure that was drawn.
-
-    Attributes:
-        file: as it was asked for.
-        shown: the same for the page.
-        latex: what includes it.
-        place: the HR picture in which its crops are marked, if it shows crops.
-    """
-
-    file: Path
-    shown: Path
-    latex: str
-    place: Path | None
 
 
 def read_crops(text: str | None) -> list[Box]:
@@ -110,8 +89,7 @@ def illustrate(
     Args:
         kind: PLANE, of all pictures, or another, of one.
         picture: one of `pictures`; the first if None.
-        suffix: one of FORMATS.
-        width: one of WIDTHS.
+        suffix, width: as in `figure_file`.
         crops: of HR; the place where it varies most if there are none. BRIGHTNESS and STRIP show
             the first only.
 
@@ -141,30 +119,6 @@ def illustrate(
     figure, caption = _drawn(evaluation, kind, picture, width, crops)
     name = kind if kind == PLANE else f"{kind}-{stem}"
     return saved(figure, caption, folder, name, suffix, width, place)
-
-
-def check_form(suffix: str, width: float) -> None:
-    """Raises UserError unless it is one of FORMATS and one of WIDTHS."""
-    if suffix not in FORMATS or width not in WIDTHS:
-        raise UserError("Choose a format and a width of the figure.")
-
-
-def saved(
-    figure: "Figure",
-    caption: str,
-    folder: Path,
-    name: str,
-    suffix: str,
-    width: float,
-    place: Path | None = None,
-) -> Illustrated:
-    """Write a figure, and as PNG too, to be shown."""
-    from esrgan.figures import latex_figure, save_figure
-
-    file, shown = folder / f"{name}.{suffix}", folder / f"{name}.png"
-    for path in {file, shown}:
-        save_figure(figure, path)
-    return Illustrated(file, shown, latex_figure(Path(file.name), width, caption), place)
 
 
 def _digest(width: float, crops: Sequence[Box]) -> str:

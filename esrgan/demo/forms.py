@@ -1,14 +1,21 @@
-"""The parts of the page that choose a figure's form and show it."""
+"""Form parts that several tabs have: what follows a network, and a figure's form and files."""
 
 import gradio as gr
 
-from esrgan.demo.illustrating import FORMATS, Illustrated
+from esrgan.demo.figure_file import FORMATS, WIDTHS, Illustrated
 
-WIDTHS = [("Column", 3.4), ("Page", 7.0)]
 Shown = tuple[str, gr.DownloadButton, str]
 
 
-def form_choice(name: str, width: float) -> list[gr.components.Component]:
+def refinement_choice() -> list[gr.components.Component]:
+    """Self-ensemble, and rounds of back-projection."""
+    return [
+        gr.Checkbox(label="Self-ensemble: mean over 8 flips and turns (8 times slower)"),
+        gr.Slider(0, 20, 0, step=1, label="Rounds of back-projection (Sec. 4.5)"),
+    ]
+
+
+def figure_form(name: str, width: float) -> list[gr.components.Component]:
     """Format and width, in a row; their ids are `name`-format and `name`-width."""
     with gr.Row():
         suffix = gr.Radio(
@@ -17,7 +24,7 @@ def form_choice(name: str, width: float) -> list[gr.components.Component]:
             label="Format",
             elem_id=f"{name}-format",
         )
-        inches = gr.Radio(WIDTHS, value=width, label="Width", elem_id=f"{name}-width")
+        inches = gr.Radio(list(WIDTHS.items()), value=width, label="Width", elem_id=f"{name}-width")
     return [suffix, inches]
 
 

@@ -1,0 +1,96 @@
+"""Models that were fine-tuned on this server: the runs' folders, weights and starting points.
+
+Knows nothing of gradio.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from esrgan.demo.comparison import Trio
+from esrgan.demo.server.served import served_folder
+from esrgan.errors import UserError
+from esrgan.models import zoo
+from esrgan.pictures.files import atomic_path
+
+ROOT = Path(__file__).parents[2]
+
+
+def runs_folder() -> Path:
+    return Path(os.environ.get("ESRGAN_RUNS") or ROOT / "runs" / "finetune").absolute()
+
+
+def names() -> list[str]:
+    """The names of all runs, the latest first."""
+    if not runs_folder().is_dir():
+        return []
+    found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
+    return sorted(found, reverse=True)
+
+
+def finished_names() -> list[str]:
+    """The names of the runs that have a result, the latest first; also of those stopped early."""
+    return [name for name in names() if weights_in(runs_folder() / name).is_file()]
+
+
+def folder_of(name: str) -> Path:
+    """Raises UserError if there is no run of this name."""
+    if name not in names():
+        raise UserError("There is no such training run any more.")
+    return runs_folder() / name
+
+
+def weights_in(folder: Path) -> Path:
+    return folder / "generator.safetensors"
+
+
+def result(name: str) -> Path | None:
+    """The run's weights as a file that the browser may fetch, or None if there are none yet.
+
+    It is a copy with a name of its own for each state of the weights: a run that goes on replaces
+    them, while those who loaded the file take it for one that does not change.
+    """
+    weights = weights_in(folder_of(name))
+    if not weights.is_file():
+        return None
+    copied = served_folder() / f"{name}-{weights.stat().st_mtime_ns}" / f"{name}.safetensors"
+    if not copied.is_file():
+        with atomic_path(copied) as temporary:
+            shutil.copyfile(weights, temporary)
+    return copied
+
+
+def trio(name: str | None) -> Trio:
+    """The model that a run started from, and its result.
+
+    Raises:
+        UserError: no run was chosen, or it has no result.
+    """
+    weights = result(name) if name else None
+    if name is None or weights is None:
+        raise UserError("Choose a model that was fine-tuned here; there is none before a run ends.")
+    origin = read_json(folder_of(name) / "origin.json")
+    start = Path(origin.get("weights", ""))
+    if not start.is_file():
+        raise UserError(f"The model from which {name} started is not there any more.")
+    return Trio((start, weights), titles=(origin.get("title", start.name), name))
+
+
+def write_origin(run: Path, start: str | Path, origin: Path) -> None:
+    title = zoo.MODELS[start].title if start in zoo.MODELS else Path(start).name
+    write_json(run / "origin.json", {"title": title, "weights": str(origin)})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", "utf-8")
