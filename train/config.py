@@ -103,7 +103,8 @@ class PSNRConfig(RunConfig):
         generator: the network to train from scratch, unless there is an `init`.
         init: a model name or file to start from; it brings its own architecture.
         ema_decay: of the averaged weights that are exported.
-        validation: a folder of HR pictures, measured with every checkpoint.
+        validation: a folder of HR pictures or of a data set, as `evaluate` takes it, measured with
+            every checkpoint.
         best_by: the figure of the validation by which the best weights are kept.
         freeze: parts of the generator that are not trained: names of weights or what they begin
             with, e.g. ["conv_first", "body.0"].

@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,15 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from esrgan.errors import UserError
-from esrgan.evaluation.metrics import psnr, ssim
-from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, load_pristine, niqe
+from esrgan.evaluation.evaluate import Measures, measure
+from esrgan.evaluation.niqe import load_pristine
+from esrgan.evaluation.pairs import Pair, load_pair, pair_files
 from esrgan.inference.devices import place
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.networks import Generator, VGG19Classifier, VGGDiscriminator, build_generator
-from esrgan.pictures.images import (
-    crop_to_multiple,
-    list_images,
-    load_image,
-    to_image,
-    to_rgb,
-    to_uint8,
-)
+from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
 from train import distributed
 from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
@@ -45,6 +38,8 @@ from train.losses import (
 ADAM_BETAS = (0.9, 0.99)
 Scalars = dict[str, Tensor]
 Weights = tuple[Tensor, ...] | list[Tensor]
+# What a run logs of `evaluate`'s numbers.
+VALIDATED = ("psnr_y", "ssim_y", "niqe")
 # So many pictures of the validation set are kept as the run goes on.
 SHOWN_PICTURES = 8
 
@@ -177,27 +172,23 @@ class PSNRStage(Stage):
         return self.ema.module.eval()  # type: ignore[return-value]
 
     def validate(self) -> dict[str, float]:
-        """Means of PSNR-Y, SSIM-Y and NIQE (fitted), the last over pictures large enough for it."""
+        """Means of PSNR-Y, SSIM-Y and NIQE (fitted), the last over pictures large enough for it,
+        as `python -m esrgan evaluate` measures them."""
         upscaler = Upscaler(self.averaged(), device=self.device)
         own = self.validation[distributed.rank() :: distributed.world_size()]
-        pristine = load_pristine()
-        scores = [self._scores(upscaler(pair.lr), pair.hr, pristine) for pair in own]
+        scale, measures = self.generator.scale, Measures(load_pristine())
+        measured = [measure(upscaler(pair.lr), pair.hr, scale, measures) for pair in own]
         columns: dict[str, list[float]] = {}
-        for score in (score for part in distributed.gathered(scores) for score in part):
-            for name, value in score.items():
-                columns.setdefault(f"validation/{name}", []).append(value)
+        for numbers in (numbers for part in distributed.gathered(measured) for numbers in part):
+            for name in VALIDATED:
+                if not isinstance(value := numbers[name], str):
+                    columns.setdefault(f"validation/{name}", []).append(value)
         return {name: sum(values) / len(values) for name, values in columns.items()}
-
-    def _scores(self, sr: np.ndarray, hr: np.ndarray, pristine: PristineModel) -> dict[str, float]:
-        border = self.generator.scale
-        scores = {"psnr_y": psnr(sr, hr, border), "ssim_y": ssim(sr, hr, border)}
-        with suppress(UnmeasurableError):
-            scores["niqe"] = niqe(sr, pristine, border)
-        return scores
 
     def validation_pictures(self) -> dict[str, np.ndarray]:
         upscaler = Upscaler(self.averaged(), device=self.device)
-        return {pair.name: upscaler(pair.lr) for pair in self.validation[:SHOWN_PICTURES]}
+        shown = self.validation[:SHOWN_PICTURES]
+        return {Path(pair.name).stem: to_rgb(upscaler(pair.lr)) for pair in shown}
 
     @torch.no_grad()
     def sample(self) -> Tensor:
@@ -406,26 +397,15 @@ def _parts_of(network: nn.Module) -> str:
     return ", ".join(names)
 
 
-@dataclass(frozen=True)
-class ValidationPair:
-    """LR and HR (cut to a multiple of the scale), H×W×3 `uint8`, and the picture's name."""
-
-    name: str
-    lr: np.ndarray
-    hr: np.ndarray
-
-
-def validation_pairs(folder: str | None, scale: int) -> list[ValidationPair]:
-    """The pairs of a folder of HR pictures; none without a folder.
+def validation_pairs(folder: str | None, scale: int) -> list[Pair]:
+    """The pairs of a folder of HR pictures or of a data set; none without a folder.
 
     Raises:
-        UserError: the folder is missing or empty, or a picture is damaged or tiny.
+        UserError: as `pair_files` and `load_pair`.
     """
-    pairs = []
-    for file in [] if folder is None else list_images(Path(folder)):
-        hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), scale)
-        pairs.append(ValidationPair(file.stem, imresize(hr, 1 / scale), hr))
-    return pairs
+    if folder is None:
+        return []
+    return [load_pair(*files, scale) for files in pair_files(Path(folder), None, scale)]
 
 
 def adam(network: nn.Module, config: PSNRConfig, device: torch.device) -> torch.optim.Adam:

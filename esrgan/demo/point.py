@@ -10,11 +10,9 @@ from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.server.served import serve
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError
-from esrgan.evaluation.evaluate import Measures
-from esrgan.evaluation.evaluate import measured as measured_score
+from esrgan.evaluation.evaluate import Measures, measure
 from esrgan.evaluation.learned_metrics import SOURCES
 from esrgan.evaluation.niqe import load_pristine
-from esrgan.evaluation.pairs import Pair
 from esrgan.evaluation.results import METRICS
 from esrgan.pictures.images import to_rgb, to_uint8
 
@@ -47,12 +45,9 @@ def measured(picture: str | None, pair: Trio, alpha: float, mode: str) -> dict[s
     scale = compute.common_scale(pair)
     if min(begun.hr.shape[:2]) < SSIM_WINDOW + 2 * scale:
         raise UserError(f"{path.name} is too small to be measured.")
-    lr, hr, result = (
-        to_rgb(to_uint8(each)) for each in (begun.lr, begun.hr, _result(begun, alpha, mode))
-    )
-    measures = Measures(load_pristine(), dict.fromkeys(SOURCES, "not measured here"))
-    score = measured_score(path.name, result, Pair(path.name, lr, hr), scale, measures)
-    return {name: score.reasons.get(name, getattr(score, name)) for name in MEASURED}
+    sr, hr = (to_rgb(to_uint8(each)) for each in (_result(begun, alpha, mode), begun.hr))
+    numbers = measure(sr, hr, scale, Measures(load_pristine()))
+    return {name: numbers[name] for name in MEASURED}
 
 
 def _uploaded(picture: str | None) -> Path:

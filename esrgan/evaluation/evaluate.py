@@ -2,30 +2,31 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from esrgan.evaluation.histogram import brightness_shift
-from esrgan.evaluation.learned_metrics import Metric
+from esrgan.evaluation.learned_metrics import SOURCES, Metric
 from esrgan.evaluation.methods import Method, file_digest
 from esrgan.evaluation.metrics import psnr, rmse, ssim
 from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, niqe
-from esrgan.evaluation.pairs import Pair, load_pair
-from esrgan.evaluation.results import Score, picture_path
-from esrgan.inference.upscale import Upscale
+from esrgan.evaluation.pairs import load_pair
+from esrgan.evaluation.results import METRICS, Score, picture_path
 from esrgan.pictures.images import save_image, to_rgb
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4
 # Counted up when a number changes its definition or joins, so that no row of before is taken.
 DEFINITIONS = 2
+# By name, of `METRICS`; where one can't be had, the reason in a few words.
+Numbers = dict[str, float | str]
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured besides the distances to HR.
+    """The metrics besides the distances to HR.
 
     Attributes:
         pristine: NIQE's model.
@@ -33,7 +34,9 @@ class Measures:
     """
 
     pristine: PristineModel
-    learned: Mapping[str, Metric | str]
+    learned: Mapping[str, Metric | str] = field(
+        default_factory=lambda: dict.fromkeys(SOURCES, "not measured here")
+    )
 
     @property
     def digest(self) -> str:
@@ -74,12 +77,7 @@ def evaluate(
             if score is None or (folder and not picture_path(folder, score).is_file()):
                 pair = pair or load_pair(hr_file, lr_file, scale)
                 sr = method.result(pair)
-                score = replace(
-                    measured(method.model, sr, pair, scale, measures),
-                    mode=method.mode,
-                    alpha=method.alpha,
-                    settings=settings,
-                )
+                score = _score(method, pair.name, measure(sr, pair.hr, scale, measures), settings)
                 if folder:
                     save_image(sr, picture_path(folder, score))
             yield score
@@ -89,26 +87,37 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def measured(model: str, sr: np.ndarray, pair: Pair, scale: int, measures: Measures) -> Score:
-    """All numbers of one SR picture; those that can't be had are None, with the reason."""
-    values = {
-        name: metric if isinstance(metric, str) else _finite(metric(sr, pair.hr))
+def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> Numbers:
+    """All numbers of one SR picture (Sec. 4.2), as `evaluate`, training and figures show them.
+
+    Args:
+        sr, hr: H×W, H×W×3 or H×W×4, `uint8`, of one size.
+        scale: as many pixels are cropped for PSNR, SSIM and RMSE; NIQE's border is `NIQE_BORDER`.
+        measures: the metrics without reference, and learned ones.
+
+    Raises:
+        UserError: the sizes differ, or the picture is too small for SSIM.
+    """
+    sr = to_rgb(sr)
+    learned: Numbers = {
+        name: metric if isinstance(metric, str) else _finite(metric(sr, hr))
         for name, metric in measures.learned.items()
     }
-    values["niqe"] = _niqe_or_reason(sr, measures.pristine)
-    values["pi"] = _perceptual_index(values["ma"], values["niqe"])
-    numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
-    return replace(
-        score(model, lambda _: sr, pair, scale),
-        niqe=numbers.get("niqe"),
-        ma=numbers.get("ma"),
-        pi=numbers.get("pi"),
-        lpips=numbers.get("lpips"),
-        reasons={name: value for name, value in values.items() if isinstance(value, str)},
-    )
+    niqe = niqe_or_reason(sr, measures.pristine)
+    return {
+        "psnr_y": psnr(sr, hr, scale),
+        "ssim_y": ssim(sr, hr, scale),
+        "rmse_y": rmse(sr, hr, scale),
+        "psnr_rgb": psnr(sr, hr, scale, "rgb"),
+        "brightness": brightness_shift(sr, hr),
+        **learned,
+        "niqe": niqe,
+        "pi": _perceptual_index(learned["ma"], niqe),
+    }
 
 
-def _niqe_or_reason(sr: np.ndarray, model: PristineModel) -> float | str:
+def niqe_or_reason(sr: np.ndarray, model: PristineModel) -> float | str:
+    """NIQE of a picture without `NIQE_BORDER`, or why there is none in a few words."""
     try:
         return niqe(sr, model, NIQE_BORDER)
     except UnmeasurableError as error:
@@ -126,15 +135,14 @@ def _perceptual_index(ma: float | str, niqe: float | str) -> float | str:
     return niqe if isinstance(niqe, str) else ((10 - ma) + niqe) / 2
 
 
-def score(model: str, upscale: Upscale, pair: Pair, scale: int) -> Score:
-    """Upscale one pair's LR and measure its distances to HR."""
-    sr = to_rgb(upscale(pair.lr))
+def _score(method: Method, picture: str, numbers: Numbers, settings: str) -> Score:
+    had = {name: value for name, value in numbers.items() if not isinstance(value, str)}
     return Score(
-        model,
-        pair.name,
-        psnr_y=psnr(sr, pair.hr, scale),
-        ssim_y=ssim(sr, pair.hr, scale),
-        rmse_y=rmse(sr, pair.hr, scale),
-        psnr_rgb=psnr(sr, pair.hr, scale, "rgb"),
-        brightness=brightness_shift(sr, pair.hr),
+        method.model,
+        picture,
+        **{name: had.get(name) for name in METRICS},
+        mode=method.mode,
+        alpha=method.alpha,
+        reasons={name: value for name, value in numbers.items() if isinstance(value, str)},
+        settings=settings,
     )

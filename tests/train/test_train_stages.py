@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 from torch.nn import functional as F
 
+from esrgan import assets
+from esrgan.evaluation.evaluate import Measures, evaluate
+from esrgan.evaluation.methods import Method
+from esrgan.evaluation.niqe import load_pristine
+from esrgan.evaluation.pairs import pair_files
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_features, load_generator, read_facts, save_generator
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
@@ -114,6 +120,23 @@ def test_validation_has_the_psnr_of_the_averaged_network(build, training_picture
     assert stage.validate()["validation/psnr_y"] == pytest.approx(np.mean(scores), abs=1e-6)
     assert stage.generator.training
     torch.testing.assert_close(weights(stage.generator), before, rtol=0, atol=0)
+
+
+def test_validation_gives_the_numbers_of_evaluate(build, tmp_path: Path) -> None:
+    """For a data set's folder too, whose LR pictures are no HR pictures."""
+    photograph = load_image(assets.EXAMPLES / "chelsea.png")[:240, :320]
+    for name, picture in (("GTmod12", photograph), ("LRbicx4", photograph[2::4, 2::4])):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "cat.png")
+    stage = build("psnr", validation=str(tmp_path), init="psnr", generator=None)
+    upscaler = Upscaler(stage.averaged(), CPU)
+    method = Method("ours", lambda pair: upscaler(pair.lr), lambda _: "")
+    files = pair_files(tmp_path, None)
+    (row,) = evaluate(files, [method], 4, Measures(load_pristine()))
+    expected = {"psnr_y": row.psnr_y, "ssim_y": row.ssim_y, "niqe": row.niqe}
+    assert stage.validate() == {f"validation/{name}": value for name, value in expected.items()}
+    np.testing.assert_array_equal(stage.validation[0].lr, photograph[2::4, 2::4])
+    assert list(stage.validation_pictures()) == ["cat"]
 
 
 def test_a_missing_validation_folder_is_found_at_once(build, tmp_path: Path, refused) -> None:
