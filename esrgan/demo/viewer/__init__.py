@@ -4,6 +4,7 @@ The server sends lossless files; the browser keeps them, so that moving a slider
 and the histogram need no request. `View` is all that travels.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from gradio.data_classes import GradioModel, ImageData
 from esrgan.errors import UserError
 
 HERE = Path(__file__).parent
-SCRIPTS = ("pixels.js", "state.js", "drawing.js", "graphs.js", "hands.js", "loading.js")
+IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
+EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
 class Picture(GradioModel):
@@ -121,7 +123,7 @@ class Viewer(gr.HTML):
         super().__init__(
             html_template=(HERE / "viewer.html").read_text("utf-8"),
             css_template=(HERE / "viewer.css").read_text("utf-8"),
-            js_on_load="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
+            js_on_load=f"{script('viewer.js')}\nstart(element, props, trigger, watch);",
             **options,
         )
 
@@ -133,6 +135,25 @@ class Viewer(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         return View.model_json_schema()
+
+
+def script(module: str) -> str:
+    """A module of this folder and all that it imports as one script, which gr.HTML can run.
+
+    Imports and exports are left out, so that the modules share one scope: no two of them may
+    declare the same name, and none may import in a circle.
+    """
+    scripts: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        text = (HERE / name).read_text("utf-8")
+        for imported in IMPORT.findall(text):
+            if imported not in scripts:
+                add(imported)
+        scripts[name] = EXPORT.sub("", IMPORT.sub("", text))
+
+    add(module)
+    return "\n".join(scripts.values())
 
 
 def alphas_of(event: gr.EventData) -> Alphas:

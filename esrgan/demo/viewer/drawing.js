@@ -1,124 +1,161 @@
+// @ts-check
 // Panes: what each shows, at the common zoom.
 
+import {drawHistogram, drawStrip, pixelsOf, updateDifference} from './graphs.js';
+import {
+  available, chosenPair, composite, fetchedExactly, imageScored, isExact, sharesText, shortTitle, source, thirdShare,
+} from './pictures.js';
+import {errorOf} from './pixels.js';
+import {contextOf, find, rangeOf, state} from './state.js';
+
+/**
+ * @typedef {import('./state.js').Point} Point
+ * @typedef {import('./state.js').Box} Box
+ * @typedef {import('./state.js').Slider} Slider
+ */
+
+/** The names of the panes on show. */
 function visible() {
+  const {mode, onlyPane, shown} = state;
   if (mode !== 'grid') return [mode];
   const there = available().filter(name => shown.has(name));
   return onlyPane && there.includes(onlyPane) ? [onlyPane] : there;
 }
 
-function button(title, path) {
-  return `<button title="${title}" aria-label="${title}"><svg viewBox="0 0 16 16"><path d="${path}"/></svg></button>`;
+/** @param {string} name */
+export function paneOf(name) { return find(`[data-pane=${name}]`, HTMLElement, state.panes); }
+
+/** @param {string} name */
+export function canvasOf(name) { return find('canvas', HTMLCanvasElement, paneOf(name)); }
+
+/**
+ * Canvas pixels a pixel of the picture.
+ * @param {HTMLCanvasElement} canvas
+ */
+export function zoomOf(canvas) {
+  return state.zoom === null ? canvas.width / state.width : state.zoom * devicePixelRatio;
 }
 
-function paneOf(name) {
-  let pane = panes.querySelector(`[data-pane=${name}]`);
-  if (pane) return pane;
-  pane = document.createElement('figure');
-  pane.className = 'pane';
-  pane.dataset.pane = name;
-  pane.innerHTML = `<header><span></span><span>${button('Show this one alone', 'M6 2H2v4M10 2h4v4M6 14H2v-4M10 14h4v-4')}` +
-    `${button('Save as PNG', 'M8 2v8M4.5 7 8 10.5 11.5 7M3 14h10')}</span></header><canvas></canvas><figcaption></figcaption>`;
-  const [alone, save] = pane.querySelectorAll('button');
-  alone.hidden = name === 'wipe' || name === 'difference';
-  alone.onclick = () => { onlyPane = onlyPane ? null : name; repaint(); };
-  save.onclick = () => download(name);
-  listen(pane.querySelector('canvas'));
-  const order = [...Object.keys(TITLES), 'wipe', 'difference'];
-  const after = [...panes.children].find(other => order.indexOf(other.dataset.pane) > order.indexOf(name));
-  panes.insertBefore(pane, after ?? null);
-  return pane;
-}
-
-function zoomOf(canvas) { return zoom === null ? canvas.width / width : zoom * devicePixelRatio; }
-
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLCanvasElement} canvas
+ */
 function transform(context, canvas) {
-  const z = zoomOf(canvas);
+  const z = zoomOf(canvas), {zoom, centre} = state;
   if (zoom === null) return context.setTransform(z, 0, 0, z, 0, 0);
   // whole device pixels, so that 1:1 shows the very pixels
   const x = Math.round(canvas.width / 2 - centre.x * z), y = Math.round(canvas.height / 2 - centre.y * z);
   context.setTransform(z, 0, 0, z, x, y);
 }
 
-function place(context, picture) { context.drawImage(picture, 0, 0, width, height); }
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} name of a pane with one picture
+ */
+function place(context, name) {
+  const picture = name === 'difference' ? composite(name).canvas : source(name);
+  context.drawImage(/** @type {CanvasImageSource} */ (picture), 0, 0, state.width, state.height);
+}
 
+/** @param {string} name */
 function drawPane(name) {
-  const pane = paneOf(name), canvas = pane.querySelector('canvas');
+  const {width, height} = state, pane = paneOf(name), canvas = canvasOf(name);
   const across = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
   const down = Math.max(1, Math.round(across * height / width));
   if (canvas.width !== across || canvas.height !== down) { canvas.width = across; canvas.height = down; }
-  const context = canvas.getContext('2d');
+  const context = contextOf(canvas);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, across, down);
-  const magnified = zoomOf(canvas) * (name === 'lr' ? width / source('lr').width : 1);
-  context.imageSmoothingEnabled = smooth || magnified < 1;
+  const magnified = zoomOf(canvas) * (name === 'lr' ? width / (source('lr')?.width ?? width) : 1);
+  context.imageSmoothingEnabled = state.smooth || magnified < 1;
   context.imageSmoothingQuality = 'high';
   transform(context, canvas);
   if (name === 'wipe') drawWipe(context, canvas);
-  else place(context, name === 'difference' ? composite('difference').canvas : source(name));
-  if (mark) drawMark(context, canvas);
-  if (lens && pointer) drawLens(context, canvas, name);
-  const [title] = pane.querySelectorAll('header span');
-  write(title, name === 'wipe' ? chosenPair().map(n => titles[n]).join(' | ')
-    : name === 'difference' ? 'Difference of ' + chosenPair().map(n => titles[n]).join(' and ') : titles[name]);
-  write(pane.querySelector('figcaption'), caption(name));
+  else place(context, name);
+  if (state.mark) drawMark(context, canvas, state.mark);
+  if (state.lens && state.pointer) drawLens(context, canvas, name, state.pointer);
+  write(find('header span', HTMLElement, pane), headline(name));
+  write(find('figcaption', HTMLElement, pane), caption(name));
 }
 
+/** @param {string} name */
+function headline(name) {
+  if (name === 'wipe') return chosenPair().map(each => state.titles[each]).join(' | ');
+  if (name === 'difference') return 'Difference of ' + chosenPair().map(each => state.titles[each]).join(' and ');
+  return state.titles[name];
+}
+
+/** @param {string} name */
 function caption(name) {
+  const {scores, alpha} = state;
   if (name === 'network') {
     const share = thirdShare('network');
-    const known = fetchedExactly() ? exact.score : share === 0 ? scores[`network ${alpha.network}`] : share === 1 ? scores.after : null;
+    const usual = share === 0 ? scores[`network ${alpha.network}`] : share === 1 ? scores.after : null;
+    const known = fetchedExactly()?.score ?? usual;
     return sharesText('network') + (known ? ` · ${known}` : '');
   }
-  if (name === 'image') return sharesText('image') + (imageScore?.alpha === alpha.image && imageScore.third === thirdShare('image') ? ` · ${imageScore.score}` : '');
+  if (name === 'image') {
+    const known = imageScored();
+    return sharesText('image') + (known ? ` · ${known.score}` : '');
+  }
   if (name === 'difference') {
-    const {mean, high} = errorOf(...chosenPair().map(pixelsOf));
+    const [first, second] = chosenPair().map(pixelsOf), {mean, high} = errorOf(first, second);
     return `mean ${mean.toFixed(2)} grey levels, 99.9th percentile ${high}`;
   }
   return scores[name] ?? '';
 }
 
-function sharesText(kind) {
-  const share = thirdShare(kind);
-  return `α = ${alpha[kind].toFixed(2)}` + (share ? `, third model ${share.toFixed(2)}` : '');
-}
-
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLCanvasElement} canvas
+ */
 function drawWipe(context, canvas) {
-  const [left, right] = chosenPair();
-  place(context, source(left));
+  const [left, right] = chosenPair(), edge = Math.round(state.wipeAt * canvas.width);
+  place(context, left);
   context.save();
   context.resetTransform();
   context.beginPath();
-  context.rect(Math.round(wipeAt * canvas.width), 0, canvas.width, canvas.height);
+  context.rect(edge, 0, canvas.width, canvas.height);
   context.clip();
   context.clearRect(0, 0, canvas.width, canvas.height);
   transform(context, canvas);
-  place(context, source(right));
+  place(context, right);
   context.restore();
   context.save();
   context.resetTransform();
   context.fillStyle = 'white';
-  context.fillRect(Math.round(wipeAt * canvas.width) - 1, 0, 2, canvas.height);
+  context.fillRect(edge - 1, 0, 2, canvas.height);
   context.restore();
 }
 
-function drawMark(context, canvas) {
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLCanvasElement} canvas
+ * @param {Box} mark
+ */
+function drawMark(context, canvas, mark) {
   context.strokeStyle = '#f97316';
   context.lineWidth = 2 * devicePixelRatio / zoomOf(canvas);
   context.strokeRect(mark.x, mark.y, mark.w, mark.h);
 }
 
-function drawLens(context, canvas, name) {
-  const z = zoomOf(canvas), radius = canvas.width / 6, strength = 4;
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} name
+ * @param {Point} pointer
+ */
+function drawLens(context, canvas, name, pointer) {
+  const z = zoomOf(canvas), radius = canvas.width / 6, strength = 4, at = toCanvas(canvas, pointer);
   context.save();
   context.resetTransform();
-  const at = toCanvas(canvas, pointer);
   context.beginPath();
   context.arc(at.x, at.y, radius, 0, 7);
   context.clip();
-  context.setTransform(z * strength, 0, 0, z * strength, at.x - pointer.x * z * strength, at.y - pointer.y * z * strength);
-  context.imageSmoothingEnabled = smooth;
-  place(context, name === 'difference' ? composite('difference').canvas
-    : source(name === 'wipe' ? chosenPair()[at.x / canvas.width < wipeAt ? 0 : 1] : name));
+  context.setTransform(
+    z * strength, 0, 0, z * strength, at.x - pointer.x * z * strength, at.y - pointer.y * z * strength);
+  context.imageSmoothingEnabled = state.smooth;
+  place(context, name === 'wipe' ? chosenPair()[at.x / canvas.width < state.wipeAt ? 0 : 1] : name);
   context.resetTransform();
   context.strokeStyle = 'white';
   context.lineWidth = 3 * devicePixelRatio;  // half of it, as the rest is clipped
@@ -126,52 +163,77 @@ function drawLens(context, canvas, name) {
   context.restore();
 }
 
-// Draw in the next frame: everything, or only what shows these pictures.
-function repaint(...pictures) {
-  if (pictures.length) pictures.forEach(name => stale?.add(name));
-  else stale = null;
-  pending ||= requestAnimationFrame(draw);
+/**
+ * Where a point of the picture is on a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Point} point
+ */
+function toCanvas(canvas, point) {
+  const z = zoomOf(canvas), {zoom, centre} = state;
+  if (zoom === null) return {x: point.x * z, y: point.y * z};
+  return {x: canvas.width / 2 + (point.x - centre.x) * z, y: canvas.height / 2 + (point.y - centre.y) * z};
 }
 
+/**
+ * Draw in the next frame: everything, or only what shows these pictures.
+ * @param {...string} pictures
+ */
+export function repaint(...pictures) {
+  if (pictures.length) pictures.forEach(name => state.stale?.add(name));
+  else state.stale = null;
+  state.frame ||= requestAnimationFrame(draw);
+}
+
+/** @param {string} name */
 function isStale(name) {
+  const {stale} = state;
   return stale === null || stale.has(name)
     || ['wipe', 'difference'].includes(name) && chosenPair().some(picture => stale.has(picture));
 }
 
-function draw() {
-  pending = 0;
-  if (!width) return;
+export function draw() {
+  state.frame = 0;
+  if (!state.width) return;
   const names = visible();
-  if (stale === null) layOut(names);
-  if (mode === 'difference' && isStale('difference')) updateDifference();
+  if (state.stale === null) layOut(names);
+  if (state.mode === 'difference' && isStale('difference')) updateDifference();
   names.filter(isStale).forEach(drawPane);
-  if (stale === null) drawStrip();
-  if (isStale('network')) histogramPending ||= requestAnimationFrame(drawHistogram);  // after the pictures
+  if (state.stale === null) drawStrip();
+  if (isStale('network')) state.histogramFrame ||= requestAnimationFrame(drawHistogram);  // after the pictures
   tellAlpha();
-  stale = new Set();
+  state.stale = new Set();
 }
 
+/** @param {string[]} names */
 function layOut(names) {
-  for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
+  const {panes} = state;
+  for (const pane of panes.querySelectorAll('figure')) pane.hidden = !names.includes(pane.dataset.pane ?? '');
   panes.classList.toggle('single', names.length === 1);
-  panes.classList.toggle('held', zoom !== null || lens);
-  panes.style.setProperty('--aspect', width / height);
-  names.forEach(paneOf);           // all of them first: the widths follow from how many there are
-  for (const pane of panes.children) pane.hidden = !names.includes(pane.dataset.pane);
+  panes.classList.toggle('held', state.zoom !== null || state.lens);
+  panes.style.setProperty('--aspect', String(state.width / state.height));
 }
 
 function tellAlpha() {
-  for (const kind in sliders) write(sliders[kind].querySelector('output'), alpha[kind].toFixed(2));
+  const {alpha, sliders, exact, obstacle, thirdObstacle, root} = state;
+  for (const kind of /** @type {Slider[]} */ (Object.keys(sliders))) {
+    write(find('output', HTMLElement, sliders[kind]), alpha[kind].toFixed(2));
+  }
   const error = exact?.error && fetchedExactly()
     ? `; the blend was off by ${exact.error.mean.toFixed(2)} grey levels (99.9th percentile ${exact.error.high})` : '';
-  write(sliders.network.querySelector('em'), obstacle ?? (isExact() ? 'exact' + error : '≈ approximate'));
-  sliders.network.querySelector('input').disabled = obstacle !== null;
-  sliders.third.hidden = !bitmaps.has('after');
-  write(sliders.third.querySelector('span'), `+ ${shortTitle('after')}`);
-  write(sliders.third.querySelector('em'), thirdObstacle === null ? '' : `images only: ${thirdObstacle}`);
-  const told = {...alpha, zoom: zoom ?? 'fit', frames: keys.length, exact: isExact()};
-  for (const name in told) if (root.dataset[name] !== String(told[name])) root.dataset[name] = told[name];
+  write(find('em', HTMLElement, sliders.network), obstacle ?? (isExact() ? 'exact' + error : '≈ approximate'));
+  rangeOf('network').disabled = obstacle !== null;
+  sliders.third.hidden = !state.bitmaps.has('after');
+  write(find('span', HTMLElement, sliders.third), `+ ${shortTitle('after')}`);
+  write(find('em', HTMLElement, sliders.third), thirdObstacle === null ? '' : `images only: ${thirdObstacle}`);
+  const told = {...alpha, zoom: state.zoom ?? 'fit', frames: state.keys.length, exact: isExact()};
+  for (const [name, value] of Object.entries(told)) {
+    if (root.dataset[name] !== String(value)) root.dataset[name] = String(value);
+  }
 }
 
-// Text that is there already costs no layout.
+/**
+ * Text that is there already costs no layout.
+ * @param {HTMLElement} node
+ * @param {string} text
+ */
 function write(node, text) { if (node.textContent !== text) node.textContent = text; }

@@ -1,127 +1,198 @@
+// @ts-check
 // What is computed from the pictures: difference, strip of Fig. 10, histogram of Fig. 9a.
 
-function chosenPair() {
-  const there = available();
-  return pair.map((name, i) => there.includes(name) ? name : there[Math.min(i, there.length - 1)]);
-}
+import {bitmapOf, chosenPair, composite, keyOf, neighbours, rgba, sharesText, thirdShare} from './pictures.js';
+import {BINS, blendedMap, brightnessMap, brightnessShares, difference} from './pixels.js';
+import {PIXELS_IN_MEMORY, TITLES, contextOf, find, state} from './state.js';
 
-function pixelsOf(name) {
+/**
+ * @typedef {import('./state.js').Bytes} Bytes
+ * @typedef {import('./state.js').BrightnessMap} BrightnessMap
+ * @typedef {import('./state.js').Curve} Curve
+ */
+
+export const STRIP_ALPHAS = [0, 0.2, 0.4, 0.6, 0.8, 1];
+/** @type {Record<string, string>} */
+const COLOURS = {
+  hr: '#64748b', bicubic: '#64748b', psnr: '#16a34a', gan: '#0284c7', after: '#ea580c', network: '#a21caf',
+};
+
+/**
+ * The RGBA bytes that a pane shows.
+ * @param {string} name
+ * @returns {Bytes}
+ */
+export function pixelsOf(name) {
   if (name === 'network' || name === 'image') {
     const {canvas, context, pixels} = composite(name);
     return pixels ? pixels.data : context.getImageData(0, 0, canvas.width, canvas.height).data;
   }
-  return rgba({psnr: '0', gan: '1'}[name] ?? name);
+  return rgba(keyOf(name));
 }
 
-function updateDifference() {
-  const {context} = composite('difference'), out = context.createImageData(width, height);
-  difference(...chosenPair().map(pixelsOf), Number(find('.gain input').value) || 1, out.data);
+export function updateDifference() {
+  const {context} = composite('difference'), out = context.createImageData(state.width, state.height);
+  const [first, second] = chosenPair().map(pixelsOf);
+  difference(first, second, Number(find('.gain input', HTMLInputElement).value) || 1, out.data);
   context.putImageData(out, 0, 0);
 }
 
-function drawStrip() {
-  const box = find('.strip');
+export function drawStrip() {
+  const {mark, keys, obstacle} = state, box = find('.strip', HTMLDetailsElement);
   box.hidden = !mark || keys.length < 2;
   const rows = obstacle === null ? 2 : 1;
-  if (box.hidden || !box.open) return;
-  const canvas = box.querySelector('canvas'), gap = 4, across = mark.w + gap;
+  if (!mark || box.hidden || !box.open) return;
+  const canvas = find('canvas', HTMLCanvasElement, box), gap = 4, across = mark.w + gap;
   canvas.width = STRIP_ALPHAS.length * across - gap;
   canvas.height = rows * (mark.h + gap) - gap;
-  const context = canvas.getContext('2d');
+  const context = contextOf(canvas), titles = find('.alphas', HTMLElement).children;
   context.imageSmoothingEnabled = false;
-  const cut = (picture, column, row) =>
-    context.drawImage(picture, mark.x, mark.y, mark.w, mark.h, column * across, row * (mark.h + gap), mark.w, mark.h);
+  /** @type {(name: string, column: number, row: number) => void} */
+  const cut = (name, column, row) => context.drawImage(
+    bitmapOf(name), mark.x, mark.y, mark.w, mark.h, column * across, row * (mark.h + gap), mark.w, mark.h);
   STRIP_ALPHAS.forEach((a, column) => {
     const {low, high, t} = neighbours(a);
-    find('.alphas').children[column].textContent = `α = ${a}${obstacle === null && t ? ' ≈' : ''}`;
+    titles[column].textContent = `α = ${a}${obstacle === null && t ? ' ≈' : ''}`;
     if (obstacle === null) {
-      cut(bitmaps.get(low), column, 0);
+      cut(low, column, 0);
       context.globalAlpha = t;
-      if (t) cut(bitmaps.get(high), column, 0);
+      if (t) cut(high, column, 0);
       context.globalAlpha = 1;
     }
-    cut(bitmaps.get('0'), column, rows - 1);
+    cut('0', column, rows - 1);
     context.globalAlpha = a;
-    cut(bitmaps.get('1'), column, rows - 1);
+    cut('1', column, rows - 1);
     context.globalAlpha = 1;
   });
 }
 
+/**
+ * @param {string} name
+ * @returns {BrightnessMap}
+ */
 function brightnessOf(name) {
-  if (!maps.has(name)) maps.set(name, brightnessMap(rgba(name), width, height));
-  return maps.get(name);
+  const {maps, width, height} = state, known = maps.get(name) ?? brightnessMap(rgba(name), width, height);
+  maps.set(name, known);
+  return known;
 }
 
-// What the histogram needs of each frame, made while there is nothing else to do.
-function prepareBrightness(mine = run) {
-  const next = keys.map(String).find(name => !maps.has(name));
-  if (mine !== run || !next || !histogramShown()) return;
-  (window.requestIdleCallback ?? setTimeout)(() => { if (mine === run) brightnessOf(next); prepareBrightness(mine); });
+/** Make what the histogram needs of each frame, while there is nothing else to do. */
+export function prepareBrightness(mine = state.run) {
+  const next = state.keys.map(String).find(name => !state.maps.has(name));
+  if (mine !== state.run || !next || !histogramShown()) return;
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    if (mine === state.run) brightnessOf(next);
+    prepareBrightness(mine);
+  });
 }
 
-function histogramShown() { return find('.histogram').open && width * height <= PIXELS_IN_MEMORY && keys.length > 0; }
+function histogramShown() {
+  const {width, height, keys} = state;
+  return find('.histogram', HTMLDetailsElement).open && width * height <= PIXELS_IN_MEMORY && keys.length > 0;
+}
 
 function networkBrightness() {
-  const {low, high, t} = neighbours(alpha.network), between = blendedMap(brightnessOf(low), brightnessOf(high), t);
-  const share = thirdShare('network');
+  const {low, high, t} = neighbours(state.alpha.network);
+  const between = blendedMap(brightnessOf(low), brightnessOf(high), t), share = thirdShare('network');
   return share ? blendedMap(between, brightnessOf('after'), share) : between;
 }
 
+/** Each curve of the histogram by its name, the reference first. */
 function curves() {
-  const region = mark ?? {x: 0, y: 0, w: width, h: height}, result = {};
-  const reference = bitmaps.has('hr') ? 'hr' : 'bicubic';
-  for (const [name, key] of [[reference, reference], ['psnr', '0'], ['gan', '1'], ['after', 'after']]) {
+  const {bitmaps, shares, keys, obstacle} = state;
+  const region = state.mark ?? {x: 0, y: 0, w: state.width, h: state.height};
+  /** @type {Record<string, Curve>} */
+  const result = {};
+  for (const name of [bitmaps.has('hr') ? 'hr' : 'bicubic', 'psnr', 'gan', 'after']) {
+    const key = keyOf(name);
     if (!bitmaps.has(key)) continue;
-    if (!shares.has(key)) shares.set(key, brightnessShares(brightnessOf(key), region));
-    result[name] = shares.get(key);
+    const known = shares.get(key) ?? brightnessShares(brightnessOf(key), region);
+    shares.set(key, known);
+    result[name] = known;
   }
   if (keys.length && obstacle === null) result.network = brightnessShares(networkBrightness(), region);
   return result;
 }
 
-function signed(number) {
+/** @param {number} number */
+export function signed(number) {
   const text = number.toFixed(2).replace('-0.00', '0.00');
   return Number(text) > 0 ? `+${text}` : text;
 }
 
-function drawHistogram() {
-  histogramPending = 0;
+export function drawHistogram() {
+  state.histogramFrame = 0;
   if (!histogramShown()) return;
-  const canvas = find('.histogram canvas');
+  const canvas = find('.histogram canvas', HTMLCanvasElement);
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
-  const context = canvas.getContext('2d'), found = curves();
-  // Black and white, of which a picture may be full, may reach beyond the top.
-  const peak = shares => Math.max(...shares.slice(1, -1)) || Math.max(...shares);
-  const top = 1.1 * Math.max(...Object.values(found).map(curve => peak(curve.shares)));
-  const ink = getComputedStyle(root).color, foot = 18 * devicePixelRatio;
+  const context = contextOf(canvas), found = curves(), foot = 18 * devicePixelRatio;
+  drawLevels(context, foot);
+  drawCurves(context, foot, found);
+  const reference = Object.values(found)[0].mean;
+  find('.legend', HTMLElement).replaceChildren(
+    ...Object.entries(found).map(([name, {mean}], i) => legendOf(name, mean, i ? mean - reference : null)));
+}
+
+/**
+ * Grey levels below, and a line at each.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} foot
+ */
+function drawLevels(context, foot) {
+  const {width, height} = context.canvas;
   context.font = `${11 * devicePixelRatio}px system-ui`;
-  context.fillStyle = ink;
+  context.fillStyle = getComputedStyle(state.root).color;
   for (let level = 0; level <= 250; level += 50) {
-    const x = level / 255 * canvas.width;
+    const x = level / 255 * width, text = String(level);
     context.globalAlpha = 0.15;
-    context.fillRect(x, 0, 1, canvas.height - foot);
+    context.fillRect(x, 0, 1, height - foot);
     context.globalAlpha = 0.8;
-    context.fillText(level, Math.min(x + 2, canvas.width - context.measureText(level).width), canvas.height - 4);
+    context.fillText(text, Math.min(x + 2, width - context.measureText(text).width), height - 4);
   }
   context.globalAlpha = 1;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} foot
+ * @param {Record<string, Curve>} found
+ */
+function drawCurves(context, foot, found) {
+  const {width, height} = context.canvas;
+  // Black and white, of which a picture may be full, may reach beyond the top.
+  /** @type {(shares: Float64Array) => number} */
+  const peak = shares => Math.max(...shares.slice(1, -1)) || Math.max(...shares);
+  const top = 1.1 * Math.max(...Object.values(found).map(curve => peak(curve.shares)));
   for (const [name, curve] of Object.entries(found)) {
-    context.strokeStyle = CURVES[name];
+    context.strokeStyle = COLOURS[name];
     context.lineWidth = 2 * devicePixelRatio;
     context.setLineDash(name === 'network' ? [6, 5] : []);
     context.beginPath();
-    curve.shares.forEach((share, bin) => context.lineTo((bin + 0.5) / BINS * canvas.width, (1 - share / top) * (canvas.height - foot)));
+    curve.shares.forEach((share, bin) =>
+      context.lineTo((bin + 0.5) / BINS * width, (1 - share / top) * (height - foot)));
     context.stroke();
   }
-  const reference = Object.values(found)[0].mean;
-  find('.legend').replaceChildren(...Object.entries(found).map(([name, {mean}], i) => {
-    const line = document.createElement('span'), colour = document.createElement('i');
-    colour.style.background = CURVES[name];
-    const usual = {gan: 'GAN, loss before activation', psnr: 'PSNR'}[name];
-    const title = name === 'network' ? `network ${sharesText('network')}` : titles[name] === TITLES[name] && usual || titles[name];
-    line.dataset.curve = name;
-    line.dataset.mean = mean;
-    line.append(colour, `${title}: mean ${mean.toFixed(2)}` + (i ? ` (${signed(mean - reference)})` : ''));
-    return line;
-  }));
+}
+
+/**
+ * @param {string} name
+ * @param {number} mean
+ * @param {number | null} above how much it is above the reference; null for that
+ */
+function legendOf(name, mean, above) {
+  const line = document.createElement('span'), colour = document.createElement('i');
+  colour.style.background = COLOURS[name];
+  line.dataset.curve = name;
+  line.dataset.mean = String(mean);
+  line.append(colour, `${curveTitle(name)}: mean ${mean.toFixed(2)}` + (above === null ? '' : ` (${signed(above)})`));
+  return line;
+}
+
+/** @param {string} name */
+function curveTitle(name) {
+  if (name === 'network') return `network ${sharesText('network')}`;
+  const title = state.titles[name];
+  if (title !== TITLES[name]) return title;
+  return name === 'gan' ? 'GAN, loss before activation' : name === 'psnr' ? 'PSNR' : title;
 }

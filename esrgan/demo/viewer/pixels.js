@@ -1,11 +1,26 @@
-// Arithmetic on pictures: pure functions, the same as `esrgan.models.interpolation` and `esrgan.evaluation.histogram`.
+// @ts-check
+// Arithmetic on pictures: pure functions, the same as `esrgan.models.interpolation` and
+// `esrgan.evaluation.histogram`.
+
+/**
+ * @typedef {Uint8ClampedArray} Bytes red, green, blue and alpha of each pixel
+ * @typedef {{map: Float32Array, width: number, height: number}} BrightnessMap at every second pixel
+ * @typedef {{shares: Float64Array, mean: number}} Curve shares of BINS ranges of brightness
+ * @typedef {{x: number, y: number, w: number, h: number}} Box in pixels of a picture
+ */
 
 const OPAQUE = new Uint32Array(new Uint8Array([0, 0, 0, 255]).buffer)[0];
 
-// (1 − t) a + t b of opaque RGBA bytes, from a table of what each pair of levels becomes: three times
-// as fast as arithmetic, and the same. Storing into a clamped array rounds to nearest, ties to even,
-// as NumPy.
-function blend(a, b, t, out) {
+/**
+ * (1 − t) a + t b of opaque RGBA bytes, from a table of what each pair of levels becomes: three times
+ * as fast as arithmetic, and the same. Storing into a clamped array rounds to nearest, ties to even,
+ * as NumPy.
+ * @param {Bytes} a
+ * @param {Bytes} b
+ * @param {number} t
+ * @param {Bytes} out
+ */
+export function blend(a, b, t, out) {
   const table = blended(t), [first, second, result] = [a, b, out].map(words);
   for (let i = 0; i < result.length; i++) {
     const p = first[i], q = second[i];
@@ -14,27 +29,48 @@ function blend(a, b, t, out) {
   }
 }
 
+/** @param {Bytes} bytes */
 const words = bytes => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 
-// At b·256 + a: (1 − t) a + t b.
+/**
+ * At b·256 + a: (1 − t) a + t b.
+ * @param {number} t
+ */
 function blended(t) {
   const table = new Uint8ClampedArray(65536), s = 1 - t;
   for (let b = 0; b < 256; b++) for (let a = 0; a < 256; a++) table[b << 8 | a] = s * a + t * b;
   return table;
 }
 
-// u a + v b + w c of RGBA bytes, likewise.
-function blendThree(a, b, c, [u, v, w], out) {
+/**
+ * u a + v b + w c of RGBA bytes, rounded likewise.
+ * @param {Bytes} a
+ * @param {Bytes} b
+ * @param {Bytes} c
+ * @param {number[]} shares u, v and w
+ * @param {Bytes} out
+ */
+export function blendThree(a, b, c, [u, v, w], out) {
   for (let i = 0; i < out.length; i++) out[i] = u * a[i] + v * b[i] + w * c[i];
 }
 
-// |a − b| · gain of RGBA bytes, opaque.
-function difference(a, b, gain, out) {
+/**
+ * |a − b| · gain of RGBA bytes, opaque.
+ * @param {Bytes} a
+ * @param {Bytes} b
+ * @param {number} gain
+ * @param {Bytes} out
+ */
+export function difference(a, b, gain, out) {
   for (let i = 0; i < out.length; i++) out[i] = i % 4 === 3 ? 255 : Math.abs(a[i] - b[i]) * gain;
 }
 
-// Mean and 99.9th percentile of |a − b| over the colours of RGBA bytes, in grey levels.
-function errorOf(a, b) {
+/**
+ * Mean and 99.9th percentile of |a − b| over the colours of RGBA bytes, in grey levels.
+ * @param {Bytes} a
+ * @param {Bytes} b
+ */
+export function errorOf(a, b) {
   const counts = new Uint32Array(256);
   let sum = 0, total = 0;
   for (let i = 0; i < a.length; i++) {
@@ -47,21 +83,32 @@ function errorOf(a, b) {
   return {mean: sum / total, high: level};
 }
 
-const SIGMA = 3, RADIUS = 12, STRIDE = 2, BINS = 64;
+export const BINS = 64;
+const SIGMA = 3, RADIUS = 12, STRIDE = 2;
 const KERNEL = (() => {
   const weights = Array.from({length: 2 * RADIUS + 1}, (_, i) => Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)));
   const sum = weights.reduce((x, y) => x + y);
   return weights.map(w => w / sum);
 })();
 
-// The border repeats mirror-wise: … c b a | a b c …
+/**
+ * The border repeats mirror-wise: … c b a | a b c …
+ * @param {number} i
+ * @param {number} n
+ */
 function mirrored(i, n) {
   i = ((i % (2 * n)) + 2 * n) % (2 * n);
   return i < n ? i : 2 * n - 1 - i;
 }
 
-// Grey of a Gaussian-filtered RGBA picture, at every second pixel: {map, width, height}.
-function brightnessMap(rgba, width, height) {
+/**
+ * Grey of a Gaussian-filtered RGBA picture, at every second pixel.
+ * @param {Bytes} rgba
+ * @param {number} width
+ * @param {number} height
+ * @returns {BrightnessMap}
+ */
+export function brightnessMap(rgba, width, height) {
   const grey = new Float32Array(width * height);
   for (let i = 0, j = 0; i < grey.length; i++, j += 4) {
     grey[i] = (0.2989 * rgba[j] + 0.5870 * rgba[j + 1] + 0.1140 * rgba[j + 2]) / 0.9999;
@@ -89,16 +136,27 @@ function brightnessMap(rgba, width, height) {
   return {map, width: w, height: h};
 }
 
-// Filtering is linear, so that the map of a blend is the blend of the maps.
-function blendedMap(first, second, t) {
+/**
+ * Filtering is linear, so that the map of a blend is the blend of the maps.
+ * @param {BrightnessMap} first
+ * @param {BrightnessMap} second
+ * @param {number} t
+ * @returns {BrightnessMap}
+ */
+export function blendedMap(first, second, t) {
   if (t === 0) return first;
   const map = new Float32Array(first.map.length);
   for (let i = 0; i < map.length; i++) map[i] = (1 - t) * first.map[i] + t * second.map[i];
   return {...first, map};
 }
 
-// Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region in pixels of the picture.
-function brightnessShares({map, width, height}, region) {
+/**
+ * Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region.
+ * @param {BrightnessMap} brightness
+ * @param {Box} region
+ * @returns {Curve}
+ */
+export function brightnessShares({map, width, height}, region) {
   const counts = new Float64Array(BINS);
   const x0 = Math.floor(region.x / STRIDE), x1 = Math.min(width, Math.ceil((region.x + region.w) / STRIDE));
   const y0 = Math.floor(region.y / STRIDE), y1 = Math.min(height, Math.ceil((region.y + region.h) / STRIDE));
