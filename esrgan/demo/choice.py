@@ -1,8 +1,7 @@
-"""Which models a visitor can choose: the named ones, those trained here, uploaded files.
+"""Models that a visitor can choose: the named ones, those fine-tuned here, files of their own.
 
-A choice is a short text that stands for a model in the browser: a name of `zoo.MODELS`,
-"run <name>" for a model fine-tuned here, or "file <n>" for the n-th uploaded file. Knows nothing of
-gradio.
+A choice is a short text that stands for a model in the browser: a name of `zoo.MODELS`, the name of
+a training run, or "file <n>" for the n-th uploaded file. Knows nothing of gradio.
 """
 
 from collections.abc import Sequence
@@ -17,10 +16,10 @@ from esrgan.models import zoo
 NONE = ""
 BUILTIN = ("psnr", "gan", "gan-after")
 OFFICIAL = ("official-psnr", "official-gan")  # the authors published no after-activation model
-RUN, FILE = "run ", "file "
+FILE = "file "
 
 
-def offered(files: Sequence[str]) -> list[tuple[str, str]]:
+def offered(files: Sequence[str] = ()) -> list[tuple[str, str]]:
     """(title, choice) of all there are, the uploaded files first.
 
     Raises:
@@ -30,8 +29,42 @@ def offered(files: Sequence[str]) -> list[tuple[str, str]]:
         raise UserError(f"The page takes up to {MAX_MODEL_FILES} models at once, not {len(files)}.")
     own = [(Path(file).name, f"{FILE}{number}") for number, file in enumerate(files)]
     named = [(model.title, name) for name, model in zoo.MODELS.items()]
-    tuned = [(f"{name} (fine-tuned here)", f"{RUN}{name}") for name in finetuned.finished_names()]
+    tuned = [(f"{name} (fine-tuned here)", name) for name in finetuned.finished_names()]
     return own + named + tuned
+
+
+def chosen(choice: str, files: Sequence[str] = ()) -> str | Path:
+    """The model of a choice, as `weights_file` takes it: a name, or the uploaded file.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    if not choice.startswith(FILE):
+        return choice
+    number = choice.removeprefix(FILE)
+    if not number.isdecimal() or int(number) >= len(files):
+        raise _gone()
+    return Path(files[int(number)])
+
+
+def weights_file(model: str | Path) -> Path:
+    """The weights of a name of `zoo.MODELS`, of a training run, or a file as it is.
+
+    Raises:
+        UserError: there is no such name, or the model can't be downloaded.
+    """
+    if isinstance(model, Path):
+        return model
+    if model in zoo.MODELS:
+        return zoo.find(model)
+    weights = finetuned.result(model) if model in finetuned.names() else None
+    if weights is None:
+        raise _gone()
+    return weights
+
+
+def _gone() -> UserError:
+    return UserError("One of the chosen models is not there any more; choose again.")
 
 
 def builtin_trio() -> Trio:
@@ -63,26 +96,9 @@ def chosen_trio(first: str, second: str, third: str, files: Sequence[str]) -> Tr
     titles = {choice: title for title, choice in offered(files)}
     if not first or not second:
         raise UserError("Choose two models, one for each end of α.")
-    found = [_file(choice, files) for choice in choices]
+    weights = [weights_file(chosen(choice, files)) for choice in choices]
     return Trio(
-        tuple(found),
+        tuple(weights),
         titles=tuple(titles[choice] for choice in choices),
         names=tuple(choices) if zoo.MODELS.keys() >= set(choices) else (),
     )
-
-
-def _file(choice: str, files: Sequence[str]) -> Path:
-    gone = UserError("One of the chosen models is not there any more; choose again.")
-    if choice.startswith(FILE):
-        number = choice.removeprefix(FILE)
-        if not number.isdecimal() or int(number) >= len(files):
-            raise gone
-        return Path(files[int(number)])
-    if choice.startswith(RUN):
-        weights = finetuned.result(choice.removeprefix(RUN))
-        if weights is None:
-            raise gone
-        return weights
-    if choice not in zoo.MODELS:
-        raise gone
-    return zoo.find(choice)

@@ -103,7 +103,8 @@ def _options(files: list[str] | None, values: Sequence[str]) -> list[dict[str, A
     """Choices and value of each dropdown; what is not there any more is as at first."""
     offered = choice.offered(files or [])
     lists = [offered, offered, [("none", choice.NONE), *offered]]
+    known = {value for _, value in lists[-1]}
     return [
-        {"choices": each, "value": value if value in dict(map(reversed, each)) else first}
+        {"choices": each, "value": value if value in known else first}
         for each, value, first in zip(lists, values, FIRST_TRIO, strict=True)
     ]

@@ -37,10 +37,10 @@ def build() -> gr.Blocks:
             compare_tab.build(page)
         with gr.Tab("Batch") as batch:
             batch_tab.build(batch)
-        with gr.Tab("Evaluate"):
-            evaluate_tab.build()
-        with gr.Tab("Fine-tune"):
-            finetune_tab.build()
+        with gr.Tab("Evaluate") as evaluate:
+            evaluate_tab.build(evaluate)
+        with gr.Tab("Fine-tune") as finetune:
+            finetune_tab.build(finetune)
         api.build()
     return page
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from esrgan.demo import comparison, finetuned
+from esrgan.demo import choice, comparison
 from esrgan.demo.limits import (
     MAX_BACK_PROJECTIONS,
     MAX_LR_PIXELS,
@@ -30,7 +30,6 @@ from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import interpolating
 from esrgan.inference.upscale import Upscale, upscale_file
-from esrgan.models import zoo
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint8
 
@@ -208,7 +207,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
             with a picture is in the failures instead.
     """
     _check(wish)
-    weights = [_weights_file(model) for model in wish.models]
+    weights = [choice.weights_file(model) for model in wish.models]
     batch = Batch(job_folder(FOLDER))
     try:
         upscale, scale = _upscale(wish, weights, batch)
@@ -260,18 +259,6 @@ def _check(wish: Wish) -> None:
         raise UserError("Choose a model, or two to go between, and a format.")
     if wish.back_projections not in range(MAX_BACK_PROJECTIONS + 1):
         raise UserError(f"The rounds of back-projection are 0 to {MAX_BACK_PROJECTIONS}.")
-
-
-def _weights_file(model: str | Path) -> Path:
-    """Raises UserError: there is no such model, or it can't be downloaded."""
-    if isinstance(model, Path):
-        return model
-    if model in zoo.MODELS:
-        return zoo.find(model)
-    weights = finetuned.result(model)
-    if weights is None:
-        raise UserError(f"{model} has no result yet.")
-    return weights
 
 
 def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale, int]:

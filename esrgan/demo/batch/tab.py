@@ -11,22 +11,20 @@ from typing import Any
 
 import gradio as gr
 
-from esrgan.demo import finetuned, forms
+from esrgan.demo import forms
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.batch.report import caption, failures, progress
+from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.messages import stop as stop_running
 from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
-from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR
-from esrgan.models import zoo
 from esrgan.models.interpolation import STRANGERS
 
 ONE, TWO = "One model", "Between two models (α)"
-OWN = "own"
 FORMATS = [("PNG", "png"), ("WebP (lossless, 8 bits)", "webp"), ("JPEG", "jpg")]
 MODES = [("the network", "network"), ("the image", "image")]
 SHOWN = 24  # previews, the latest
@@ -85,38 +83,16 @@ def build(tab: gr.Tab) -> None:
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
     """What is used for upscaling, in the order of the inputs of `upscale_all`."""
     kind = gr.Radio([ONE, TWO], value=ONE, label="Upscale with", elem_id="batch-kind")
-    first, first_own = _model("Model", "gan", "batch-first")
+    first, first_own = one_model(tab, "Model", PAIR[1], "batch-first")
     with gr.Column(visible=False) as between:
-        second, second_own = _model("Second model (α = 1)", PAIR[1], "batch-second")
+        second, second_own = one_model(tab, "Second model (α = 1)", PAIR[1], "batch-second")
         with gr.Row():
             alpha = gr.Slider(0, 1, 0.8, step=0.01, label="α", min_width=160, elem_id="batch-alpha")
             mode = gr.Radio(
                 MODES, value="network", label="α interpolates", min_width=120, elem_id="batch-mode"
             )
     kind.input(_kind_chosen, [kind, first], [first, between], **QUIETLY)
-    tab.select(_refreshed, [first, second], [first, second], **QUIETLY)
     return [kind, first, first_own, second, second_own, alpha, mode]
-
-
-def _model(label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
-    model = gr.Dropdown(_choices(), value=value, label=label, elem_id=elem_id)
-    own = gr.File(
-        label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id=f"{elem_id}-own"
-    )
-    model.input(lambda choice: gr.File(visible=choice == OWN), model, own, **QUIETLY)
-    return model, own
-
-
-def _choices() -> list[tuple[str, str]]:
-    listed = [(model.title, name) for name, model in zoo.MODELS.items()]
-    runs = [(f"Fine-tuned here: {name}", name) for name in finetuned.finished_names()]
-    return [*listed, ("My own file", OWN), *runs]
-
-
-def _refreshed(*chosen: str) -> list[gr.Dropdown]:
-    """The dropdowns with the models that there are by now."""
-    choices = _choices()
-    return [gr.Dropdown(choices, value=value) for value in chosen]
 
 
 def _kind_chosen(kind: str, first: str) -> tuple[gr.Dropdown, gr.Column]:
@@ -144,9 +120,9 @@ def upscale_all(
     rounds: float,
 ) -> Iterator[tuple[Any, ...]]:
     """Upscale the pictures, showing results as they are done."""
-    models = [_chosen(first, first_own)]
+    models = [model_of(first, first_own)]
     if kind == TWO:
-        models.append(_chosen(second, second_own))
+        models.append(model_of(second, second_own))
     uploads = [Path(file) for file in files or ()]
     wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
     run = runs.begin()
@@ -163,14 +139,6 @@ def upscale_all(
                 continue
             drawn = time.monotonic()
             yield batch, *_drawn(batch)
-
-
-def _chosen(model: str, own: str | None) -> str | Path:
-    if model != OWN:
-        return model
-    if own is None:
-        raise UserError("Choose the weights file of your own model.")
-    return Path(own)
 
 
 def finish(batch: Batch | None) -> Iterator[tuple[Any, ...]]:

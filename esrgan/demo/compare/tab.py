@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 
-from esrgan.demo import choice, examples, finetuned
+from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import export_panel, page_link
 from esrgan.demo.compare.page_link import Address
@@ -124,33 +124,8 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
         visible=False,
         elem_id="tuned",
     )
-    with gr.Column(visible=False, elem_id="any-models") as parts:
-        own = gr.File(
-            file_count="multiple",
-            label="My own files, to choose from below (.safetensors, .pth)",
-            height=140,
-            elem_id="own-files",
-        )
-        with gr.Row():
-            offered, nothing = choice.offered([]), [("none", choice.NONE)]
-            trio = [
-                gr.Dropdown(
-                    offered if number < 2 else nothing + offered,
-                    value=value,
-                    label=label,
-                    min_width=140,
-                    elem_id=elem_id,
-                )
-                for number, (label, value, elem_id) in enumerate(
-                    (
-                        ("α = 0", "psnr", "first-model"),
-                        ("α = 1", "gan", "second-model"),
-                        ("Third", choice.NONE, "third-model"),
-                    )
-                )
-            ]
+    parts, own, trio = model_chooser.two_or_three()
     family.input(told(_shown_choices), [family, own, *trio], [tuned, parts, *trio], **QUIETLY)
-    gr.on([own.upload, own.clear, own.delete], told(_offer), [own, *trio], trio, **QUIETLY)
     return family, tuned, own, trio
 
 
@@ -159,21 +134,7 @@ def _shown_choices(
 ) -> tuple[gr.Dropdown | gr.Column, ...]:
     names = finetuned.finished_names() if family == TUNED else []
     tuned = gr.Dropdown(names, value=next(iter(names), None), visible=family == TUNED)
-    return tuned, gr.Column(visible=family == ANY), *_offer(files, *chosen)
-
-
-def _offer(files: list[str] | None, *chosen: str) -> tuple[gr.Dropdown, ...]:
-    """The three choices, with the uploaded files among them."""
-    offered = choice.offered(files or [])
-    known = {value for _, value in offered}
-    fallback = (*choice.BUILTIN[:2], choice.NONE)
-    return tuple(
-        gr.Dropdown(
-            offered if number < 2 else [("none", choice.NONE), *offered],
-            value=value if value in known else fallback[number],
-        )
-        for number, value in enumerate(chosen)
-    )
+    return tuned, gr.Column(visible=family == ANY), *model_chooser.offer(files, *chosen)
 
 
 def arrive(request: gr.Request) -> tuple[Any, ...]:

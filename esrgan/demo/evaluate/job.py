@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from esrgan.demo import choice
 from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
@@ -21,6 +22,7 @@ from esrgan.evaluation.pairs import load_pair, pair_files
 from esrgan.evaluation.results import FILE, Results, Score, save_results
 from esrgan.evaluation.tables import WRITERS, save_tables
 from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
 from esrgan.networks import Generator
 from esrgan.pictures.images import IMAGE_SUFFIXES, crop_to_multiple, decode_image, load_image
@@ -43,7 +45,7 @@ class Wish:
         hr, lr: pictures; without LR, it is made from HR.
         results: pictures that another method made.
         results_name: of that method.
-        models: names of the zoo, and of `COMPARATORS`.
+        models: names of the zoo, of training runs, and of `COMPARATORS`.
         weights: the visitor's own models.
         alphas, modes: points between the first two networks.
         ensemble, back_projections: what is done after each network.
@@ -209,12 +211,16 @@ def _check_pair(hr: Path, lr: Path | None, scale: int, others: Sequence[Method])
 
 
 def _names(wish: Wish) -> dict[str, str]:
-    """The label of each model.
+    """The label of each model, by what `select` knows it by: a name, or its weights file.
 
     Raises:
-        UserError: two have the same.
+        UserError: two have the same, or a model is not there any more.
     """
-    names = {name: name for name in wish.models} | {str(file): file.stem for file in wish.weights}
+    known = (*COMPARATORS, *zoo.MODELS)
+    names = {
+        model if model in known else str(choice.weights_file(model)): model for model in wish.models
+    }
+    names |= {str(file): file.stem for file in wish.weights}
     labels = list(names.values())
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:

@@ -12,10 +12,12 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import examples, forms
+from esrgan.demo.choice import BUILTIN
 from esrgan.demo.evaluate import illustrating as figures
 from esrgan.demo.evaluate import job as compute
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.evaluate.score_table import progress, score_tables
+from esrgan.demo.model_chooser import many_models
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.messages import stop as stop_running
@@ -25,15 +27,7 @@ from esrgan.errors import UserError
 from esrgan.models.interpolation import STRANGERS
 
 AS_EXAMPLES, AS_OWN = "The page's examples", "My own"
-MODELS = [
-    ("Bicubic", "bicubic"),
-    ("PSNR", "psnr"),
-    ("GAN", "gan"),
-    ("GAN, loss after activation", "gan-after"),
-    ("HR itself", "hr"),
-    ("Official PSNR (downloaded)", "official-psnr"),
-    ("Official GAN (downloaded)", "official-gan"),
-]
+MODELS = ("bicubic", *BUILTIN)  # chosen at first
 ALPHAS = [(f"{alpha:g}", alpha) for alpha in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
 KINDS = [
     ("Perception–distortion plane (Fig. 2)", figures.PLANE),
@@ -47,7 +41,7 @@ FIGURE_PARTS = 5
 SECONDS_BETWEEN_TABLES = 0.5
 
 
-def build() -> None:
+def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
     runs = gr.State(Runs())
@@ -56,7 +50,7 @@ def build() -> None:
             pictures = _picture_choice()
             curves = _curve_choice()
         with gr.Column(min_width=300):
-            models = _model_choice()
+            models = many_models(tab, MODELS, "evaluate")
             running_options = _running_choice()
     with gr.Row():
         start = gr.Button("Evaluate", variant="primary", elem_id="evaluate")
@@ -144,14 +138,6 @@ def _curve_choice() -> list[gr.components.Component]:
         elem_id="evaluate-modes",
     )
     return [alphas, modes]
-
-
-def _model_choice() -> list[gr.components.Component]:
-    default = ["bicubic", "psnr", "gan", "gan-after"]
-    models = gr.CheckboxGroup(MODELS, value=default, label="Models", elem_id="evaluate-models")
-    with gr.Accordion("My own models", open=False):
-        weights = _files("Weights (.safetensors, .pth)", "evaluate-weights")
-    return [models, weights]
 
 
 def _running_choice() -> list[gr.components.Component]:

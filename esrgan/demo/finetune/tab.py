@@ -11,18 +11,17 @@ import gradio as gr
 import pandas as pd
 
 from esrgan.demo import finetuned
+from esrgan.demo.choice import BUILTIN
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Run, Settings
 from esrgan.demo.finetune.training_pictures import allowed_folders
+from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.messages import QUIETLY, duration, told
 from esrgan.demo.server.served import serve
 from esrgan.errors import UserError
-from esrgan.models import zoo
 from esrgan.pictures.images import load_image
 
 POLL_SECONDS = 2
-BUILTINS = ("psnr", "gan")
-OWN = "own"
 PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
 BEFORE, AFTER = "before activation (ESRGAN)", "after activation (SRGAN)"
 RAGAN, STANDARD = "relativistic average (ESRGAN)", "standard GAN"
@@ -44,13 +43,13 @@ STATES = {
 }
 
 
-def build() -> None:
+def build(tab: gr.Tab) -> None:
     """Fill the tab; a run in progress is shown when the page is opened."""
     refusal = finetuning.refusal()
     gr.Markdown(refusal or INTRO)
     with gr.Row(visible=refusal is None):
         with gr.Column(min_width=300):
-            choices = _choices()
+            choices = _choices(tab)
             begin = gr.Button("Start training", variant="primary", elem_id="train-start")
         with gr.Column(min_width=300):
             name = gr.Dropdown([], label="Training run", elem_id="train-run")
@@ -71,7 +70,6 @@ def build() -> None:
                 )
     shown = gr.State(None)
     timer = gr.Timer(POLL_SECONDS, active=False)
-    start_from = choices[0]
     watched = [shown, timer, status, stop, resume, download, samples, sample, *plots]
 
     begin.click(
@@ -88,17 +86,12 @@ def build() -> None:
     resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIETLY)
     name.input(watch_anew, name, watched, **QUIETLY)
     timer.tick(watch, [name, shown], watched, queue=False, **QUIETLY)
-    gr.on(fn=opened, inputs=None, outputs=[name, start_from, *watched], **QUIETLY)
+    gr.on(fn=opened, inputs=None, outputs=[name, *watched], **QUIETLY)
 
 
-def _choices() -> list[gr.components.Component]:
+def _choices(tab: gr.Tab) -> list[gr.components.Component]:
     """The inputs of `start`, in its order."""
-    start_from = gr.Dropdown(
-        _start_choices(), value="psnr", label="Start from", elem_id="train-from"
-    )
-    own = gr.File(
-        label="Weights (.safetensors, .pth)", height=110, visible=False, elem_id="train-own"
-    )
+    start_from, own = one_model(tab, "Start from", BUILTIN[0], "train-from")
     folders = [UPLOADED, *allowed_folders()]
     source = gr.Dropdown(
         folders,
@@ -140,17 +133,10 @@ def _choices() -> list[gr.components.Component]:
             min_width=120,
             elem_id="train-crop",
         )
-    start_from.input(lambda choice: gr.File(visible=choice == OWN), start_from, own, **QUIETLY)
     source.input(lambda choice: gr.File(visible=choice == UPLOADED), source, pictures, **QUIETLY)
     stage.input(lambda choice: gr.Group(visible=choice == GAN), stage, gan, **QUIETLY)
     losses = [activation, adversarial, gan_weight, pixel_weight]
     return [start_from, own, source, pictures, stage, *losses, iterations, rate, batch, crop]
-
-
-def _start_choices() -> list[tuple[str, str]]:
-    builtin = [(zoo.MODELS[name].title, name) for name in BUILTINS]
-    runs = [(f"Fine-tuned here: {name}", name) for name in finetuned.finished_names()]
-    return [*builtin, ("My own file", OWN), *runs]
 
 
 def _plot(title: str, lines: list[str]) -> gr.LinePlot:
@@ -183,11 +169,9 @@ def start(
     crop: int,
 ) -> Iterator[list[Any]]:
     """Begin a run and show it."""
-    if start_from == OWN and own is None:
-        raise UserError("Choose the weights file to start from.")
     settings = Settings(
         stage="gan" if stage == GAN else "psnr",
-        start=Path(own) if start_from == OWN and own else start_from,
+        start=model_of(start_from, own),
         before_activation=activation == BEFORE,
         relativistic=adversarial == RAGAN,
         gan_weight=gan_weight,
@@ -214,11 +198,10 @@ def go_on(name: str | None) -> Iterator[list[Any]]:
 def opened() -> list[Any]:
     """The run in progress or else the latest, for a page that was just loaded."""
     if finetuning.refusal():
-        return [gr.skip(), gr.skip(), *watch(None, None)]
+        return [gr.skip(), *watch(None, None)]
     names = finetuned.names()
     name = finetuning.running() or next(iter(names), None)
-    runs, models = gr.Dropdown(names, value=name), gr.Dropdown(_start_choices())
-    return [runs, models, *watch(name, None)]
+    return [gr.Dropdown(names, value=name), *watch(name, None)]
 
 
 def watch_anew(name: str | None) -> list[Any]:

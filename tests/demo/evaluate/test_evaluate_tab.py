@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -263,6 +264,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     Image.new("RGB", (10, 10)).save(small)
     tiny = tmp_path / "tiny.png"
     Image.new("RGB", (12, 40)).save(tiny)
+    psnr = shutil.copy(wish.weights[0], tmp_path / "psnr.safetensors")
     alphas = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
     cases: list[tuple[dict[str, object], str]] = [
         ({"hr": []}, "HR pictures first"),
@@ -280,7 +282,8 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
         ({"alphas": alphas}, "13 results a picture"),
         ({"weights": wish.weights[:1]}, "names only first"),
         ({"weights": [text]}, "text"),
-        ({"weights": wish.weights, "models": ["psnr", "first"]}, "Two models are called first"),
+        ({"weights": [psnr], "models": ["psnr"]}, "Two models are called psnr"),
+        ({"models": [str(wish.weights[0])]}, "not there any more"),
         ({"back_projections": 51}, "back-projection"),
         ({"pristine": text}, "not a pristine model"),
     ]
@@ -288,6 +291,20 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
         with refused(words):
             next(evaluation.run(replace(wish, **changes)))
     assert list((served / evaluation.FOLDER).iterdir()) == []
+
+
+def test_a_model_that_was_fine_tuned_here_stands_under_its_name(
+    wish: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "runs" / "2026-01-31-gan"
+    run.mkdir(parents=True)
+    (run / "log.txt").touch()
+    shutil.copy(wish.weights[0], run / "generator.safetensors")
+    monkeypatch.setenv("ESRGAN_RUNS", str(run.parent))
+    state = last(replace(wish, hr=wish.hr[:1], models=[run.name], alphas=[]))
+    numbers = {score.model: score.psnr_y for score in state.results.scores}
+    assert list(numbers) == [run.name, "first", "second"]
+    assert numbers[run.name] == numbers["first"] != numbers["second"]
 
 
 def test_an_evaluation_is_forgotten(wish: Wish) -> None:

@@ -389,7 +389,7 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor.get_by_role("tab", name="Fine-tune").click()
     visitor.locator("#train-from input").click()
     visitor.get_by_role("option", name="My own file").click()
-    visitor.locator("#train-own input[type=file]").set_input_files(settings.start)
+    visitor.locator("#train-from-own input[type=file]").set_input_files(settings.start)
     visitor.locator("#train-pictures input[type=file]").set_input_files(pictures)
     visitor.locator("#train-stage").get_by_text(PSNR).click()
     visitor.locator("#train-iterations input").fill("40")
