@@ -22,7 +22,7 @@ MODELS = ("builtin", "paper")
 def networks(name: str) -> tuple[RRDBNet, RRDBNet]:
     """Two of the built-in models, or two of the paper's size with random weights."""
     if name == "builtin":
-        first, second = zoo.load("psnr"), zoo.load("gan")
+        first, second = (zoo.load(name).network for name in ("psnr", "gan"))
     else:
         torch.manual_seed(0)
         first, second = RRDBNet(RRDBConfig()), RRDBNet(RRDBConfig())

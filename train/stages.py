@@ -359,7 +359,7 @@ def build_stage(config: Config, device: torch.device) -> Stage:
 def initial_generator(config: PSNRConfig) -> Generator:
     """The generator to start from: fresh, or the weights of `config.init`, ready to train."""
     if config.init is not None:
-        return zoo.load(config.init).requires_grad_(True).train()
+        return zoo.load(config.init).network.requires_grad_(True).train()
     assert config.generator is not None  # PSNRConfig sees to it
     return build_generator(config.generator).train()
 

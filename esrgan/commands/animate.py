@@ -65,7 +65,7 @@ def run(options: Namespace) -> int:
     check_animation_path(options.out)
     crop = Crop(*options.crop) if options.crop else None
     look = Look(crop, options.steps, options.seconds, options.size, not options.no_caption)
-    networks = [zoo.load(model) for model in options.models]
+    networks = [zoo.load(model).network for model in options.models]
     if "network" in options.mode:
         note_strangers(networks)  # refuses different shapes
     lr = _lr(options, networks)

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from esrgan.command_line import Parser
 from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
-from esrgan.models.checkpoints import read_facts
 from esrgan.models.interpolation import (
     STRANGERS,
     alpha_weights,
@@ -59,9 +58,9 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
     )
 
 
-def load_model(
+def network_at(
     models: Sequence[str], alpha: float | None, scale: int | None = None
-) -> tuple[Generator, dict[str, Any]]:
+) -> tuple[Generator, Mapping[str, Any]]:
     """One model, or the one at `alpha` between two, and the facts to save with it.
 
     Raises:
@@ -70,9 +69,10 @@ def load_model(
     """
     if len(models) != (1 if alpha is None else 2):
         raise UserError("Name one model, or two with --alpha.")
-    networks = [zoo.load(model, scale) for model in models]
+    loaded = [zoo.load(model, scale) for model in models]
+    networks = [model.network for model in loaded]
     if alpha is None:
-        return networks[0], read_facts(zoo.find(models[0]))
+        return networks[0], loaded[0].facts
     result = interpolate_networks(networks, alpha_weights(alpha))
     note_strangers(networks)
     names = [Path(model).name for model in models]

@@ -21,6 +21,7 @@ from esrgan.figures.illustrations import (
     crops_of,
     kept,
 )
+from esrgan.models import zoo
 from esrgan.pictures.images import to_rgb
 
 
@@ -91,5 +92,5 @@ def ablation_drawn(models: Mapping[str, str], files: Sequence[Path], options: Na
     shown = examples(Namespace(**{**vars(options), "models": names}), files)
     wanted = [[crop] for crop in options.crop] if options.crop else [None] * len(shown)
     crops = [crops_of(each.hr, crop)[0] for each, crop in zip(shown, wanted, strict=True)]
-    settings = {title: model_settings(name) for title, name in models.items()}
+    settings = {title: model_settings(zoo.load(name)) for title, name in models.items()}
     return ablation_figure(shown, crops, settings, options.width)

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import load_model
+from esrgan.commands.common import network_at
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.onnx_export import OPSET, save_onnx
@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     suffix = options.out.suffix
     if suffix not in (".safetensors", ".onnx"):
         raise UserError(f"Models are written as .safetensors or .onnx, not {suffix!r}.")
-    network, facts = load_model(options.models, options.alpha, options.scale)
+    network, facts = network_at(options.models, options.alpha, options.scale)
     if suffix == ".safetensors":
         save_generator(options.out, network, facts, half=False)
         print(f"{options.out}: float32")

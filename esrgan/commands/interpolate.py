@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import load_model
+from esrgan.commands.common import network_at
 from esrgan.models.checkpoints import save_generator
 
 
@@ -16,7 +16,7 @@ def add(command: Parser) -> None:
 
 
 def run(options: Namespace) -> int:
-    network, facts = load_model(options.models, options.alpha)
+    network, facts = network_at(options.models, options.alpha)
     save_generator(options.out, network, facts, half=False)
     print(options.out)
     return 0

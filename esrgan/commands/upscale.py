@@ -105,11 +105,11 @@ def _chosen_upscale(options: Namespace) -> Upscale:
     if options.alpha is None:
         if options.models or options.mode:
             raise UserError("--models and --mode need --alpha; for one model use --model.")
-        network = zoo.load(options.model or "gan", options.scale)
-        return make_upscaler(network, options)
+        model = zoo.load(options.model or "gan", options.scale)
+        return make_upscaler(model.network, options)
     if options.model:
         raise UserError("--alpha goes between two models: give --models A B instead of --model.")
-    networks = [zoo.load(model, options.scale) for model in options.models or PAIR]
+    networks = [zoo.load(model, options.scale).network for model in options.models or PAIR]
     mode = options.mode or "network"
     make = partial(make_upscaler, options=options)
     upscale = interpolating(networks, options.alpha, mode, make)

@@ -9,11 +9,12 @@ import numpy as np
 
 from esrgan.evaluation.histogram import brightness_shift
 from esrgan.evaluation.learned_metrics import SOURCES, Metric
-from esrgan.evaluation.methods import Method, file_digest
+from esrgan.evaluation.methods import Method
 from esrgan.evaluation.metrics import psnr, rmse, ssim
 from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, niqe
 from esrgan.evaluation.pairs import load_pair
 from esrgan.evaluation.results import METRICS, Score, picture_path
+from esrgan.pictures.files import file_digest
 from esrgan.pictures.images import save_image, to_rgb
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.

@@ -1,6 +1,5 @@
 """What can stand in a table or a figure: networks, points between two, and what others made."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,9 +12,10 @@ from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Candidates, Pair, load_result, pictures_of
 from esrgan.inference.upscale import Upscale, Upscaler
 from esrgan.models import zoo
-from esrgan.models.checkpoints import read_facts
 from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.models.zoo import LoadedModel
 from esrgan.networks import Generator, RRDBNet
+from esrgan.pictures.files import file_digest
 from esrgan.pictures.resize import imresize
 
 # How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
@@ -48,18 +48,18 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Model:
+class Contender:
     """A network to be measured.
 
     Attributes:
         label: its name in tables.
-        network: as loaded.
+        loaded: from its weights file.
         upscale: it, remembering its last result, which image interpolation asks for again.
         digest: of its weights file and of how it is run.
     """
 
     label: str
-    network: Generator
+    loaded: LoadedModel
     upscale: Upscale
     digest: str
 
@@ -106,7 +106,7 @@ def select(
         raise UserError(f"Alpha goes between two models, but the choice names only {only}.")
     ends = (networks[:2] or PAIR) if alphas else ()
     wanted = dict.fromkeys([*networks, *ends])
-    loaded = {name: load_model(name, names.get(name, name), make, scale) for name in wanted}
+    loaded = {name: contender(name, names.get(name, name), make, scale) for name in wanted}
     common = _common_scale(list(loaded.values()), scale)
     comparators = {"bicubic": bicubic(common), "hr": ground_truth()}
     chosen = [comparators.get(name) or single(loaded[name]) for name in names]
@@ -119,28 +119,28 @@ def select(
     if len(set(rows)) < len(rows):
         twice = next(row[0] for row in rows if rows.count(row) > 1)
         raise UserError(f"Two rows would be called {twice!r}; name one of them otherwise.")
-    return Selection(common, chosen, [loaded[name].network for name in ends])
+    return Selection(common, chosen, [loaded[name].loaded.network for name in ends])
 
 
-def _common_scale(models: Sequence[Model], wanted: int | None) -> int:
-    scales = {model.network.scale for model in models}
+def _common_scale(models: Sequence[Contender], wanted: int | None) -> int:
+    scales = {model.loaded.network.scale for model in models}
     if len(scales) > 1:
-        listed = ", ".join(f"{model.label} ×{model.network.scale}" for model in models)
+        listed = ", ".join(f"{model.label} ×{model.loaded.network.scale}" for model in models)
         raise UserError(f"Only models of one scale can stand in one table, not {listed}.")
     return next(iter(scales), wanted or 4)
 
 
-def load_model(name: str, label: str, make: MakeUpscaler, scale: int | None = None) -> Model:
+def contender(name: str, label: str, make: MakeUpscaler, scale: int | None = None) -> Contender:
     """A model of the zoo or a weights file.
 
     Raises:
         UserError: as `zoo.load`, or `Upscaler`.
     """
-    network = zoo.load(name, scale)
-    upscaler = make(network)
+    loaded = zoo.load(name, scale)
+    upscaler = make(loaded.network)
     running = (upscaler.dtype, upscaler.ensemble, upscaler.back_projections, upscaler.tile, scale)
-    digest = f"{file_digest(zoo.find(name))} {running}"
-    return Model(label + refinements(upscaler), network, _remembering(upscaler), digest)
+    digest = f"{loaded.digest} {running}"
+    return Contender(label + refinements(upscaler), loaded, _remembering(upscaler), digest)
 
 
 def refinements(upscaler: Upscaler) -> str:
@@ -149,14 +149,10 @@ def refinements(upscaler: Upscaler) -> str:
     return ensemble + (f" BP{upscaler.back_projections}" if upscaler.back_projections else "")
 
 
-def model_settings(name: str) -> dict[str, str]:
-    """What Fig. 8 says of a model: its layers, and the loss that its file says it was trained with.
-
-    Raises:
-        UserError: as `zoo.load`.
-    """
-    network, facts = zoo.load(name), read_facts(zoo.find(name))
-    recorded = facts.get("loss")
+def model_settings(model: LoadedModel) -> dict[str, str]:
+    """The settings of a model in Fig. 8: its layers, and the loss that its file says it was trained
+    with."""
+    network, recorded = model.network, model.facts.get("loss")
     loss = recorded if isinstance(recorded, dict) else {}
     blocks = network.config.num_blocks
     return {
@@ -194,12 +190,14 @@ def ground_truth() -> Method:
     return Method("HR", lambda pair: pair.hr, lambda _: "HR")
 
 
-def single(model: Model) -> Method:
+def single(model: Contender) -> Method:
     """A model by itself."""
     return Method(model.label, lambda pair: model.upscale(pair.lr), lambda _: model.digest)
 
 
-def between(first: Model, second: Model, mode: str, alpha: float, make: MakeUpscaler) -> Method:
+def between(
+    first: Contender, second: Contender, mode: str, alpha: float, make: MakeUpscaler
+) -> Method:
     """The point α between two models, by network or by image interpolation (Sec. 3.4).
 
     Raises:
@@ -211,7 +209,7 @@ def between(first: Model, second: Model, mode: str, alpha: float, make: MakeUpsc
 
     @cache
     def interpolated() -> Upscale:
-        return make(interpolate_networks([first.network, second.network], weights))
+        return make(interpolate_networks([first.loaded.network, second.loaded.network], weights))
 
     def result(pair: Pair) -> np.ndarray:
         if len(ends) == 1:  # both modes give the end itself there, bit for bit
@@ -267,8 +265,3 @@ def named_folder(text: str) -> tuple[str, Path]:
     if not (name and equals and folder):
         raise UserError(f"Results are given as NAME=DIR, such as SRGAN=results/srgan, not {text}.")
     return name, Path(folder)
-
-
-def file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -87,12 +87,20 @@ def load_generator(path: str | Path, scale: int | None = None) -> Generator:
         UserError: no such file, not a weights file, one that carries code, a truncated one, or
             another architecture.
     """
+    network, _ = load_generator_and_facts(path, scale)
+    return network
+
+
+def load_generator_and_facts(
+    path: str | Path, scale: int | None = None
+) -> tuple[Generator, dict[str, Any]]:
+    """`load_generator` with the training facts of the file, as `read_facts` gives them."""
     path = Path(path)
     state, metadata = read_state(path)
     saved_scale = _json_object(metadata.get("config")).get("scale")
     if scale is None and isinstance(saved_scale, int):
         scale = saved_scale
-    return _assemble(state, path.name, scale)
+    return _assemble(state, path.name, scale), _json_object(metadata.get("facts"))
 
 
 def _json_object(text: str | None) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """The models: one visible table, and how each comes to be a network in memory."""
 
 import contextlib
-import hashlib
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from esrgan import assets
 from esrgan.errors import UserError
-from esrgan.models.checkpoints import load_features, load_generator
+from esrgan.models.checkpoints import load_features, load_generator_and_facts
 from esrgan.networks import Generator, VGG19Features
+from esrgan.pictures.files import file_digest
 
 BUILTIN_LICENCE = "trained on pictures for non-commercial research; see assets/models/README.md"
 CONNECTION_SECONDS = 10
@@ -28,8 +30,8 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Model:
-    """A generator that can be named.
+class ModelCard:
+    """A generator that can be named: an entry of `MODELS`.
 
     Attributes:
         title: for people.
@@ -44,26 +46,45 @@ class Model:
     licence: str
 
 
-MODELS: dict[str, Model] = {
-    "psnr": Model(
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A generator, and what is known of the file that it came from.
+
+    Attributes:
+        network: in evaluation mode, float32, on the CPU.
+        title: for people: of `MODELS`, or the file's name.
+        file: the weights file.
+        digest: its SHA-256, lower-case hexadecimal.
+        facts: how the network was trained, as its file says; empty for a foreign one.
+    """
+
+    network: Generator
+    title: str
+    file: Path
+    digest: str
+    facts: Mapping[str, Any]
+
+
+MODELS: dict[str, ModelCard] = {
+    "psnr": ModelCard(
         "PSNR (built-in)",
         "compact RRDBNet trained with L1",
         assets.MODELS / "psnr.safetensors",
         BUILTIN_LICENCE,
     ),
-    "gan": Model(
+    "gan": ModelCard(
         "GAN (built-in)",
         "fine-tuned from psnr with Eq. 3, perceptual loss before activation",
         assets.MODELS / "gan.safetensors",
         BUILTIN_LICENCE,
     ),
-    "gan-after": Model(
+    "gan-after": ModelCard(
         "GAN, loss after activation (built-in)",
         "as gan, but with the perceptual loss after activation",
         assets.MODELS / "gan-after.safetensors",
         BUILTIN_LICENCE,
     ),
-    "official-psnr": Model(
+    "official-psnr": ModelCard(
         "RRDB_PSNR_x4 (official)",
         "the authors' 23-block PSNR model",
         Download(
@@ -73,7 +94,7 @@ MODELS: dict[str, Model] = {
         ),
         OFFICIAL_LICENCE,
     ),
-    "official-gan": Model(
+    "official-gan": ModelCard(
         "RRDB_ESRGAN_x4 (official)",
         "the authors' 23-block ESRGAN model",
         Download(
@@ -86,8 +107,8 @@ MODELS: dict[str, Model] = {
 }
 
 
-def load(name_or_file: str | Path, scale: int | None = None) -> Generator:
-    """The generator of a name of `MODELS`, or of any weights file.
+def load(name_or_file: str | Path, scale: int | None = None) -> LoadedModel:
+    """Load a generator by a name of `MODELS` or from any weights file: `load("gan").network`.
 
     Args:
         name_or_file: a key of `MODELS` or a path.
@@ -96,7 +117,14 @@ def load(name_or_file: str | Path, scale: int | None = None) -> Generator:
     Raises:
         UserError: as `find` and `load_generator`.
     """
-    return load_generator(find(name_or_file), scale)
+    card = MODELS.get(str(name_or_file))
+    file = find(name_or_file)
+    network, facts = load_generator_and_facts(file, scale)
+    if card is None:
+        return LoadedModel(network, file.name, file, file_digest(file), facts)
+    # A download's digest was compared with the published one on the way here.
+    digest = card.source.sha256 if isinstance(card.source, Download) else file_digest(file)
+    return LoadedModel(network, card.title, file, digest, facts)
 
 
 def find(name_or_file: str | Path) -> Path:
@@ -169,8 +197,7 @@ def _hub_answers() -> bool:
 
 def check_sha256(path: Path, expected: str) -> None:
     """Raises UserError if the file's SHA-256 is not `expected` (lower-case hexadecimal)."""
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_digest(path)
     if found != expected:
         raise UserError(
             f"{path.name} is not the published file (SHA-256 {found[:12]}…, expected "

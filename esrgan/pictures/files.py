@@ -1,5 +1,6 @@
-"""Writing files so that an interruption never leaves half of one."""
+"""Files: written so that an interruption never leaves half of one, and told apart by a digest."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -36,3 +37,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file, lower-case hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from esrgan.commands import ablation, cli
-from esrgan.commands.drawing import model_settings
+from esrgan.evaluation.methods import model_settings
+from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, read_facts
 from esrgan.networks import SRResNet
 
@@ -48,7 +49,7 @@ def test_each_column_is_trained_from_its_psnr_model(trained: Path) -> None:
     for folder in folders:
         facts = read_facts(trained / folder / "generator.safetensors")
         assert facts["iterations"] == 2
-    assert model_settings(str(trained / GAN / "generator.safetensors")) == {
+    assert model_settings(zoo.load(trained / GAN / "generator.safetensors")) == {
         "BN?": "no",
         "Activation": "before",
         "GAN": "standard",

@@ -38,7 +38,7 @@ def small(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 def between(alpha: float) -> Upscaler:
-    ends = [zoo.load("psnr"), zoo.load("gan")]
+    ends = [zoo.load(name).network for name in ("psnr", "gan")]
     return Upscaler(interpolate_networks(ends, alpha_weights(alpha)))
 
 

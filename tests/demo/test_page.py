@@ -99,7 +99,7 @@ def test_first_comparison_is_lossless_and_offline(page: Page) -> None:
     np.testing.assert_array_equal(saved(page, "hr"), hr)
     np.testing.assert_array_equal(saved(page, "lr"), lr)
     for name in ("psnr", "gan"):
-        result = Upscaler(zoo.load(name))(lr)
+        result = Upscaler(zoo.load(name).network)(lr)
         np.testing.assert_array_equal(saved(page, name), result)
         expect(caption(page, name)).to_have_text(
             f"PSNR {psnr(result, hr):.2f} dB · SSIM {ssim(result, hr):.4f}"
@@ -127,8 +127,8 @@ def test_canvas_shows_the_very_pixels(page: Page) -> None:
 
 def test_histogram_is_that_of_the_library(page: Page) -> None:
     hr, lr = load_image(EXAMPLE), lr_of_example()
-    pictures = {"hr": hr, "gan": Upscaler(zoo.load("gan"))(lr)}
-    pictures["after"] = Upscaler(zoo.load("gan-after"))(lr)
+    pictures = {"hr": hr, "gan": Upscaler(zoo.load("gan").network)(lr)}
+    pictures["after"] = Upscaler(zoo.load("gan-after").network)(lr)
     for name, picture in pictures.items():
         mean = float(page.locator(f"[data-curve={name}]").get_attribute("data-mean") or "nan")
         assert mean == pytest.approx(brightness(picture)[::2, ::2].mean(), abs=1e-3)
@@ -145,7 +145,7 @@ def test_uploaded_photo_as_lr_and_both_sliders(page: Page, tmp_path: Path) -> No
     expect(page.locator("[data-pane=hr]")).to_be_hidden()
     expect(caption(page, "psnr")).to_have_text("160×120")
 
-    networks = [zoo.load("psnr"), zoo.load("gan")]
+    networks = [zoo.load(name).network for name in ("psnr", "gan")]
     ends = [Upscaler(network)(lr) for network in networks]
     for alpha in (0.0, 0.35, 1.0):
         weights = alpha_weights(alpha)
@@ -242,7 +242,9 @@ def test_a_wheel_scrolls_the_page_or_zooms(page: Page) -> None:
 def test_wipe_and_difference(page: Page) -> None:
     page.locator("[data-mode=difference]").click()
     page.locator(".gain input").fill("1")
-    gan, psnr_result = (Upscaler(zoo.load(name))(lr_of_example()) for name in ("gan", "psnr"))
+    gan, psnr_result = (
+        Upscaler(zoo.load(name).network)(lr_of_example()) for name in ("gan", "psnr")
+    )
     error = np.abs(gan.astype(int) - psnr_result)
     expect(caption(page, "difference")).to_contain_text(f"mean {error.mean():.2f} grey levels")
     np.testing.assert_array_equal(saved(page, "difference"), error.astype(np.uint8))
@@ -429,7 +431,7 @@ def test_a_third_model_takes_its_share(page: Page) -> None:
     slide(page, "image-alpha", 0.6)
     expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
     lr = lr_of_example()
-    networks = [zoo.load(name) for name in ("psnr", "gan", "gan-after")]
+    networks = [zoo.load(name).network for name in ("psnr", "gan", "gan-after")]
     shares = [0.75 * 0.4, 0.75 * 0.6, 0.25]
     expected = Upscaler(interpolate_networks(networks, shares))(lr)
     np.testing.assert_array_equal(saved(page, "network"), expected)
@@ -445,7 +447,7 @@ def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: 
     wait_for_result(page, network="0.35", image="0.2", mark="8,16,64,64", exact="true")
     expect(page.locator("[data-pane=psnr] header")).to_contain_text("GAN, loss after activation")
     lr = lr_of_example()
-    networks = [zoo.load("gan-after"), zoo.load("psnr")]
+    networks = [zoo.load(name).network for name in ("gan-after", "psnr")]
     expected = Upscaler(interpolate_networks(networks, alpha_weights(0.35)))(lr)
     np.testing.assert_array_equal(saved(page, "network"), expected)
     page.locator("#paper-panel > button").click()

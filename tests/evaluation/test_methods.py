@@ -13,11 +13,11 @@ from PIL import Image
 from esrgan.errors import UserError
 from esrgan.evaluation.learned_metrics import learned_metrics
 from esrgan.evaluation.methods import (
-    Model,
+    Contender,
     between,
+    contender,
     from_folder,
     labels,
-    load_model,
     named_folder,
     single,
 )
@@ -29,12 +29,12 @@ from esrgan.pictures.resize import imresize
 
 
 @pytest.fixture
-def two_models(tiny_network, tmp_path: Path) -> tuple[Model, Model]:
+def two_models(tiny_network, tmp_path: Path) -> tuple[Contender, Contender]:
     models = []
     for name in ("first", "second"):
         file = tmp_path / f"{name}.safetensors"
         save_generator(file, tiny_network, {}, half=False)
-        models.append(load_model(str(file), name, on_cpu))
+        models.append(contender(str(file), name, on_cpu))
         for parameter in tiny_network.parameters():
             parameter.data.mul_(1.2)
     return models[0], models[1]
@@ -50,14 +50,14 @@ def pair(photo: np.ndarray) -> Pair:
 
 
 @pytest.mark.parametrize("mode", ["network", "image"])
-def test_between_two_models(two_models: tuple[Model, Model], pair: Pair, mode: str) -> None:
+def test_between_two_models(two_models: tuple[Contender, Contender], pair: Pair, mode: str) -> None:
     first, second = two_models
     points = [between(first, second, mode, a, on_cpu) for a in (0, 0.3, 1)]
-    ends = [Upscaler(model.network, "cpu")(pair.lr) for model in two_models]
+    ends = [Upscaler(model.loaded.network, "cpu")(pair.lr) for model in two_models]
     if mode == "image":
         middle = interpolate_images(ends, [0.7, 0.3])
     else:
-        network = interpolate_networks([first.network, second.network], [0.7, 0.3])
+        network = interpolate_networks([first.loaded.network, second.loaded.network], [0.7, 0.3])
         middle = Upscaler(network, "cpu")(pair.lr)
     for point, expected in zip(points, (ends[0], middle, ends[1]), strict=True):
         np.testing.assert_array_equal(point.result(pair), expected)
@@ -65,21 +65,25 @@ def test_between_two_models(two_models: tuple[Model, Model], pair: Pair, mode: s
     assert (ends[0] != ends[1]).any()
 
 
-def test_a_curve_runs_each_end_once_a_picture(two_models: tuple[Model, Model], pair: Pair) -> None:
+def test_a_curve_runs_each_end_once_a_picture(
+    two_models: tuple[Contender, Contender], pair: Pair
+) -> None:
     calls = []
     for model in two_models:
-        model.network.conv_first.register_forward_hook(lambda *_: calls.append(1))
+        model.loaded.network.conv_first.register_forward_hook(lambda *_: calls.append(1))
     for alpha in (0, 0.2, 0.8, 1):
         between(*two_models, "image", alpha, on_cpu).result(pair)
     single(two_models[0]).result(pair)
     assert len(calls) == 2
 
 
-def test_refinements_are_told_in_the_name(two_models: tuple[Model, Model], tmp_path: Path) -> None:
+def test_refinements_are_told_in_the_name(
+    two_models: tuple[Contender, Contender], tmp_path: Path
+) -> None:
     def refined(network: torch.nn.Module) -> Upscaler:
         return Upscaler(network, "cpu", ensemble=True, back_projections=10)
 
-    model = load_model(str(tmp_path / "first.safetensors"), "first", refined)
+    model = contender(str(tmp_path / "first.safetensors"), "first", refined)
     assert model.label == "first ×8 BP10"
     assert model.digest != two_models[0].digest
 

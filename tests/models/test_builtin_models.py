@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
 
 @pytest.fixture(scope="module")
 def networks() -> dict[str, Generator]:
-    return {name: zoo.load(name) for name in ("psnr", "gan", "gan-after")}
+    return {name: zoo.load(name).network for name in ("psnr", "gan", "gan-after")}
 
 
 @pytest.fixture(scope="module")

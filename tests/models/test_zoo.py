@@ -47,7 +47,7 @@ def test_builtin_models_upscale_by_four(name):
     if not zoo.find(name).is_file():
         pytest.skip("the built-in models are not trained yet")
     with torch.no_grad():
-        out = zoo.load(name)(torch.full((1, 3, 24, 24), 0.5))
+        out = zoo.load(name).network(torch.full((1, 3, 24, 24), 0.5))
     assert out.shape == (1, 3, 96, 96)
     assert out[..., 40:56, 40:56].mean().item() == pytest.approx(0.5, abs=0.05)
 
@@ -56,8 +56,40 @@ def test_a_file_is_loaded_by_its_path(tmp_path, tiny_network):
     path = tmp_path / "mine.safetensors"
     save_generator(path, tiny_network, {})
     assert zoo.find(path) == zoo.find(str(path)) == path
-    assert zoo.load(str(path)).config == tiny_network.config
-    assert zoo.load(path, scale=4).scale == 4
+    assert zoo.load(str(path)).network.config == tiny_network.config
+    assert zoo.load(path, scale=4).network.scale == 4
+
+
+def test_a_loaded_model_tells_what_its_file_says(tmp_path, tiny_network):
+    path = tmp_path / "mine.safetensors"
+    save_generator(path, tiny_network, {"loss": {"adversarial": "standard"}}, half=False)
+    loaded = zoo.load(path)
+    assert (loaded.title, loaded.file) == ("mine.safetensors", path)
+    assert loaded.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert loaded.facts == {"loss": {"adversarial": "standard"}}
+    for key, tensor in tiny_network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[key], tensor), key
+
+
+def test_a_named_model_has_the_title_of_its_card():
+    loaded = zoo.load("gan")
+    assert loaded.title == zoo.MODELS["gan"].title
+    assert loaded.file == assets.MODELS / "gan.safetensors"
+    assert loaded.facts["loss"]["adversarial"] == "relativistic"
+
+
+def test_a_downloaded_file_is_hashed_once(tmp_path, tiny_network, monkeypatch):
+    path = tmp_path / "mine.safetensors"
+    save_generator(path, tiny_network, {})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = zoo.ModelCard("Mine", "for a test", Download(path.name, (), digest), "none")
+    monkeypatch.setitem(zoo.MODELS, "mine", card)
+    monkeypatch.setattr(zoo, "_downloaded_before", lambda _: path)
+    hashed: list[Path] = []
+    real = zoo.file_digest
+    monkeypatch.setattr(zoo, "file_digest", lambda file: (hashed.append(file), real(file))[1])
+    assert zoo.load("mine").digest == digest
+    assert hashed == [path]
 
 
 def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
@@ -72,7 +104,7 @@ def test_unknown_names_are_refused_with_the_known_ones(refused):
 
 
 def test_a_missing_builtin_file_is_named(tmp_path, monkeypatch, refused):
-    gone = zoo.Model("Gone", "was here", tmp_path / "gone.safetensors", "none")
+    gone = zoo.ModelCard("Gone", "was here", tmp_path / "gone.safetensors", "none")
     monkeypatch.setitem(zoo.MODELS, "gone", gone)
     with refused("no weights file", "gone.safetensors"):
         zoo.load("gone")

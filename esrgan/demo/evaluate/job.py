@@ -128,7 +128,7 @@ def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
     names, make = _names(wish), partial(_upscaler, wish=wish)
     chosen = select(names, make, wish.alphas, wish.modes, others)
     settings = {
-        method.model: model_settings(name)
+        method.model: model_settings(zoo.load(name))
         for name, method in zip(names, chosen.methods, strict=False)
         if name not in COMPARATORS
     }

@@ -435,7 +435,9 @@ def test_two_pictures_and_a_zip(
     assert download.value.suggested_filename == "esrgan-results.zip"
     files = contents(download.value.path())
     assert list(files) == ["rgb.png", "grey.png", "sub/cat.png", "dog.png", "errors.txt"]
-    network = interpolate_networks([zoo.load("psnr"), zoo.load("gan")], [1 - 0.8, 0.8])
+    network = interpolate_networks(
+        [zoo.load(name).network for name in ("psnr", "gan")], [1 - 0.8, 0.8]
+    )
     given = {"rgb.png": photo[:24, :20], "sub/cat.png": photo[:20], "dog.png": photo[:, :30]}
     for name, lr in given.items():
         expected = Upscaler(network)(lr)

@@ -27,6 +27,7 @@ from esrgan.evaluation.pairs import load_pair
 from esrgan.evaluation.results import load_results
 from esrgan.figures import draw_ablation, illustrations
 from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
@@ -176,7 +177,7 @@ def test_the_ablation_figure_says_what_each_network_is_made_of(
     illustrating.illustrate(state, illustrating.ABLATION, "one.png", "png", 7.0, crops)
     columns, rows, references, _ = drawn
     assert [column.title for column in columns] == ["first BP1", "second BP1"]  # no bicubic
-    assert columns[0].settings == model_settings(str(wish.weights[0]))
+    assert columns[0].settings == model_settings(zoo.load(wish.weights[0]))
     assert rows == ["one", "one"]
     hr = np.asarray(Image.open(wish.hr[0]))
     np.testing.assert_array_equal(references[1], hr[:16, 40:64])
