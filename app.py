@@ -1,36 +1,6 @@
 """`python app.py`: the demo in a browser, offline, with the built-in models."""
 
-import os
-from argparse import ArgumentParser
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
-
-def main() -> None:
-    parser = ArgumentParser(description="The ESRGAN demo as a web page.")
-    parser.add_argument("--host", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
-    parser.add_argument("--open", action="store_true", help="open the page in the browser")
-    parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
-    options = parser.parse_args()
-
-    from esrgan.demo.server import allocator, zero_gpu
-
-    allocator.limit_arenas()
-    zero_gpu.prepare()
-
-    from esrgan.demo.page import build, launch
-    from esrgan.demo.server.served import served_folder
-
-    served_folder()
-    launch(
-        build(),
-        server_name=options.host,
-        server_port=options.port,
-        share=options.share,
-        inbrowser=options.open,
-    )
-
+from esrgan.demo.__main__ import main
 
 if __name__ == "__main__":
     main()
