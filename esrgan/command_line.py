@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ class Parser(argparse.ArgumentParser):
 
 def run(main: Callable[[], int | None], program: str) -> NoReturn:
     """Run a command's `main` and exit; a UserError becomes one line on stderr and exit code 2."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # notes on odd files that it reads anyway
     try:
         code = main() or 0
     except UserError as error:

@@ -32,6 +32,7 @@ torch.set_num_threads(1)
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+CASES = DATA.with_name("cases")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -81,6 +82,14 @@ def benchmark_data() -> Path:
     if not (DATA / "Set5").is_dir():
         pytest.skip("the benchmark pairs are not on this machine (../shared/data)")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of odd and hostile files; the test is skipped where it is absent."""
+    if not CASES.is_dir():
+        pytest.skip("the odd and hostile files are not on this machine (../shared/cases)")
+    return CASES
 
 
 @pytest.fixture

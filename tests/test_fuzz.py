@@ -31,6 +31,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from safetensors.torch import save
 from scipy.io import savemat
 
@@ -174,6 +175,9 @@ def pictures() -> dict[str, list[bytes]]:
     whole, cmyk = Image.fromarray(rgba), Image.fromarray(rgba, "CMYK")
     exif = Image.Exif()
     exif[0x0112] = 6
+    texts = PngInfo()
+    texts.add_text("prompt", "a cat " * 50, zip=True)
+    texts.add_itxt("XML:com.adobe.xmp", '<x tiff:Orientation="6"/>', zip=True)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
     def encoded(picture: Image.Image, fmt: str, **options: Any) -> bytes:
@@ -198,6 +202,7 @@ def pictures() -> dict[str, list[bytes]]:
             encoded(Image.fromarray(deep[..., 0]), "PNG", exif=exif),
             cv2.imencode(".png", deep)[1].tobytes(),
             cv2.imencode(".png", deep[..., :3])[1].tobytes(),
+            encoded(rgb, "PNG", pnginfo=texts),
             animated(rgb, "PNG"),
         ],
         "JPEG": [

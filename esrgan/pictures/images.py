@@ -5,18 +5,17 @@ alpha), `uint8` or `uint16`, sRGB. A tensor is N×3×H×W float32 RGB in [0, 1].
 """
 
 import io
-import struct
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
 from esrgan.errors import UserError
+from esrgan.pictures import structure
 from esrgan.pictures.files import atomic_path
 
 # Refused before decoding; 50 Mpx decode to 150 MB.
@@ -25,6 +24,9 @@ READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
 )
+PNG_START = b"\x89PNG\r\n\x1a\n"
+# Bytes in which a picture's EXIF lies, and bytes of that which are read.
+HEADER_BYTES, MOST_EXIF = 2**20, 2**16
 # The longest side that a format can hold.
 LONGEST_SIDE = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 # TIFF tags, and what they hold in files that matter here.
@@ -53,13 +55,17 @@ def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """`load_image` for the bytes of a file; `name` is used in messages."""
-    picture = _open(io.BytesIO(data), name, max_pixels)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _decode(picture, data)
-        except Exception as error:  # Pillow and OpenCV raise anything on damaged files
-            raise UserError(_damaged(name)) from error
+    if data.startswith(PNG_START) and any(kind in data for kind in structure.TEXT_CHUNKS):
+        data = structure.png_without_bulk(io.BytesIO(data))
+    picture = _open(io.BytesIO(data), data, name, max_pixels)
+    try:
+        return _decode(picture, data, name)
+    except UserError:
+        raise
+    except MemoryError as error:
+        raise UserError(f"{name} needs more memory than there is.") from error
+    except Exception as error:  # Pillow and OpenCV raise anything on damaged files
+        raise UserError(_damaged(name)) from error
 
 
 def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -69,12 +75,11 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
         UserError: as `load_image`, but for damage behind the header.
     """
     try:
-        with path.open("rb") as file, _open(file, path.name, max_pixels) as picture:
-            # Pillow would decode a whole PNG in search of EXIF behind the pixels, and gives a
-            # TIFF's size as turned already.
-            known = picture.format not in ("PNG", "TIFF") or "exif" in picture.info
-            turn = picture.getexif().get(ExifTags.Base.Orientation) if known else 1
-            width, height = picture.size
+        with path.open("rb") as file:
+            stream, header = _header(file)
+            with _open(stream, header, path.name, max_pixels) as picture:
+                turn = _orientation(picture, path.name)
+                width, height = picture.size
     except UserError:
         raise
     except Exception as error:
@@ -84,25 +89,41 @@ def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     return (width, height) if turn in (5, 6, 7, 8) else (height, width)
 
 
-def _open(stream: BinaryIO, name: str, max_pixels: int) -> Image.Image:
-    """The picture with its header read and its size checked, not decoded yet."""
-    start = stream.read(1000)
-    stream.seek(0)
-    if not start:
+def _header(file: BinaryIO) -> tuple[BinaryIO, bytes]:
+    """A picture to be opened, and as much of it as `structure.hazard` needs: all of a TIFF."""
+    start = file.read(HEADER_BYTES)
+    if start.startswith(structure.TIFF_STARTS):
+        start += file.read()
+    file.seek(0)
+    if not start.startswith(PNG_START):
+        return file, start
+    header = structure.png_without_bulk(file, header_only=True)
+    return io.BytesIO(header), header
+
+
+def _open(stream: BinaryIO, data: bytes, name: str, max_pixels: int) -> Image.Image:
+    """The picture with its header read and its size checked, not decoded yet; `data` is what of it
+    is to be checked before that."""
+    if not data:
         raise UserError(f"{name} is empty (0 bytes).")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's bomb warning; the size is checked here
-        try:
-            picture = Image.open(stream, formats=_available_formats())
-        except Image.DecompressionBombError as error:
-            raise UserError(_too_large(name, max_pixels)) from error
-        except UnidentifiedImageError as error:
-            raise UserError(_not_a_picture(name, start)) from error
-        except Exception as error:
-            raise UserError(_damaged(name)) from error
+    _check_structure(data, name)
+    try:
+        picture = Image.open(stream, formats=_available_formats())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(_too_large(name, max_pixels)) from error
+    except UnidentifiedImageError as error:
+        raise UserError(_not_a_picture(name, data[:1000])) from error
+    except Exception as error:
+        raise UserError(_damaged(name)) from error
     if picture.width * picture.height > max_pixels:
         raise UserError(_too_large(name, max_pixels, picture.size))
     return picture
+
+
+def _check_structure(data: bytes, name: str) -> None:
+    hazard = structure.hazard(data)
+    if hazard:
+        raise UserError(f"{name} {hazard}, and is not decoded. Save it anew in another program.")
 
 
 def _available_formats() -> list[str]:
@@ -126,23 +147,37 @@ def _damaged(name: str) -> str:
     return f"{name} is damaged or incomplete: its picture data can't be decoded."
 
 
-def _decode(picture: Image.Image, data: bytes) -> np.ndarray:
+def _decode(picture: Image.Image, data: bytes, name: str) -> np.ndarray:
     picture.seek(0)
     picture.load()
     if _has_deep_colour(picture, data):
-        pixels = _decode_deep_colour(data)  # OpenCV itself turns TIFF, but not PNG
+        pixels = _decode_deep_colour(data)
         if pixels.shape[:2] != picture.size[::-1]:
             raise ValueError("Pillow and OpenCV understand this file differently")
-        turn = picture.getexif().get(ExifTags.Base.Orientation) if picture.format == "PNG" else 1
-        return _turned(pixels, turn)
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)
-    if picture.mode == "I":
-        return np.asarray(picture).clip(0, 65535).astype(np.uint16)
-    if picture.mode == "F":
-        return _float_to_uint16(np.asarray(picture))
-    return np.asarray(_to_srgb(picture))
+    elif picture.mode.startswith("I;16"):
+        pixels = np.asarray(picture).astype(np.uint16)
+    elif picture.mode == "I":
+        pixels = np.asarray(picture).clip(0, 65535).astype(np.uint16)
+    elif picture.mode == "F":
+        pixels = _float_to_uint16(np.asarray(picture))
+    else:
+        pixels = np.asarray(_to_srgb(picture))
+    return _turned(pixels, _orientation(picture, name))
+
+
+def _orientation(picture: Image.Image, name: str) -> int | None:
+    """EXIF's or XMP's, 1 … 8, still to be done; of EXIF, only what a JPEG can hold is read."""
+    if picture.format == "TIFF":  # turned by its decoders, and its size by Pillow
+        return 1
+    information = picture.info
+    text = information.get("Raw profile type exif")
+    if text and "exif" not in information:
+        information["exif"] = bytes.fromhex("".join(text.split("\n")[3:]))
+    if "exif" in information:
+        information["exif"] = information["exif"][:MOST_EXIF]
+        _check_structure(information["exif"], name)
+    # That of PNG would decode all of it in search of EXIF behind the pixels.
+    return Image.Image.getexif(picture).get(ExifTags.Base.Orientation)
 
 
 def _has_deep_colour(picture: Image.Image, data: bytes) -> bool:
@@ -156,20 +191,10 @@ def _has_deep_colour(picture: Image.Image, data: bytes) -> bool:
         deep = len(bits) >= 3 and max(bits) == 16
         if deep and tags.get(TIFF_PLANAR) == TIFF_SEPARATE:
             raise ValueError("neither Pillow nor OpenCV reads separate planes of 16 bits rightly")
-        if deep and _has_tag_twice(data):
+        if deep and structure.has_tag_twice(data):
             raise ValueError("Pillow, which has checked the size, and OpenCV may take another one")
         return deep and kind == TIFF_RGB
     return False
-
-
-def _has_tag_twice(tiff: bytes) -> bool:
-    order = "<" if tiff.startswith(b"II") else ">"
-    is_big = struct.unpack_from(f"{order}H", tiff, 2) == (43,)
-    (at,) = struct.unpack_from(*(f"{order}Q", tiff, 8) if is_big else (f"{order}I", tiff, 4))
-    (count,) = struct.unpack_from(f"{order}{'Q' if is_big else 'H'}", tiff, at)
-    first, step = (at + 8, 20) if is_big else (at + 2, 12)
-    tags = [struct.unpack_from(f"{order}H", tiff, first + step * n) for n in range(count)]
-    return len(set(tags)) < len(tags)
 
 
 def _decode_deep_colour(data: bytes) -> np.ndarray:
