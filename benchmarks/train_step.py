@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from esrgan.inference.devices import Network, choose_device
 from esrgan.models.checkpoints import save_features
-from esrgan.networks import VGG19Features
+from esrgan.networks import VGGFeatures
 from train.acceleration import set_up_cuda
 from train.config import load_preset, make_config, override
 from train.data import batches
@@ -141,7 +141,7 @@ def options() -> argparse.Namespace:
 def perceptual_file(name: str, folder: Path) -> str:
     if name != "random":
         return name
-    save_features(folder / "vgg19.safetensors", VGG19Features(), {})
+    save_features(folder / "vgg19.safetensors", VGGFeatures(), {})
     return str(folder / "vgg19.safetensors")
 
 
@@ -155,7 +155,8 @@ def main() -> None:
         settings = {
             **preset,
             "init": None,
-            # The published loop has neither of the two.
+            # The published loop has none of these.
+            "gan_share": None,
             "crop_size": preset["crop_size"] - preset.get("jitter", 0),
             "jitter": 0,
             "gradient_penalty": 0.0,

@@ -22,7 +22,7 @@ from PIL import Image
 
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import save_features
-from esrgan.networks import RRDBConfig, RRDBNet, VGG19Features
+from esrgan.networks import RRDBConfig, RRDBNet, VGGFeatures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -128,7 +128,7 @@ def perceptual_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A perceptual network of a few hundred weights, untrained, as a file."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("perceptual") / "vgg19.safetensors"
-    save_features(path, VGG19Features((2, 3, 4, 5, 6)), {})
+    save_features(path, VGGFeatures((2, 3, 4, 5, 6)), {})
     return path
 
 

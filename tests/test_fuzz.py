@@ -52,7 +52,7 @@ from esrgan.evaluation.niqe import FITTED, PristineModel, load_pristine
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
-from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGG19Features
+from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
 from esrgan.pictures.images import decode_image, image_size
 from train.config import (
     CONFIGS,
@@ -325,7 +325,7 @@ def networks() -> list[torch.nn.Module]:
         RRDBNet(RRDBConfig(4, 1, 2)),
         RRDBNet(RRDBConfig(4, 1, 2, scale=2, unshuffle=2)),
         SRResNet(SRResNetConfig(4, 1, scale=2)),
-        VGG19Features((1, 1, 1, 1, 1)),
+        VGGFeatures((1, 1, 1, 1, 1)),
     ]
 
 

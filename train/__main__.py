@@ -95,7 +95,7 @@ def parser() -> Parser:
             stage.add_argument("--validation", metavar="DIR", help="HR pictures to measure on")
         if name == "gan":
             stage.add_argument(
-                "--perceptual", help="builtin, torchvision, or a file with a VGG19 state dict"
+                "--perceptual", help="builtin, torchvision, or a file with a VGG16 or VGG19"
             )
     preparing = stages.add_parser("prepare", help=PREPARE, description=PREPARE)
     prepare.add_options(preparing)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
-from esrgan.networks.vgg import CONVOLUTIONS
+from esrgan.networks.vgg import InputName, layer_names
 from train.acceleration import Precision
 
 PRESETS = Path(__file__).parent / "presets"
@@ -26,7 +26,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def _convolution(name: str) -> str:
-    if name not in {f"conv{block}_{index}" for block, index in CONVOLUTIONS}:
+    """VGG16's are among VGG19's; the network that is loaded looks at them again."""
+    if name not in layer_names(depth=19):
         raise ValueError(f"{name!r} is not a convolution of VGG19 (conv1_1 … conv5_4)")
     return name
 
@@ -130,14 +131,25 @@ class GANConfig(PSNRConfig):
 
     Attributes:
         perceptual: "builtin" (trained by `python -m train vgg`), "torchvision" (ImageNet VGG19),
-            or a file with any VGG19 state dict.
+            or a file with a VGG16 or VGG19: see `load_features`.
+        perceptual_input: what that file's weights expect, "torchvision" (RGB, ImageNet's mean and
+            standard deviation) or "caffe" (BGR, 0 … 255, mean alone); none: as the file says.
         layers: weight by convolution, e.g. {"conv5_4": 1.0}.
+        normalise_features: divide each layer so that the mean of its ReLU over some training crops
+            is 1, so that the weights of layers of different networks and depths mean the same.
         before_activation: compare features before their ReLU (the paper) or after it (SRGAN).
         adversarial: relativistic average (Eqs. 1 and 2) or standard GAN.
-        gan_weight: λ.
+        gan_weight: λ, or the most that it may be with `gan_share`.
+        gan_share: the root-mean-square gradient of λ L_G at the SR pixels as a share of the
+            perceptual loss's; λ is set to it in each step. None: λ is `gan_weight`.
+        gan_ramp: iterations over which λ rises from 0.
+        discriminator_head_start: iterations at the beginning in which only the discriminator is
+            trained; `gan_ramp` follows them.
         pixel_weight: η.
+        discriminator: "vgg", the paper's, a logit a picture; or "unet", with spectral
+            normalisation, a logit a pixel.
         discriminator_features: channels of the discriminator's first stage.
-        discriminator_batch_norm: normalise in the discriminator.
+        discriminator_batch_norm: normalise in the discriminator (of VGG's style).
         jitter: the perceptual network and the discriminator see crops smaller by this many pixels,
             from a place drawn for each step. Both have grids, of pooling and strides: while these
             lie on the generator's own, of upsampling, it can learn a pattern that only they miss.
@@ -148,13 +160,19 @@ class GANConfig(PSNRConfig):
     """
 
     perceptual: str = "builtin"
+    perceptual_input: InputName | None = None
     layers: Annotated[
         dict[Annotated[str, AfterValidator(_convolution)], Amount], Field(min_length=1)
     ] = field(default_factory=lambda: {"conv5_4": 1.0})
+    normalise_features: bool = False
     before_activation: bool = True
     adversarial: Literal["relativistic", "standard"] = "relativistic"
     gan_weight: Amount = 5e-3
+    gan_share: Amount | None = None
+    gan_ramp: CountOrZero = 0
+    discriminator_head_start: CountOrZero = 0
     pixel_weight: Amount = 1e-2
+    discriminator: Literal["vgg", "unet"] = "vgg"
     discriminator_features: Count = 64
     discriminator_batch_norm: bool = True
     jitter: CountOrZero = 0

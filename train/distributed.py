@@ -136,6 +136,8 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     if world_size() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return
     together = averaged(torch.cat([gradient.flatten() for gradient in gradients]))
     parts = together.split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):

@@ -81,9 +81,7 @@ def train(
                 numbers = to_numbers(losses)
                 _check_finite(numbers, stage if save else None, iteration)
             if log:
-                progress.set_postfix(
-                    {name.rpartition("/")[2]: f"{value:.4g}" for name, value in numbers.items()}
-                )
+                progress.set_postfix(_shown(numbers))
                 journal.numbers({**numbers, "learning_rate": rate}, iteration)
                 for warning in watch(numbers):
                     journal.warning(warning, iteration)
@@ -171,6 +169,15 @@ def _progress(config: Config, start: int) -> "tqdm[Any]":
     hidden: dict[str, Any] = {} if distributed.is_main() else {"disable": True}
     total = config.iterations
     return tqdm(total=total, initial=start, unit="it", dynamic_ncols=True, **hidden)
+
+
+def _shown(numbers: Mapping[str, float]) -> dict[str, str]:
+    """What of the numbers stands behind the progress bar."""
+    return {
+        name.removeprefix("loss/"): f"{value:.4g}"
+        for name, value in numbers.items()
+        if name.startswith(("loss/", "accuracy/", "share/"))
+    }
 
 
 def _tell(text: str, progress: "tqdm[Any]") -> None:

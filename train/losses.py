@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from esrgan.networks import VGG19Features
-from train.distributed import global_mean
+from esrgan.errors import UserError
+from esrgan.networks import VGGFeatures
+from train.distributed import averaged, global_mean
 
 
 def more_realistic(logits: Tensor, others: Tensor) -> Tensor:
-    """The logit of D_Ra(x, others) = σ(C(x) − E[C(others)]) (Sec. 3.2): N×1 each."""
+    """The logit of D_Ra(x, others) = σ(C(x) − E[C(others)]) (Sec. 3.2): N×1 or N×1×H×W each."""
     return logits - global_mean(others)
 
 
@@ -30,10 +31,13 @@ def fake(logits: Tensor) -> Tensor:
 
 
 class RelativisticAverageGANLoss:
-    """Eqs. 1 and 2; each sum is halved, as in the authors' training code."""
+    """Eqs. 1 and 2; each sum is halved, as in the authors' training code.
+
+    Of a discriminator with a logit a pixel, E[·] is the mean over the pixels too.
+    """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """L_D^Ra (Eq. 1) from C(x_r) and C(x_f), N×1 each."""
+        """L_D^Ra (Eq. 1) from C(x_r) and C(x_f), N×1 or N×1×H×W each."""
         on_real = real(more_realistic(real_logits, fake_logits))
         on_fake = fake(more_realistic(fake_logits, real_logits))
         return (on_real + on_fake) / 2
@@ -57,27 +61,70 @@ class StandardGANLoss:
 
 def gradient_penalty(real_logits: Tensor, pictures: Tensor) -> Tensor:
     """R1 = E[‖∇_x C(x_r)‖²] (Mescheder et al., "Which training methods for GANs do actually
-    converge?", 2018) from C(x_r), N×1, and the N×3×H×W pictures x_r, which require a gradient."""
-    (slopes,) = torch.autograd.grad(real_logits.sum(), pictures, create_graph=True)
+    converge?", 2018) from C(x_r), N×1 (or N×1×H×W, whose mean over the pixels is taken), and the
+    N×3×H×W pictures x_r, which require a gradient."""
+    of_pictures = real_logits.flatten(1).mean(1)  # N
+    (slopes,) = torch.autograd.grad(of_pictures.sum(), pictures, create_graph=True)
     return slopes.square().sum(dim=(1, 2, 3)).mean()
 
 
+def root_mean_square(values: Tensor) -> Tensor:
+    """Over all elements, of all processes: a scalar. Those that overflowed (fp16) count as 0."""
+    return averaged(values.nan_to_num(0, 0, 0).square().mean()).sqrt()
+
+
 class PerceptualLoss(nn.Module):
-    """L_percep (Sec. 3.3): the L1 distance of VGG19 features, summed over weighted layers.
+    """L_percep (Sec. 3.3): the L1 distance of VGG features, summed over weighted layers.
 
     Args:
         features: a frozen perceptual network.
         layers: weight by convolution name, {"conv5_4": 1.0} in the paper.
         before_activation: compare `conv…` (ESRGAN) or, after the ReLU, `relu…` (SRGAN).
+
+    Attributes:
+        scales: what each layer's features are divided by; 1, unless `normalise` has set them.
+
+    Raises:
+        UserError: a layer is not one of this network's.
     """
 
     def __init__(
-        self, features: VGG19Features, layers: Mapping[str, float], before_activation: bool = True
+        self, features: VGGFeatures, layers: Mapping[str, float], before_activation: bool = True
     ) -> None:
         super().__init__()
+        features.check_layers(layers)
         kind = "conv" if before_activation else "relu"
         self.features = features
         self.weights = {name.replace("conv", kind): weight for name, weight in layers.items()}
+        self.scales = LayerScales(len(self.weights))
+
+    @torch.no_grad()
+    def normalise(self, pictures: Tensor) -> None:
+        """Have each layer divided so that the mean of its ReLU over these pictures is 1.
+
+        ReLU networks are positively homogeneous: dividing a layer's weights and bias by a number
+        divides its features, before and after activation, by it, and the next layer's weights times
+        that number undo it. So dividing the features themselves is the same, exactly. The scales
+        are those of the ReLU for losses before activation too, so that both weigh alike.
+
+        Args:
+            pictures: N×3×H×W, RGB in [0, 1].
+
+        Raises:
+            UserError: a layer answers to none of them.
+        """
+        names = [name.replace("conv", "relu") for name in self.weights]
+        means = torch.zeros(len(names), dtype=torch.float64)
+        for picture in pictures.split(1):  # of one picture at a time, to save memory
+            found = self.features(picture, names)
+            means += torch.stack([found[name].mean() for name in names]).cpu()
+        for name, mean in zip(names, means.tolist(), strict=True):
+            if not mean > 0:
+                raise UserError(
+                    f"normalise_features: {name} of this perceptual network is 0 everywhere; "
+                    "leave the layer out."
+                )
+        self.scales.of_layers.copy_(means / len(pictures))
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         """The loss (a scalar) of N×3×H×W pictures, RGB in [0, 1]; no gradient flows to `hr`."""
@@ -88,4 +135,14 @@ class PerceptualLoss(nn.Module):
             weight * F.l1_loss(found[name].float(), wanted[name].float())
             for name, weight in self.weights.items()
         ]
-        return torch.stack(terms).sum()
+        return (torch.stack(terms) / self.scales.of_layers).sum()
+
+
+class LayerScales(nn.Module):
+    """A number a layer: all of the perceptual loss that a checkpoint must hold."""
+
+    of_layers: Tensor
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.register_buffer("of_layers", torch.ones(count))

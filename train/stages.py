@@ -21,7 +21,14 @@ from esrgan.inference.devices import place
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_features, save_generator
-from esrgan.networks import Generator, VGG19Classifier, VGGDiscriminator, build_generator
+from esrgan.networks import (
+    Discriminator,
+    Generator,
+    UNetDiscriminator,
+    VGG19Classifier,
+    VGGDiscriminator,
+    build_generator,
+)
 from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
 from train import distributed
@@ -33,6 +40,7 @@ from train.losses import (
     RelativisticAverageGANLoss,
     StandardGANLoss,
     gradient_penalty,
+    root_mean_square,
 )
 
 ADAM_BETAS = (0.9, 0.99)
@@ -42,6 +50,8 @@ Weights = tuple[Tensor, ...] | list[Tensor]
 VALIDATED = ("psnr_y", "ssim_y", "niqe")
 # So many pictures of the validation set are kept as the run goes on.
 SHOWN_PICTURES = 8
+# Training crops over which the features of the perceptual network are normalised.
+NORMALISING_CROPS = 32
 
 
 class Stage(ABC):
@@ -89,6 +99,8 @@ class Stage(ABC):
 
     def _update(self, optimizer: Optimizer) -> None:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        if all(weight.grad is None for weight in weights):  # it is not its turn
+            return
         distributed.average_gradients(weights)
         self.scaler.unscale_(optimizer)
         if self.config.clip_norm is not None:
@@ -216,23 +228,28 @@ class GANStage(PSNRStage):
 
     def __init__(self, config: GANConfig, device: torch.device) -> None:
         super().__init__(config, device)
-        discriminator = VGGDiscriminator(
-            config.crop_size - config.jitter,
-            config.discriminator_features,
-            config.discriminator_batch_norm,
-        )
-        self.discriminator = place(distributed.synchronised(discriminator, device), device)
+        discriminator = distributed.synchronised(build_discriminator(config), device)
+        self.discriminator = place(discriminator, device)
         self.modules["discriminator"] = self.discriminator
         self.optimizers["discriminator"] = adam(self.discriminator, config, device)
         self.rates["discriminator"] = config.discriminator_rate
         relativistic = config.adversarial == "relativistic"
         self.adversarial = RelativisticAverageGANLoss() if relativistic else StandardGANLoss()
-        features = zoo.load_perceptual(config.perceptual)
+        features = zoo.load_perceptual(config.perceptual, config.perceptual_input)
         self.perceptual = place(
             PerceptualLoss(features, config.layers, config.before_activation), device
         )
+        if config.normalise_features:
+            crops = [self.dataset[number][1] for number in range(NORMALISING_CROPS)]
+            self.perceptual.normalise(unit_range(torch.stack(crops).to(device)))
+            self.modules["feature scales"] = self.perceptual.scales
         if config.compile:
             compile_in_place([self.discriminator, self.perceptual.features])
+
+    @property
+    def steps(self) -> int:
+        """Steps that were taken before the one at hand; a checkpoint holds their number."""
+        return int(self.ema.n_averaged)
 
     def backward(self, first: Tensor, second: Tensor) -> Scalars:
         """The gradients of both networks from one forward pass of each.
@@ -241,52 +258,117 @@ class GANStage(PSNRStage):
         logits are computed once and serve both losses.
         """
         lr, hr = unit_range(first), unit_range(second)
-        penalty = self.config.gradient_penalty
+        if self.steps < self.config.discriminator_head_start:
+            return self._head_start(lr, hr)
         with self.autocast():
             sr = self.generator(lr).float()
-            seen_sr, seen_hr = self.seen_part(sr), self.seen_part(hr)
-            # Cut from G, so that each network gets its own gradient below.
-            shown = seen_sr.detach().requires_grad_()
-            real = seen_hr.detach().requires_grad_(penalty > 0)
-            real_logits = self.discriminator(real).float()
-            fake_logits = self.discriminator(shown).float()
+        seen_sr, seen_hr = self.seen_part(sr), self.seen_part(hr)
+        towards_real, losses = self._discriminate(seen_sr, seen_hr)
 
+        with self.autocast():
+            perceptual = self.perceptual(seen_sr, seen_hr)
+        pixel = F.l1_loss(sr, hr)
+        (towards_features,) = torch.autograd.grad(self.share(perceptual), seen_sr)
+        (towards_pixels,) = torch.autograd.grad(self.share(self.config.pixel_weight * pixel), sr)
+        gan_weight = self._gan_weight(towards_features, towards_real)
+        towards_real = gan_weight * towards_real
+        # One pass back through G, of the losses' gradients at the pixels.
+        torch.autograd.backward((seen_sr, sr), (towards_features + towards_real, towards_pixels))
+        return {
+            "loss/perceptual": perceptual.detach(),
+            "loss/l1": pixel.detach(),
+            **losses,
+            "brightness/drift": brightness_drift(sr, hr),
+            "gan_weight": gan_weight,
+            **self._gradients(towards_features, towards_real, towards_pixels),
+        }
+
+    def _head_start(self, lr: Tensor, hr: Tensor) -> Scalars:
+        """A step of the discriminator alone: the averaged generator equals the one at rest, and its
+        batch statistics rest too."""
+        with torch.no_grad(), self.autocast():
+            sr = self.averaged()(lr).float()
+        return self._discriminate(self.seen_part(sr), self.seen_part(hr))[1]
+
+    def _discriminate(self, seen_sr: Tensor, seen_hr: Tensor) -> tuple[Tensor, Scalars]:
+        """Add the discriminator's gradients.
+
+        Returns:
+            The gradient of this part's share of L_G^Ra at the SR pixels, and the losses.
+        """
+        penalty = self.config.gradient_penalty
+        # Cut from G, so that each network gets its own gradient.
+        shown = seen_sr.detach().requires_grad_()
+        truth = seen_hr.detach().requires_grad_(penalty > 0)
+        with self.autocast():
+            real_logits = self.discriminator(truth).float()
+            fake_logits = self.discriminator(shown).float()
         adversarial = self.adversarial.generator(real_logits, fake_logits)
         (towards_real,) = torch.autograd.grad(self.share(adversarial), shown, retain_graph=True)
         discriminator = self.adversarial.discriminator(real_logits, fake_logits)
         objective = discriminator
         if penalty:
-            objective = discriminator + penalty / 2 * gradient_penalty(real_logits, real)
+            objective = discriminator + penalty / 2 * gradient_penalty(real_logits, truth)
         self.share(objective).backward(inputs=list(self.discriminator.parameters()))
-
-        with self.autocast():
-            perceptual = self.perceptual(seen_sr, seen_hr)
-        pixel = F.l1_loss(sr, hr)
-        torch.autograd.backward(
-            (self.share(perceptual + self.config.pixel_weight * pixel), seen_sr),
-            (None, self.config.gan_weight * towards_real),
-        )
         losses = {
-            "loss/perceptual": perceptual,
             "loss/adversarial": adversarial,
-            "loss/l1": pixel,
             "loss/discriminator": discriminator,
             "logit/real": real_logits.mean(),
             "logit/fake": fake_logits.mean(),
-            "brightness/drift": brightness_drift(sr, hr),
         }
-        return {name: value.detach() for name, value in losses.items()}
+        return towards_real, {name: value.detach() for name, value in losses.items()}
+
+    def _gan_weight(self, towards_features: Tensor, towards_real: Tensor) -> Tensor:
+        """λ of this step: `gan_weight`, or what gives the adversarial gradient its share."""
+        weight = torch.tensor(self.config.gan_weight, device=self.device)
+        if self.config.gan_share is not None:
+            wanted = self.config.gan_share * root_mean_square(towards_features)
+            # Where the discriminator gives no gradient at all, the bound.
+            weight = torch.fmin(weight, wanted / root_mean_square(towards_real))
+        since = self.steps - self.config.discriminator_head_start
+        return weight * min(1.0, (since + 1) / max(1, self.config.gan_ramp))
+
+    def _gradients(self, perceptual: Tensor, adversarial: Tensor, pixel: Tensor) -> Scalars:
+        """Root-mean-square gradients of the weighted losses of the batch at the SR pixels, and the
+        latter two as shares of the first."""
+        scale = self.scaler.scale(torch.ones((), device=self.device)) * distributed.world_size()
+        found = {
+            name: root_mean_square(gradient) / scale
+            for name, gradient in (
+                ("perceptual", perceptual),
+                ("adversarial", adversarial),
+                ("l1", pixel),
+            )
+        }
+        of_features = found["perceptual"].clamp(min=torch.finfo(torch.float32).tiny)
+        return {
+            **{f"gradient/{name}": value for name, value in found.items()},
+            "share/adversarial": found["adversarial"] / of_features,
+            "share/l1": found["l1"] / of_features,
+        }
 
     def seen_part(self, pictures: Tensor) -> Tensor:
         """N×3×S×S -> N×3×s×s, s = S − jitter: of all pictures of a step from the same place."""
         side = self.config.crop_size - self.config.jitter
-        rng = np.random.default_rng((self.config.seed, int(self.ema.n_averaged)))
+        rng = np.random.default_rng((self.config.seed, self.steps))
         top, left = rng.integers(max(1, self.config.jitter), size=2)
         return pictures[..., top : top + side, left : left + side]
 
     def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
-        names = ("before_activation", "adversarial", "layers", "gan_weight", "pixel_weight")
-        loss = {name: getattr(self.config, name) for name in names}
+        names = (
+            "before_activation",
+            "adversarial",
+            "layers",
+            "gan_weight",
+            "gan_share",
+            "pixel_weight",
+            "discriminator",
+            "gradient_penalty",
+        )
+        loss: dict[str, Any] = {name: getattr(self.config, name) for name in names}
+        loss["perceptual"] = Path(self.config.perceptual).name
+        if self.config.normalise_features:
+            loss["feature_scales"] = self.perceptual.scales.of_layers.tolist()
         return super().export(folder, {**facts, "loss": loss})
 
 
@@ -362,6 +444,18 @@ def initial_generator(config: PSNRConfig) -> Generator:
         return zoo.load(config.init).network.requires_grad_(True).train()
     assert config.generator is not None  # PSNRConfig sees to it
     return build_generator(config.generator).train()
+
+
+def build_discriminator(config: GANConfig) -> Discriminator:
+    """The freshly initialised discriminator that a configuration describes.
+
+    Raises:
+        UserError: it can't see crops of this size.
+    """
+    side, features = config.crop_size - config.jitter, config.discriminator_features
+    if config.discriminator == "unet":
+        return UNetDiscriminator(side, features)
+    return VGGDiscriminator(side, features, config.discriminator_batch_norm)
 
 
 def frozen(network: Generator, parts: Sequence[str]) -> Generator:

@@ -25,7 +25,6 @@ from esrgan.figures import (
 )
 from esrgan.figures.illustrations import (
     MODES,
-    SHALLOW_AND_DEEP,
     Example,
     brightness_figure,
     crops_figure,
@@ -97,7 +96,9 @@ def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
     about = "VGG19's features before and after activation (Fig. 6)"
     command = _kind(kinds, "features", about, features)
     command.add_argument("picture", type=Path)
-    command.add_argument("--layers", nargs="+", default=SHALLOW_AND_DEEP, metavar="LAYER")
+    command.add_argument(
+        "--layers", nargs="+", metavar="LAYER", help="default: conv2_2 and the last"
+    )
     command.add_argument("--channels", type=int, default=6, help="maps of each layer")
     command.add_argument("--perceptual", default="builtin", help="builtin, torchvision or a file")
 

@@ -18,11 +18,10 @@ from esrgan.figures.sheet import (
     Sheet,
     pixels,
 )
-from esrgan.networks import VGG19Features
-from esrgan.networks.vgg import CONVOLUTIONS
+from esrgan.networks import VGGFeatures
+from esrgan.networks.vgg import layer_names
 from esrgan.pictures.images import to_rgb, to_tensor
 
-LAYERS = tuple(f"conv{block}_{index}" for block, index in CONVOLUTIONS)
 # Two upright lines of text between the picture and its maps.
 LABELS = round(2.5 * LINE)
 
@@ -44,7 +43,7 @@ class FeatureMaps:
 
 @torch.inference_mode()
 def active_share(
-    features: VGG19Features, image: np.ndarray, layers: Sequence[str] = LAYERS
+    features: VGGFeatures, image: np.ndarray, layers: Sequence[str] | None = None
 ) -> dict[str, float]:
     """The share of a layer's neurons that are above 0, by layer (Sec. 3.3).
 
@@ -53,7 +52,7 @@ def active_share(
     Args:
         features: on the CPU.
         image: H×W[×C], `uint8` or `uint16`.
-        layers: names of convolutions, "conv1_1" … "conv5_4".
+        layers: names of convolutions, "conv1_1" …; all of the network's without them.
 
     Returns:
         Shares in [0, 1].
@@ -61,14 +60,15 @@ def active_share(
     Raises:
         UserError: a name is not a convolution, or the picture is too small for it.
     """
-    _check_layers(layers)
+    layers = layer_names(features.depth) if layers is None else layers
+    _check_layers(features, layers)
     found = features(to_tensor(to_rgb(image)), layers)
     return {layer: float((found[layer] > 0).float().mean()) for layer in layers}
 
 
 @torch.inference_mode()
 def feature_maps(
-    features: VGG19Features, image: np.ndarray, layer: str, count: int = 6
+    features: VGGFeatures, image: np.ndarray, layer: str, count: int = 6
 ) -> FeatureMaps:
     """Representative channels of a layer; other arguments and errors as `active_share`.
 
@@ -78,7 +78,7 @@ def feature_maps(
     Raises:
         UserError: the layer has not so many.
     """
-    _check_layers([layer])
+    _check_layers(features, [layer])
     before = features(to_tensor(to_rgb(image)), [layer])[layer][0]  # C×h×w
     if not 1 <= count <= len(before):
         raise UserError(f"{layer} has {len(before)} channels; {count} of them can't be shown.")
@@ -88,10 +88,13 @@ def feature_maps(
     return FeatureMaps(layer, chosen.numpy(), chosen.relu().numpy())
 
 
-def _check_layers(layers: Sequence[str]) -> None:
-    wrong = [layer for layer in layers if layer not in LAYERS]
+def _check_layers(features: VGGFeatures, layers: Sequence[str]) -> None:
+    there = layer_names(features.depth)
+    wrong = [layer for layer in layers if layer not in there]
     if wrong:
-        raise UserError(f"{wrong[0]} is not a convolution of VGG19 (conv1_1 … conv5_4).")
+        raise UserError(
+            f"{wrong[0]} is not a convolution of {features.title} ({there[0]} … {there[-1]})."
+        )
 
 
 def draw_features(
@@ -100,6 +103,7 @@ def draw_features(
     maps: Sequence[FeatureMaps],
     shares: Mapping[str, float],
     width: float = PAGE_WIDTH,
+    network: str = "VGG19",
 ) -> Figure:
     """The picture and its feature maps, two rows a layer, above the share of active neurons.
 
@@ -108,6 +112,7 @@ def draw_features(
         image: H×W[×C].
         maps: a layer each, with as many channels.
         shares: of active neurons by layer, as `active_share` gives them.
+        network: the perceptual network's name.
         width: of the figure in inches.
 
     Raises:
@@ -139,7 +144,7 @@ def draw_features(
             for column, plane in enumerate(planes):
                 sheet.picture(_grey(plane), left + column * (side + GAP), row_y, cell)
     marked = {layer.layer for layer in maps}
-    _plot_shares(sheet, shares, marked, top_height)
+    _plot_shares(sheet, shares, marked, top_height, network)
     return sheet.figure
 
 
@@ -149,7 +154,9 @@ def _grey(plane: np.ndarray) -> np.ndarray:
     return np.rint((plane - low) * (255 / ((high - low) or 1))).astype(np.uint8)
 
 
-def _plot_shares(sheet: Sheet, shares: Mapping[str, float], marked: set[str], top: int) -> None:
+def _plot_shares(
+    sheet: Sheet, shares: Mapping[str, float], marked: set[str], top: int, network: str
+) -> None:
     box = (GAP, top + GAP, sheet.width - 2 * GAP, sheet.height - top - 2 * GAP)
     axes = sheet.axes(*box)
     percent = [100 * share for share in shares.values()]
@@ -160,6 +167,6 @@ def _plot_shares(sheet: Sheet, shares: Mapping[str, float], marked: set[str], to
     axes.set_xticks(range(len(shares)), names)
     axes.set_xlim(-0.6, len(shares) - 0.4)
     axes.set_ylim(0, 1.15 * max(*percent, 1))
-    axes.set_xlabel("convolution of VGG19", fontsize=FONT_SIZE)
+    axes.set_xlabel(f"convolution of {network}", fontsize=FONT_SIZE)
     axes.set_ylabel("active neurons (%)", fontsize=FONT_SIZE)
     sheet.fit(axes, *box)

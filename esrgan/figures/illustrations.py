@@ -36,13 +36,12 @@ from esrgan.figures import (
     draw_strip,
     feature_maps,
 )
-from esrgan.networks import VGG19Features
+from esrgan.networks import VGGFeatures
+from esrgan.networks.vgg import layer_names
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 BINS = 64
 MODES = ("network", "image")
-# The layers of Fig. 6.
-SHALLOW_AND_DEEP = ("conv2_2", "conv5_4")
 Drawn = tuple[Figure, str]  # with its caption
 
 
@@ -141,23 +140,27 @@ def _label(results: Results, measure: str) -> str:
 
 
 def features_figure(
-    network: VGG19Features,
+    network: VGGFeatures,
     title: str,
     picture: np.ndarray,
     shares: Mapping[str, float],
-    layers: Sequence[str] = SHALLOW_AND_DEEP,
+    layers: Sequence[str] | None = None,
     channels: int = 6,
     width: float = PAGE_WIDTH,
 ) -> Drawn:
     """Fig. 6 of an H×W×3 `uint8` picture, of which `shares` are those of `active_share`.
 
+    Args:
+        layers: conv2_2 and the network's last without them, as in the paper.
+
     Raises:
         UserError: as `feature_maps` and `draw_features`.
     """
+    layers = layers or ("conv2_2", layer_names(network.depth)[-1])
     maps = [feature_maps(network, picture, layer, channels) for layer in layers]
     active = ", ".join(f"{100 * shares[layer]:.2f} % at {layer}" for layer in layers)
     caption = f"Features of {title} before and after activation, where neurons stay: {active}."
-    return draw_features(title, picture, maps, shares, width), caption
+    return draw_features(title, picture, maps, shares, width, network.title), caption
 
 
 def kept_numbers(

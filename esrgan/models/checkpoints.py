@@ -29,9 +29,9 @@ from esrgan.networks import (
     RRDBNet,
     SRResNet,
     SRResNetConfig,
-    VGG19Features,
+    VGGFeatures,
 )
-from esrgan.networks.vgg import CONVOLUTIONS, torchvision_index
+from esrgan.networks.vgg import INPUTS, InputName, convolutions, layer_names, torchvision_index
 from esrgan.pictures.files import atomic_path
 
 State = dict[str, Tensor]
@@ -71,6 +71,12 @@ LORNATANG_RULES = (
     (r"conv3\.0", "conv_hr"),
     (r"conv4", "conv_last"),
 )
+
+# Convolutions of perceptual networks: conv1_2.weight or block1_conv2/kernel:0, and by number.
+VGG_KEY = re.compile(
+    r"(?:.*/)?(?:block(?=\d_conv)|conv)(\d)_(?:conv)?(\d)[./_](weight|kernel|W|bias|b)(?::0)?"
+)
+VGG_NUMBER = re.compile(r"(?:features\.)?(\d{1,2})\.(weight|bias)")
 
 
 def load_generator(path: str | Path, scale: int | None = None) -> Generator:
@@ -128,14 +134,18 @@ def save_generator(
     _save(path, network.state_dict(), {**metadata, "facts": json.dumps(dict(facts))}, half)
 
 
-def save_features(path: Path, network: VGG19Features, facts: Mapping[str, Any]) -> None:
-    """Write a perceptual network under torchvision's VGG19 key names, as `save_generator` does."""
+def save_features(path: Path, network: VGGFeatures, facts: Mapping[str, Any]) -> None:
+    """Write a perceptual network under torchvision's key names, as `save_generator` does."""
     state = {
-        f"features.{torchvision_index(block, index)}.{part}": tensor
-        for block, index in CONVOLUTIONS
+        f"features.{torchvision_index(block, index, network.depth)}.{part}": tensor
+        for block, index in network.convolutions
         for part, tensor in network.get_submodule(f"conv{block}_{index}").state_dict().items()
     }
-    metadata = {"architecture": "VGG19", "config": json.dumps({"widths": network.widths})}
+    metadata = {
+        "architecture": network.title,
+        "config": json.dumps({"widths": network.widths}),
+        "input": network.input_name,
+    }
     _save(path, state, {**metadata, "facts": json.dumps(dict(facts))}, half=True)
 
 
@@ -159,37 +169,71 @@ def read_facts(path: Path) -> dict[str, Any]:
     return _json_object(metadata.get("facts"))
 
 
-def load_features(path: str | Path) -> VGG19Features:
-    """Load a perceptual network from any VGG19 state dict (torchvision's key names, any width).
+def load_features(path: str | Path, input_name: InputName | None = None) -> VGGFeatures:
+    """Load a perceptual network: any VGG16 or VGG19 without batch normalisation, of any width.
+
+    Key names may be torchvision's (`features.0.weight`), Caffe's (`conv1_1.weight`) or Keras's
+    (`block1_conv1.kernel`); kernels out×in×3×3 or, as Keras keeps them, 3×3×in×out.
+
+    Args:
+        input_name: what the weights expect, a key of `INPUTS`. Without it, what the file's own
+            metadata says under "input"; else "caffe" where names or kernels are Keras's, which come
+            from there, and "torchvision" elsewhere.
 
     Returns:
         The network in evaluation mode, float32, frozen.
 
     Raises:
-        UserError: as `load_generator`, or not a VGG19 without batch normalisation.
+        UserError: as `load_generator`, or not such a network.
     """
     path = Path(path)
-    state, _ = read_state(path)
-    translated: State = {}
-    for block, index in CONVOLUTIONS:
-        for part in ("weight", "bias"):
-            name = f"conv{block}_{index}.{part}"
-            foreign = f"features.{torchvision_index(block, index)}.{part}"
-            bare = foreign.removeprefix("features.")
-            tensor = state.get(foreign, state.get(bare, state.get(name)))
-            if tensor is None:
-                raise UserError(
-                    f"{path.name} is not a VGG19 (without batch normalisation): it lacks {foreign}."
-                )
-            translated[name] = tensor.float()
-    last_of_block = dict(CONVOLUTIONS)
-    widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in last_of_block.items()]
+    state, metadata = read_state(path)
+    translated, depth, from_keras = _canonical_vgg(state, path.name)
+    widths = [translated[f"conv{b}_{i}.bias"].numel() for b, i in dict(convolutions(depth)).items()]
     with torch.device("meta"):
-        expected = VGG19Features(widths).state_dict()
+        expected = VGGFeatures(widths, depth).state_dict()
     _check_fit(expected, translated, path.name)
-    network = VGG19Features(widths)  # of no more numbers than the file has
+    told = next((name for name in INPUTS if name == metadata.get("input")), None)
+    guess: InputName = "caffe" if from_keras else "torchvision"
+    network = VGGFeatures(widths, depth, input_name or told or guess)  # no larger than the file is
     _load_strictly(network, translated, path.name)
     return network.requires_grad_(False).eval()
+
+
+def _canonical_vgg(state: State, name: str) -> tuple[State, int, bool]:
+    """A VGG's convolutions by our names, out×in×3×3; its depth; whether Keras wrote it.
+
+    Raises:
+        UserError: it is not a VGG16 or VGG19 without batch normalisation.
+    """
+    named = {key: match for key in state if (match := VGG_KEY.fullmatch(key))}
+    names = {key: f"conv{match[1]}_{match[2]}" for key, match in named.items()}
+    # VGG16 has no conv3_4, which is number 16 in torchvision's VGG19; a pooling in its VGG16.
+    deep = "conv3_4" in names.values() or {"features.16.weight", "16.weight"} & state.keys()
+    depth = 19 if deep else 16
+    numbered = {torchvision_index(b, i, depth): f"conv{b}_{i}" for b, i in convolutions(depth)}
+    found: State = {}
+    for key, tensor in state.items():
+        if key in names:
+            part = "bias" if named[key][3] in ("bias", "b") else "weight"
+            found[f"{names[key]}.{part}"] = tensor.float()
+        elif (place := VGG_NUMBER.fullmatch(key)) and int(place[1]) in numbered:
+            found[f"{numbered[int(place[1])]}.{place[2]}"] = tensor.float()
+    for layer in layer_names(depth):
+        for part in ("weight", "bias"):
+            if f"{layer}.{part}" not in found:
+                raise UserError(
+                    f"{name} is not a VGG16 or VGG19 (without batch normalisation): it lacks "
+                    f"{layer}.{part}."
+                )
+    first = found["conv1_1.weight"]
+    of_keras = first.ndim == 4 and first.shape[:3] == (3, 3, 3) and first.shape[3] != 3
+    if of_keras:  # 3×3×in×out
+        found = {
+            key: tensor.permute(3, 2, 0, 1).contiguous() if tensor.ndim == 4 else tensor
+            for key, tensor in found.items()
+        }
+    return found, depth, of_keras or any("block" in key for key in named)
 
 
 def read_state(path: Path) -> tuple[State, dict[str, str]]:

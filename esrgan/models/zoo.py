@@ -11,7 +11,8 @@ from typing import Any
 from esrgan import assets
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import load_features, load_generator_and_facts
-from esrgan.networks import Generator, VGG19Features
+from esrgan.networks import Generator, VGGFeatures
+from esrgan.networks.vgg import InputName
 from esrgan.pictures.files import file_digest
 
 BUILTIN_LICENCE = "trained on pictures for non-commercial research; see assets/models/README.md"
@@ -205,8 +206,11 @@ def check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def load_perceptual(name_or_file: str) -> VGG19Features:
-    """The perceptual network: "builtin", "torchvision" (ImageNet VGG19), or a file.
+def load_perceptual(name_or_file: str, input_name: InputName | None = None) -> VGGFeatures:
+    """The perceptual network: "builtin", "torchvision" (ImageNet VGG19), or a VGG16's or 19's file.
+
+    Args:
+        input_name: as in `load_features`, of a file.
 
     Raises:
         UserError: torchvision's weights can't be downloaded, or as `load_features`.
@@ -215,7 +219,7 @@ def load_perceptual(name_or_file: str) -> VGG19Features:
         return load_features(BUILTIN_PERCEPTUAL)
     if name_or_file == "torchvision":
         return load_features(_torchvision_vgg19())
-    return load_features(name_or_file)
+    return load_features(name_or_file, input_name)
 
 
 def _torchvision_vgg19() -> Path:
@@ -232,7 +236,7 @@ def _torchvision_vgg19() -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix="dcbb9e9d")
         except (OSError, RuntimeError) as error:
             raise UserError(
-                "torchvision's VGG19 could not be downloaded. Give a VGG19 state dict with "
-                "--perceptual FILE, or use --perceptual builtin."
+                "torchvision's VGG19 could not be downloaded. Give the file of a VGG16 or VGG19 "
+                "with --perceptual FILE, or use --perceptual builtin."
             ) from error
     return path

@@ -1,10 +1,10 @@
-"""The paper's networks: generators, discriminator and the perceptual network's features."""
+"""The networks: generators, discriminators and the perceptual network's features."""
 
-from esrgan.networks.discriminator import VGGDiscriminator
+from esrgan.networks.discriminator import Discriminator, UNetDiscriminator, VGGDiscriminator
 from esrgan.networks.fast_rrdb import FastRRDBNet
 from esrgan.networks.rrdb import RRDBConfig, RRDBNet
 from esrgan.networks.srresnet import SRResNet, SRResNetConfig
-from esrgan.networks.vgg import VGG19Classifier, VGG19Features
+from esrgan.networks.vgg import VGG19Classifier, VGGFeatures
 
 Generator = RRDBNet | SRResNet
 GeneratorConfig = RRDBConfig | SRResNetConfig
@@ -18,6 +18,7 @@ def build_generator(config: GeneratorConfig) -> Generator:
 
 
 __all__ = [
+    "Discriminator",
     "FastRRDBNet",
     "Generator",
     "GeneratorConfig",
@@ -25,8 +26,9 @@ __all__ = [
     "RRDBNet",
     "SRResNet",
     "SRResNetConfig",
+    "UNetDiscriminator",
     "VGG19Classifier",
-    "VGG19Features",
     "VGGDiscriminator",
+    "VGGFeatures",
     "build_generator",
 ]

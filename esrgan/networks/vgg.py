@@ -1,11 +1,14 @@
-"""VGG19, the perceptual network (Sec. 3.3): its features by name, and a classifier to train it.
+"""VGG16 and VGG19, the perceptual networks (Sec. 3.3): features by name, and a classifier.
 
 Layers go by the names of the literature: `conv5_4` is the fourth convolution of the fifth block
 *before* its activation (the paper's choice), `relu5_4` the same *after* it (SRGAN's). The paper's
-VGG19-54 and VGG19-22 are block 5, convolution 4 and block 2, convolution 2.
+VGG19-54 and VGG19-22 are block 5, convolution 4 and block 2, convolution 2. The deepest layer of
+VGG16 is `conv5_3`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,67 +16,115 @@ from torch.nn import functional as F
 
 from esrgan.errors import UserError
 
-# Per block: the channels of full-width VGG19 and how many convolutions.
-BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-CONVOLUTIONS = [
-    (block, index)
-    for block, (_, count) in enumerate(BLOCKS, start=1)
-    for index in range(1, count + 1)
-]
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+# Channels of the five blocks at full width, and by depth how many convolutions each has.
+CHANNELS = (64, 128, 256, 512, 512)
+BLOCKS = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+DEPTHS = tuple(BLOCKS)
+InputName = Literal["torchvision", "caffe"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network was trained to be given: (x − mean) / std of pictures in [0, 1].
+
+    Attributes:
+        mean, std: of the three channels, in their order.
+        bgr: the channels come as blue, green, red.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    bgr: bool = False
+
+
+# Caffe's and Keras's networks take 0 … 255, less the mean colour of ImageNet.
+INPUTS: dict[InputName, Input] = {
+    "torchvision": Input((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "caffe": Input((103.939 / 255, 116.779 / 255, 123.68 / 255), (1 / 255,) * 3, bgr=True),
+}
+
+
+def convolutions(depth: int) -> list[tuple[int, int]]:
+    """Block and index of each convolution of VGG16 or VGG19, in their order."""
+    return [
+        (block, index)
+        for block, count in enumerate(BLOCKS[depth], start=1)
+        for index in range(1, count + 1)
+    ]
+
+
+def layer_names(depth: int) -> list[str]:
+    """conv1_1 … conv5_3 of VGG16, conv1_1 … conv5_4 of VGG19."""
+    return [f"conv{block}_{index}" for block, index in convolutions(depth)]
 
 
 def block_widths(width: float) -> list[int]:
-    """Channels of the five blocks for a width multiplier (1.0 is VGG19)."""
-    return [max(1, round(channels * width)) for channels, _ in BLOCKS]
+    """Channels of the five blocks for a width multiplier (1.0 is VGG's)."""
+    return [max(1, round(channels * width)) for channels in CHANNELS]
 
 
-def torchvision_index(block: int, index: int) -> int:
-    """Where conv{block}_{index} stands in `features` of torchvision's vgg19 (no BN)."""
-    before = sum(2 * count + 1 for _, count in BLOCKS[: block - 1])  # conv, ReLU each; one pooling
+def torchvision_index(block: int, index: int, depth: int = 19) -> int:
+    """Where conv{block}_{index} stands in `features` of torchvision's vgg16 or vgg19 (no BN)."""
+    # A convolution and its ReLU each, and one pooling a block.
+    before = sum(2 * count + 1 for count in BLOCKS[depth][: block - 1])
     return before + 2 * (index - 1)
 
 
-class VGG19Features(nn.Module):
-    """The convolutions of VGG19; `forward` returns the named features of a batch of pictures.
+class VGGFeatures(nn.Module):
+    """The convolutions of VGG16 or VGG19; `forward` returns named features of pictures.
 
     Args:
-        widths: channels of the five blocks; (64, 128, 256, 512, 512) is VGG19.
+        widths: channels of the five blocks; (64, 128, 256, 512, 512) is VGG's.
+        depth: 16 or 19.
+        input_name: a key of `INPUTS`: what the weights were trained to be given.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, widths: Sequence[int] = (64, 128, 256, 512, 512)) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = CHANNELS,
+        depth: int = 19,
+        input_name: InputName = "torchvision",
+    ) -> None:
         super().__init__()
-        self.widths = list(widths)
+        self.widths, self.depth, self.input_name = list(widths), depth, input_name
+        self.convolutions = convolutions(depth)
         channels = 3
-        for block, index in CONVOLUTIONS:
+        for block, index in self.convolutions:
             width = self.widths[block - 1]
             self.add_module(f"conv{block}_{index}", nn.Conv2d(channels, width, 3, padding=1))
             channels = width
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        wanted = INPUTS[input_name]
+        self.bgr = wanted.bgr
+        for name, values in (("mean", wanted.mean), ("std", wanted.std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def title(self) -> str:
+        return f"VGG{self.depth}"
 
     def forward(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features by layer name.
 
         Args:
             x: N×3×H×W, RGB in [0, 1], H and W ≥ 16 for layers of block 5 (2^(block − 1) at least).
-            layers: names such as "conv5_4" (before activation) or "relu5_4" (after).
+            layers: names such as "conv5_3" (before activation) or "relu5_3" (after).
 
         Raises:
-            UserError: a name is not a layer of VGG19, or the picture is too small for it.
+            UserError: a name is not a layer of this network, or the picture is too small for it.
         """
         wanted = set(layers)
-        _check_layer_names(wanted)
+        self.check_layers(wanted)
         needed_side = 2 ** (max(int(name[4]) for name in wanted) - 1)
         if min(x.shape[-2:]) < needed_side:
-            raise UserError(f"These VGG19 layers need a picture of {needed_side} pixels or more.")
+            raise UserError(
+                f"These layers of {self.title} need a picture of {needed_side} pixels or more."
+            )
         found: dict[str, Tensor] = {}
-        x = (x - self.mean) / self.std
-        for block, index in CONVOLUTIONS:
+        x = ((x.flip(1) if self.bgr else x) - self.mean) / self.std
+        for block, index in self.convolutions:
             if index == 1 and block > 1:
                 x = F.max_pool2d(x, 2)  # halves H and W
             before = self.get_submodule(f"conv{block}_{index}")(x)
@@ -85,15 +136,18 @@ class VGG19Features(nn.Module):
                 break
         return found
 
-
-def _check_layer_names(names: set[str]) -> None:
-    known = {f"{kind}{b}_{i}" for kind in ("conv", "relu") for b, i in CONVOLUTIONS}
-    unknown = sorted(names - known)
-    if unknown or not names:
-        raise UserError(
-            f"{', '.join(unknown) or 'An empty list'} is not a layer of VGG19; "
-            "layers are named conv1_1 … conv5_4 (before activation) and relu1_1 … relu5_4 (after)."
-        )
+    def check_layers(self, names: Iterable[str]) -> None:
+        """Raises UserError if a name is not a layer of this network, or there is none."""
+        names = set(names)
+        convs = layer_names(self.depth)
+        unknown = sorted(names - {*convs, *(name.replace("conv", "relu") for name in convs)})
+        if unknown or not names:
+            last = convs[-1].removeprefix("conv")
+            raise UserError(
+                f"{', '.join(unknown) or 'an empty list'}: not a layer of {self.title}, whose "
+                f"layers are conv1_1 … conv{last} (before activation) and relu1_1 … relu{last} "
+                "(after)."
+            )
 
 
 class VGG19Classifier(nn.Module):
@@ -109,8 +163,9 @@ class VGG19Classifier(nn.Module):
     def __init__(self, num_classes: int, width: float = 1.0) -> None:
         super().__init__()
         self.widths = block_widths(width)
+        self.convolutions = convolutions(depth=19)
         channels = 3
-        for block, index in CONVOLUTIONS:
+        for block, index in self.convolutions:
             out = self.widths[block - 1]
             conv = nn.Conv2d(channels, out, 3, padding=1, bias=False)
             nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
@@ -118,12 +173,13 @@ class VGG19Classifier(nn.Module):
             self.add_module(f"norm{block}_{index}", nn.BatchNorm2d(out))
             channels = out
         self.classifier = nn.Linear(channels, num_classes)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        wanted = INPUTS["torchvision"]
+        for name, values in (("mean", wanted.mean), ("std", wanted.std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x - self.mean) / self.std
-        for block, index in CONVOLUTIONS:
+        for block, index in self.convolutions:
             if index == 1 and block > 1:
                 x = F.max_pool2d(x, 2)
             x = self.get_submodule(f"conv{block}_{index}")(x)
@@ -131,10 +187,10 @@ class VGG19Classifier(nn.Module):
         return self.classifier(x.mean(dim=(2, 3)))  # N×C×h×w -> N×C -> N×num_classes
 
     @torch.no_grad()
-    def folded_features(self) -> VGG19Features:
+    def folded_features(self) -> VGGFeatures:
         """The same features with each BN (in evaluation mode) folded into its convolution."""
-        plain = VGG19Features(self.widths)
-        for block, index in CONVOLUTIONS:
+        plain = VGGFeatures(self.widths, depth=19)
+        for block, index in self.convolutions:
             conv: nn.Conv2d = getattr(self, f"conv{block}_{index}")
             norm: nn.BatchNorm2d = getattr(self, f"norm{block}_{index}")
             target: nn.Conv2d = getattr(plain, f"conv{block}_{index}")

@@ -41,7 +41,7 @@ from esrgan.figures import (
     save_figure,
 )
 from esrgan.figures.sheet import RED
-from esrgan.networks import VGG19Features
+from esrgan.networks import VGGFeatures
 from esrgan.pictures.images import to_tensor
 
 ALPHAS = (0, 0.2, 0.4, 0.6, 0.8, 1)
@@ -50,9 +50,9 @@ NUMBERS = "(21.50 / 0.7123 / 6.20)"
 
 
 @pytest.fixture
-def vgg() -> VGG19Features:
+def vgg() -> VGGFeatures:
     torch.manual_seed(0)
-    return VGG19Features((4, 4, 6, 6, 8)).eval()
+    return VGGFeatures((4, 4, 6, 6, 8)).eval()
 
 
 def curve(mode: str, bend: float) -> list[PlanePoint]:
@@ -102,7 +102,7 @@ def brightness(photo: np.ndarray, width: float) -> Figure:
 
 def features(photo: np.ndarray, width: float) -> Figure:
     torch.manual_seed(0)
-    network = VGG19Features((4, 4, 6, 6, 8)).eval()
+    network = VGGFeatures((4, 4, 6, 6, 8)).eval()
     maps = [feature_maps(network, photo, layer, 4) for layer in ("conv2_2", "conv5_4")]
     return draw_features("photo", photo, maps, active_share(network, photo), width)
 
@@ -281,7 +281,7 @@ def test_the_change_of_each_ablation_column_is_red(photo: np.ndarray) -> None:
     assert red == ["no", "before", "RaGAN"]
 
 
-def test_active_share_is_a_count(vgg: VGG19Features, photo: np.ndarray) -> None:
+def test_active_share_is_a_count(vgg: VGGFeatures, photo: np.ndarray) -> None:
     shares = active_share(vgg, photo)
     assert len(shares) == 16
     assert all(0 <= share <= 1 for share in shares.values())
@@ -293,7 +293,7 @@ def test_active_share_is_a_count(vgg: VGG19Features, photo: np.ndarray) -> None:
         assert shares[f"conv{layer}"] == pytest.approx(counted)
 
 
-def test_feature_maps_are_channels_and_their_relu(vgg: VGG19Features, photo: np.ndarray) -> None:
+def test_feature_maps_are_channels_and_their_relu(vgg: VGGFeatures, photo: np.ndarray) -> None:
     maps = feature_maps(vgg, photo, "conv3_4", 3)
     with torch.inference_mode():
         every = vgg(to_tensor(photo), ["conv3_4"])["conv3_4"][0].numpy()
@@ -301,7 +301,7 @@ def test_feature_maps_are_channels_and_their_relu(vgg: VGG19Features, photo: np.
     np.testing.assert_array_equal(maps.after, maps.before.clip(0))
 
 
-def test_features_are_of_convolutions(vgg: VGG19Features, photo: np.ndarray, refused) -> None:
+def test_features_are_of_convolutions(vgg: VGGFeatures, photo: np.ndarray, refused) -> None:
     with refused("relu5_4 is not a convolution"):
         active_share(vgg, photo, ["conv5_4", "relu5_4"])
     with refused("conv6_1 is not a convolution"):

@@ -25,7 +25,7 @@ from esrgan.models.checkpoints import (
     save_features,
     save_generator,
 )
-from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGG19Features
+from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
 
 State = dict[str, Tensor]
 
@@ -346,6 +346,87 @@ def test_features_round_trip_under_torchvisions_names(tmp_path, vgg):
     assert_same_network(load_features(path), features.half().float())
 
 
+@pytest.fixture
+def vgg16() -> nn.Sequential:
+    """torchvision's VGG16 features at a sixteenth of the width."""
+    torch.manual_seed(1)
+    return make_layers([v if v == "M" else v // 16 for v in cfgs["D"]], batch_norm=False)
+
+
+def named(vgg: nn.Sequential, name: str, kernel: str = "weight") -> dict[str, Tensor]:
+    """The weights of the VGG16 by the names of its layers, `name` with their block and index."""
+    places = [f"{b}.{i}".split(".") for b in range(1, 6) for i in range(1, 3 + (b > 2))]
+    state = {}
+    convs = [module for module in vgg if isinstance(module, nn.Conv2d)]
+    for (block, index), conv in zip(places, convs, strict=True):
+        layer = name.format(block, index)
+        state[layer + kernel], state[layer + "bias"] = conv.weight.detach(), conv.bias.detach()
+    return state
+
+
+def deepest(vgg: nn.Sequential, x: Tensor) -> Tensor:
+    """conv5_3 of pictures that are already as the network wants them."""
+    return vgg[:29](x)
+
+
+def for_torchvision(x: Tensor) -> Tensor:
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return (x - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+def for_caffe(x: Tensor) -> Tensor:
+    return 255 * x.flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(3, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["features", "conv{}_{}."])
+def test_a_vgg16_is_told_from_a_vgg19(path, vgg16, name):
+    own = {f"features.{key}": tensor for key, tensor in vgg16.state_dict().items()}
+    torch.save(own if name == "features" else named(vgg16, name), path)
+    features = load_features(path)
+    assert features.depth == 16
+    x = torch.rand(1, 3, 32, 32)
+    found = features(x, ["conv5_3", "relu5_3"])
+    torch.testing.assert_close(found["conv5_3"], deepest(vgg16, for_torchvision(x)))
+    torch.testing.assert_close(found["relu5_3"], found["conv5_3"].relu())
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [("block{}_conv{}.", "weight"), ("block{}_conv{}/", "kernel"), ("block{}_conv{}_", "W")],
+)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_keras_s_weights_are_given_keras_s_pictures(path, vgg16, name, kernel, transposed):
+    state = named(vgg16, name, kernel)
+    if transposed:
+        state = {k: t.permute(2, 3, 1, 0) if t.ndim == 4 else t for k, t in state.items()}
+    torch.save(state, path)
+    x = torch.rand(1, 3, 32, 32)
+    found = load_features(path)(x, ["conv5_3"])["conv5_3"]
+    torch.testing.assert_close(found, deepest(vgg16, for_caffe(x)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("told_by", ["argument", "metadata"])
+def test_caffe_s_weights_are_told_from_torchvision_s(tmp_path, vgg16, told_by):
+    path, metadata = tmp_path / "caffe.safetensors", {}
+    if told_by == "metadata":
+        metadata = {"input": "caffe"}
+    save_file(named(vgg16, "conv{}_{}."), path, metadata)
+    features = load_features(path, "caffe" if told_by == "argument" else None)
+    x = torch.rand(1, 3, 32, 32)
+    expected = deepest(vgg16, for_caffe(x))
+    torch.testing.assert_close(features(x, ["conv5_3"])["conv5_3"], expected, rtol=1e-4, atol=1e-4)
+    save_features(tmp_path / "again.safetensors", features, {})
+    again = load_features(tmp_path / "again.safetensors")(x, ["conv5_3"])["conv5_3"]
+    torch.testing.assert_close(again, expected, rtol=0.05, atol=0.05)  # kept as float16
+
+
+def test_a_vgg_without_one_of_its_layers_is_refused(path, vgg16, refused):
+    state = named(vgg16, "conv{}_{}.")
+    torch.save({key: tensor for key, tensor in state.items() if "conv4_2" not in key}, path)
+    with refused("model.pth", "it lacks conv4_2.weight"):
+        load_features(path)
+
+
 def test_vgg_with_batch_norm_is_refused(path, refused):
     layers = make_layers([v if v == "M" else 4 for v in cfgs["E"]], batch_norm=True)
     torch.save({f"features.{k}": v for k, v in layers.state_dict().items()}, path)
@@ -365,10 +446,10 @@ def test_a_vgg_whose_width_is_no_vector_is_refused(path, vgg, refused):
 
 def test_a_generator_is_no_vgg_and_the_other_way_round(path, tmp_path, state, refused):
     torch.save(state, path)
-    with refused("model.pth is not a VGG19"):
+    with refused("model.pth is not a VGG16 or VGG19"):
         load_features(path)
     vgg = tmp_path / "vgg.safetensors"
-    save_features(vgg, VGG19Features([4] * 5), {})
+    save_features(vgg, VGGFeatures([4] * 5), {})
     with refused("vgg.safetensors is not an ESRGAN generator"):
         load_generator(vgg)
 

@@ -18,7 +18,7 @@ from esrgan import assets
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.models.zoo import Download
-from esrgan.networks import VGG19Features
+from esrgan.networks import VGGFeatures
 
 ROOT = Path(__file__).parents[2]
 CONTENT = b"weights"
@@ -188,7 +188,7 @@ def test_without_a_network_one_look_is_enough(tmp_path, monkeypatch):
 
 
 def test_a_perceptual_network_is_loaded_by_its_path(tmp_path):
-    network = VGG19Features([4] * 5)
+    network = VGGFeatures([4] * 5)
     save_features(tmp_path / "vgg.safetensors", network, {})
     loaded = zoo.load_perceptual(str(tmp_path / "vgg.safetensors"))
     assert loaded.widths == [4] * 5

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import vgg19
+from torchvision.models import vgg16, vgg19
 from torchvision.models.vgg import cfgs, make_layers
 
 from esrgan.networks import (
@@ -14,13 +14,15 @@ from esrgan.networks import (
     RRDBNet,
     SRResNet,
     SRResNetConfig,
+    UNetDiscriminator,
     VGG19Classifier,
-    VGG19Features,
     VGGDiscriminator,
+    VGGFeatures,
     build_generator,
 )
-from esrgan.networks.vgg import CONVOLUTIONS, block_widths, torchvision_index
+from esrgan.networks.vgg import block_widths, convolutions, torchvision_index
 
+CONVOLUTIONS = convolutions(depth=19)
 VGG_LAYERS = ["conv1_1", "relu1_2", "conv2_2", "relu3_1", "conv3_4", "conv5_4", "relu5_4"]
 
 
@@ -145,7 +147,46 @@ def test_discriminator_refuses_other_sizes(size, refused):
         VGGDiscriminator(size)
 
 
-# VGG19
+def test_the_unet_gives_a_logit_a_pixel():
+    network = UNetDiscriminator(24, num_features=4)
+    assert network(torch.rand(2, 3, 24, 24)).shape == (2, 1, 24, 24)
+
+
+def test_the_unet_s_convolutions_stretch_nothing():
+    """After some passes their weights, as matrices, have 1 as their largest singular value."""
+    torch.manual_seed(0)
+    network = UNetDiscriminator(16, num_features=4)
+    with torch.no_grad():
+        for _ in range(50):
+            network(torch.rand(1, 3, 16, 16))
+    normalised = [*network.down, *network.up, *network.body]
+    assert len(normalised) == 8
+    for convolution in normalised:
+        largest = torch.linalg.matrix_norm(convolution.weight.detach().flatten(1), 2)
+        assert largest.item() == pytest.approx(1, abs=1e-3)
+
+
+def test_the_unet_has_real_esrgan_s_tensors():
+    """Their shapes in the published code: 64 to 512 features and back."""
+    with torch.device("meta"):
+        network = UNetDiscriminator()
+    shapes = [tuple(m.weight.shape) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert shapes == [
+        (64, 3, 3, 3),
+        *((128, 64, 4, 4), (256, 128, 4, 4), (512, 256, 4, 4)),
+        *((256, 512, 3, 3), (128, 256, 3, 3), (64, 128, 3, 3)),
+        *((64, 64, 3, 3), (64, 64, 3, 3)),
+        (1, 64, 3, 3),
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 20, 36])
+def test_the_unet_halves_its_input_three_times(size, refused):
+    with refused("multiple of 8", str(size)):
+        UNetDiscriminator(size)
+
+
+# VGG16 and VGG19
 
 
 @pytest.fixture
@@ -161,8 +202,8 @@ def torchvisions() -> nn.Sequential:
 
 
 @pytest.fixture
-def ours(torchvisions) -> VGG19Features:
-    network = VGG19Features(block_widths(1 / 8))
+def ours(torchvisions) -> VGGFeatures:
+    network = VGGFeatures(block_widths(1 / 8))
     for block, index in CONVOLUTIONS:
         theirs = torchvisions[torchvision_index(block, index)]
         network.get_submodule(f"conv{block}_{index}").load_state_dict(theirs.state_dict())
@@ -191,10 +232,11 @@ def test_before_activation_has_negative_values_and_after_has_none(ours):
     torch.testing.assert_close(found["relu5_4"], found["conv5_4"].clamp(min=0))
 
 
-def test_full_width_has_vgg19s_tensors():
+@pytest.mark.parametrize(("depth", "published"), [(16, vgg16), (19, vgg19)])
+def test_full_width_has_the_published_tensors(depth, published):
     with torch.device("meta"):
-        theirs = vgg19().features.state_dict()
-        found = VGG19Features().state_dict()
+        theirs = published().features.state_dict()
+        found = VGGFeatures(depth=depth).state_dict()
     shapes = [tensor.shape for tensor in found.values()]
     assert shapes == [tensor.shape for tensor in theirs.values()]
 
@@ -203,6 +245,21 @@ def test_full_width_has_vgg19s_tensors():
 def test_unknown_layers_are_refused(ours, names, refused):
     with refused("not a layer of VGG19", names[-1] if names else "empty"):
         ours(torch.rand(1, 3, 32, 32), names)
+
+
+def test_vgg16_has_no_fourth_convolution_in_its_deep_blocks(refused):
+    network = VGGFeatures((2, 2, 2, 2, 2), depth=16)
+    with refused("conv3_4, relu5_4", "VGG16", "conv5_3"):
+        network(torch.rand(1, 3, 32, 32), ["conv3_4", "conv5_3", "relu5_4"])
+    assert network(torch.rand(1, 3, 16, 16), ["relu5_3"])["relu5_3"].shape == (1, 2, 1, 1)
+
+
+def test_caffe_s_pictures_are_bgr_of_0_to_255_less_their_mean():
+    network = VGGFeatures((2, 2, 2, 2, 2), depth=16, input_name="caffe")
+    picture = torch.rand(1, 3, 8, 8)
+    bgr = 255 * picture[:, [2, 1, 0]] - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    expected = F.conv2d(bgr, network.conv1_1.weight, network.conv1_1.bias, padding=1)
+    torch.testing.assert_close(network(picture, ["conv1_1"])["conv1_1"], expected)
 
 
 @pytest.mark.parametrize(("layer", "side"), [("conv5_4", 16), ("relu3_1", 4), ("conv1_1", 1)])

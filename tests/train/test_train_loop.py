@@ -171,8 +171,41 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
         "logit/real",
         "logit/fake",
         "brightness/drift",
+        "gan_weight",
+        "gradient/perceptual",
+        "gradient/adversarial",
+        "gradient/l1",
+        "share/adversarial",
+        "share/l1",
         "learning_rate",
     }
+
+
+@pytest.mark.parametrize("discriminator", ["vgg", "unet"])
+def test_all_of_the_second_stage_goes_on_to_the_same_bits(
+    arguments, tmp_path: Path, discriminator: str
+) -> None:
+    """Spectral normalisation, features' scales, head start and ramp, cut in each of the two."""
+    changes = {
+        "discriminator": discriminator,
+        "normalise_features": "true",
+        "gan_share": 0.5,
+        "gan_weight": 1e4,
+        "discriminator_head_start": 2,
+        "gan_ramp": 4,
+        "gradient_penalty": 0.1,
+        "log_every": 1,
+    }
+    settings = [part for item in changes.items() for part in ("--set", "{}={}".format(*item))]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    common = [*arguments["gan"], *settings]
+    for out, *more in ((whole, 6), (cut, 1), (cut, 4, "--resume"), (cut, 6, "--resume")):
+        code, _, err = ended(*common, "--out", out, "--iterations", *more)
+        assert code == 0, err
+    assert checkpoint(cut) == checkpoint(whole)
+    assert metrics(cut) == metrics(whole)
+    shares = [line["share/adversarial"] for line in metrics(whole) if "gan_weight" in line]
+    assert shares == pytest.approx([0.125, 0.25, 0.375, 0.5], rel=1e-4)
 
 
 def test_a_killed_run_resumes_to_the_same_bits(

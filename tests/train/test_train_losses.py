@@ -1,11 +1,13 @@
 """train/losses.py against Eqs. 1 and 2 written out in NumPy, and the laws of Secs. 3.2 and 3.3."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from esrgan.networks import VGG19Features
+from esrgan.networks import VGGFeatures
 from train.losses import (
     PerceptualLoss,
     RelativisticAverageGANLoss,
@@ -38,9 +40,9 @@ def logits(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture
-def features() -> VGG19Features:
+def features() -> VGGFeatures:
     torch.manual_seed(0)
-    return VGG19Features((4, 4, 4, 4, 4)).requires_grad_(False)
+    return VGGFeatures((4, 4, 4, 4, 4)).requires_grad_(False)
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_losses_stay_finite_for_huge_logits() -> None:
 
 @pytest.mark.parametrize("before_activation", [True, False])
 def test_perceptual_loss_is_the_weighted_l1_of_the_features(
-    features: VGG19Features, pair: tuple[Tensor, Tensor], before_activation: bool
+    features: VGGFeatures, pair: tuple[Tensor, Tensor], before_activation: bool
 ) -> None:
     loss = PerceptualLoss(features, {"conv1_2": 0.25, "conv5_4": 2.0}, before_activation)
     expected = 0.0
@@ -122,8 +124,59 @@ def test_perceptual_loss_is_the_weighted_l1_of_the_features(
     assert loss(*pair).item() == pytest.approx(expected, rel=1e-5)
 
 
+def scaled_in_sequence(features: VGGFeatures, pictures: Tensor) -> VGGFeatures:
+    """The network, each layer of which is divided by the mean of its ReLU, by its weights."""
+    scaled, before = deepcopy(features), 1.0
+    for name, _ in features.named_children():
+        relu = name.replace("conv", "relu")
+        mean = float(features(pictures, [relu])[relu].mean())
+        conv = scaled.get_submodule(name)
+        conv.weight.mul_(before / mean)
+        conv.bias.div_(mean)
+        before = mean
+    return scaled
+
+
+@pytest.mark.parametrize("before_activation", [True, False])
+def test_normalised_layers_are_those_of_a_network_scaled_in_sequence(
+    pair: tuple[Tensor, Tensor], before_activation: bool
+) -> None:
+    torch.manual_seed(3)
+    features = VGGFeatures((16, 16, 16, 16, 16), depth=16).requires_grad_(False)
+    pictures = torch.rand(5, 3, 32, 32)
+    layers = {"conv1_2": 0.1, "conv3_3": 0.2, "conv5_3": 0.05}
+    scaled = scaled_in_sequence(features, pictures)
+    means = scaled(pictures, [name.replace("conv", "relu") for name in layers])
+    for each in means.values():
+        assert each.mean().item() == pytest.approx(1, rel=1e-4)
+    loss = PerceptualLoss(features, layers, before_activation)
+    loss.normalise(pictures)
+    expected = PerceptualLoss(scaled, layers, before_activation)(*pair)
+    assert loss(*pair).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_silent_layer_can_t_be_normalised(features: VGGFeatures, refused) -> None:
+    features.conv2_2.weight.zero_()
+    features.conv2_2.bias.fill_(-1)
+    with refused("normalise_features", "relu2_2"):
+        PerceptualLoss(features, {"conv1_2": 1, "conv2_2": 1}).normalise(torch.rand(2, 3, 32, 32))
+
+
+def test_layers_are_those_of_the_network_that_was_loaded(refused) -> None:
+    with refused("conv5_4", "VGG16"):
+        PerceptualLoss(VGGFeatures((2, 2, 2, 2, 2), depth=16), {"conv5_4": 1.0})
+
+
+def test_a_logit_a_pixel_is_as_many_pictures(logits: tuple[Tensor, Tensor]) -> None:
+    """Eqs. 1 and 2 take each pixel's logit as they take each picture's."""
+    loss = RelativisticAverageGANLoss()
+    real, fake = (each.detach().view(2, 1, 1, 3) for each in logits)
+    for of in (loss.discriminator, loss.generator):
+        torch.testing.assert_close(of(real, fake), of(*logits))
+
+
 def test_features_before_activation_supervise_more_densely(
-    features: VGG19Features, pair: tuple[Tensor, Tensor]
+    features: VGGFeatures, pair: tuple[Tensor, Tensor]
 ) -> None:
     """The ReLU can only bring two features closer (Sec. 3.3)."""
     before, after = (PerceptualLoss(features, {"conv3_1": 1.0}, kind)(*pair) for kind in (1, 0))
@@ -131,13 +184,13 @@ def test_features_before_activation_supervise_more_densely(
 
 
 def test_perceptual_loss_of_equal_pictures_is_zero(
-    features: VGG19Features, pair: tuple[Tensor, Tensor]
+    features: VGGFeatures, pair: tuple[Tensor, Tensor]
 ) -> None:
     assert PerceptualLoss(features, {"conv2_2": 1.0})(pair[0], pair[0].clone()) == 0
 
 
 def test_perceptual_gradients_reach_sr_only(
-    features: VGG19Features, pair: tuple[Tensor, Tensor]
+    features: VGGFeatures, pair: tuple[Tensor, Tensor]
 ) -> None:
     sr, hr = (each.requires_grad_() for each in pair)
     PerceptualLoss(features, {"conv2_2": 1.0})(sr, hr).backward()

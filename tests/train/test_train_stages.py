@@ -19,7 +19,7 @@ from esrgan.evaluation.pairs import pair_files
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_features, load_generator, read_facts, save_generator
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
-from esrgan.networks import RRDBNet, SRResNet
+from esrgan.networks import RRDBNet, SRResNet, UNetDiscriminator
 from esrgan.pictures.images import list_images, load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
 from train.config import StageName, load_preset, make_config
@@ -234,6 +234,99 @@ def test_the_gan_step_equals_a_plain_one(
             torch.testing.assert_close(parameter, expected, rtol=0, atol=1e-6)
     moved = weights(stage.generator)
     assert all(not torch.equal(moved[name], started[name]) for name in started)
+
+
+def pixel_gradients(stage: GANStage, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+    """Of each unweighted loss at the SR pixels, by a pass of its own."""
+    lr, hr = lr / 255, hr / 255
+    sr = stage.generator(lr).detach().requires_grad_()
+    real, fake = stage.discriminator(hr), stage.discriminator(sr)
+    losses = {
+        "perceptual": stage.perceptual(sr, hr),
+        "adversarial": stage.adversarial.generator(real, fake),
+        "l1": F.l1_loss(sr, hr),
+    }
+    return {
+        name: torch.autograd.grad(loss, sr, retain_graph=True)[0] for name, loss in losses.items()
+    }
+
+
+def rms(values: Tensor) -> float:
+    return float(np.sqrt(np.mean(np.square(values.numpy().astype(float)))))
+
+
+@pytest.mark.parametrize(("bound", "bounded"), [(1e9, False), (1e-3, True)])
+def test_the_adversarial_gradient_has_its_share_up_to_the_bound(
+    build, bound: float, bounded: bool
+) -> None:
+    share = 0.15
+    stage = build(
+        "gan",
+        gan_share=share,
+        gan_weight=bound,
+        pixel_weight=0.3,
+        discriminator_batch_norm=False,
+        accumulate=1,
+    )
+    lr, hr = some_batches(stage, 1)[0]
+    expected = {name: rms(gradient) for name, gradient in pixel_gradients(stage, lr, hr).items()}
+    found = {name: value.item() for name, value in stage.step(lr, hr).items()}
+    weight = bound if bounded else share * expected["perceptual"] / expected["adversarial"]
+    assert found["gan_weight"] == pytest.approx(weight, rel=1e-3)
+    assert found["gradient/perceptual"] == pytest.approx(expected["perceptual"], rel=1e-3)
+    adversarial = weight * expected["adversarial"]
+    assert found["gradient/adversarial"] == pytest.approx(adversarial, rel=1e-3)
+    assert found["gradient/l1"] == pytest.approx(0.3 * expected["l1"], rel=1e-3)
+    shares = {"adversarial": adversarial, "l1": 0.3 * expected["l1"]}
+    for name, value in shares.items():
+        assert found[f"share/{name}"] == pytest.approx(value / expected["perceptual"], rel=1e-3)
+    assert bounded == (found["share/adversarial"] < 0.9 * share)
+
+
+def test_the_generator_gets_the_sum_of_the_weighted_gradients(build) -> None:
+    """The one pass back through G equals three, of the three losses."""
+    stage = build("gan", gan_share=0.5, gan_weight=1e9, discriminator_batch_norm=False)
+    lr, hr = some_batches(stage, 1)[0]
+    parts = pixel_gradients(stage, lr, hr)
+    weight = 0.5 * rms(parts["perceptual"]) / rms(parts["adversarial"])
+    total = parts["perceptual"] + weight * parts["adversarial"] + 0.01 * parts["l1"]
+    weights_of_g = list(stage.generator.parameters())
+    expected = torch.autograd.grad(stage.generator(lr / 255), weights_of_g, total)
+    stage.step(lr, hr)
+    for parameter, gradient in zip(weights_of_g, expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-8)
+
+
+@pytest.mark.parametrize("generator", [None, BATCH_NORM_GENERATOR])
+def test_the_discriminator_learns_alone_at_first_and_then_its_weight_rises(
+    build, generator: Any
+) -> None:
+    changes = {} if generator is None else {"generator": generator}
+    stage = build("gan", gan_weight=0.8, discriminator_head_start=2, gan_ramp=4, **changes)
+    weights_seen = []
+    for number, batch in enumerate(some_batches(stage, 8)):
+        before = weights(stage.generator), weights(stage.discriminator)
+        losses = stage.step(*batch)
+        moved = [
+            any(not torch.equal(tensor, old[name]) for name, tensor in weights(network).items())
+            for network, old in zip((stage.generator, stage.discriminator), before, strict=True)
+        ]
+        assert moved == [number >= 2, True]
+        weights_seen.append(losses["gan_weight"].item() if "gan_weight" in losses else None)
+    assert weights_seen[:2] == [None, None]
+    assert weights_seen[2:] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8])
+
+
+def test_the_unet_s_step_trains_both_networks(build) -> None:
+    stage = build("gan", discriminator="unet", gradient_penalty=0.1, crop_size=32)
+    assert isinstance(stage.discriminator, UNetDiscriminator)
+    started = weights(stage.generator), weights(stage.discriminator)
+    for batch in some_batches(stage, 2):
+        stage.step(*batch)
+    for network, before in zip((stage.generator, stage.discriminator), started, strict=True):
+        after = weights(network)
+        # What it adds to all logits alike, a relativistic loss does not see.
+        assert {n for n in before if torch.equal(after[n], before[n])} <= {"last.bias"}
 
 
 def test_jitter_shows_every_phase_of_the_upsampling(build) -> None:
