@@ -17,11 +17,7 @@ MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
 SESSIONS = 500  # whose state is kept, 0.1 MB each and their comparisons; the last to be used stay
 FONTS = ("system-ui", "sans-serif")
-# The viewer is as wide as its neighbours, and its sliders stay in sight ("hidden" would hold them)
-# and uncovered: what went wrong is said by a message of its own.
-CSS = """#viewer .html-container { padding: 0; }
-#viewer .wrap > :is(.error, .clear-status) { display: none; }
-.gradio-container { overflow: clip !important; }"""
+STYLE = Path(__file__).with_name("page.css")
 INTRO = """# ESRGAN: everything between PSNR and GAN
 One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as
 a GAN, and by everything between: **network α** blends the parameters of the two (Eq. 4 of
@@ -57,7 +53,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     page.queue(max_size=QUEUE_LENGTH)
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
-        css=CSS,
+        css_paths=STYLE,
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,

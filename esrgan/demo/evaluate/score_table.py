@@ -9,19 +9,6 @@ from esrgan.evaluation.tables import make_table
 
 # Rows that the page shows, the last ones; the files hold all.
 SHOWN_ROWS = 200
-STYLE = """<style>
-.scores { overflow: auto; }
-#rows .scores { max-height: 24rem; }
-.prose .scores table { margin: 0; width: 100%; font-variant-numeric: tabular-nums; }
-.prose .scores :is(table, thead, tbody, tr) { border: 0; }
-.prose .scores thead th { position: sticky; top: 0; background: var(--block-background-fill); }
-.prose .scores :is(th, td) { padding: .25em .7em; text-align: right; white-space: nowrap;
-  border: 0; border-bottom: 1px solid var(--border-color-primary); }
-.prose .scores :is(th, td).word { text-align: left; }
-.prose p.note { margin: .5em 0 0; opacity: .75; }
-.prose .evaluating { margin: 0; }
-.evaluating progress { accent-color: var(--color-accent); margin-right: .7em; }
-</style>"""
 
 
 def progress(state: Evaluation, ended: bool = False) -> str:
@@ -31,7 +18,7 @@ def progress(state: Evaluation, ended: bool = False) -> str:
         bar, end = "", ", done" if done == total else ", stopped"
     else:
         bar, end = f'<progress value="{done}" max="{total}"></progress>', ""
-    return f'{STYLE}<p class="evaluating" role="status">{bar}{done} of {total} rows{end}</p>'
+    return f'<p class="evaluating" role="status">{bar}{done} of {total} rows{end}</p>'
 
 
 def score_tables(state: Evaluation) -> tuple[str, str]:
