@@ -11,6 +11,7 @@ from esrgan.demo.compare import tab as compare_tab
 from esrgan.demo.evaluate import tab as evaluate_tab
 from esrgan.demo.finetune import tab as finetune_tab
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
+from esrgan.demo.server.requests import Page
 from esrgan.demo.server.served import served_folder
 
 MAX_UPLOAD = "100mb"
@@ -27,7 +28,7 @@ a GAN, and by everything between: **network α** blends the parameters of the tw
 def build() -> gr.Blocks:
     """The page; models are loaded when they are first used."""
     kept = seconds_kept()
-    with gr.Blocks(title="ESRGAN", delete_cache=(sweep_interval(kept), kept)) as page:
+    with Page(title="ESRGAN", delete_cache=(sweep_interval(kept), kept)) as page:
         gr.Markdown(INTRO)
         with gr.Tab("Compare"):
             compare_tab.build(page)

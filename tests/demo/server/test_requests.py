@@ -1,0 +1,153 @@
+"""Files named in requests: no endpoint opens one that the server did not store."""
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from esrgan.demo import page
+from esrgan.demo.server.requests import REFUSAL, is_stored
+
+META = {"_type": "gradio.FileData"}
+UPLOAD = "a" * 64
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def built(served: Path) -> gr.Blocks:
+    return page.build()
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("private") / "private.png"
+    Image.new("RGB", (16, 16), "red").save(file)
+    return file
+
+
+def hostile_paths(served: Path, private: Path) -> dict[str, Any]:
+    """Paths that no request may name, by what they are."""
+    job = served / "batch" / ("b" * 32)
+    for folder in (served / UPLOAD, served / ("c" * 32), job):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "ours.png").write_bytes(private.read_bytes())
+    link, fifo = served / UPLOAD / "link.png", served / UPLOAD / "fifo.png"
+    if not link.is_symlink():
+        link.symlink_to(private)
+        os.mkfifo(fifo)
+    return {
+        "another folder": str(private),
+        "none there": str(private.with_name("none.png")),
+        "a device": "/dev/zero",
+        "a folder": str(served / UPLOAD),
+        "the folder of all": str(served),
+        "relative": os.path.relpath(private),
+        "out of the folder": f"{served}/{UPLOAD}/../../{private.parent.name}/private.png",
+        "a link out of it": str(link),
+        "a pipe": str(fifo),
+        "another's job": str(job / "ours.png"),
+        "a result": str(served / ("c" * 32) / "ours.png"),
+        "an address": "http://127.0.0.1:1/private.png",
+        "a file's address": f"file://{private}",
+        "data": "data:image/png;base64,AAAA",
+        "a NUL": f"{private}\0.png",
+        "too long": "/" + "a" * 5000,
+        "nothing": "",
+        "no text": 7,
+        "a list": [str(private)],
+    }
+
+
+def refused(built: gr.Blocks, function: Any, inputs: list[Any]) -> bool:
+    try:
+        asyncio.run(built.preprocess_data(function, inputs, None))
+    except gr.Error as error:
+        return error.message == REFUSAL
+    return False
+
+
+def test_stored_files_and_no_others_may_be_named(served: Path, private: Path) -> None:
+    named = hostile_paths(served, private)
+    assert [kind for kind, path in named.items() if is_stored(path)] == []
+    assert is_stored(str(served / UPLOAD / "ours.png"))
+
+
+def test_every_input_of_every_endpoint_refuses_every_other_path(
+    built: gr.Blocks, served: Path, private: Path
+) -> None:
+    files = [{"path": path} for path in hostile_paths(served, private).values()]
+    files += [{"path": str(private), "meta": meta} for meta in (META, {"_type": "other"}, None)]
+    files += [{"path": str(private), "url": "http://127.0.0.1:1/a.png", "is_stream": True}]
+    shapes = [*files, [files[0]], {"value": files[0]}, {"files": [{"image": files[0]}]}]
+    kept = []
+    for number, function in built.fns.items():
+        for place in range(len(function.inputs)):
+            for shape in shapes:
+                inputs: list[Any] = [None] * len(function.inputs)
+                inputs[place] = shape
+                if not refused(built, function, inputs):
+                    kept.append((number, function.api_name, place, shape))
+    assert kept == []
+    assert sum(len(function.inputs) for function in built.fns.values()) > 100
+
+
+def post(address: str, route: str, body: Any) -> str:
+    request = urllib.request.Request(
+        f"{address}/gradio_api/{route}",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        return str(urllib.request.urlopen(request, timeout=60).read().decode())
+    except urllib.error.HTTPError as error:
+        return str(error.read().decode())
+
+
+@pytest.mark.parametrize("name", ["upscale", "measure"])
+def test_the_running_page_says_the_same_of_what_is_there_and_what_is_not(
+    address: str, private: Path, name: str
+) -> None:
+    answers = set()
+    for path in (private, private.with_name("none.png"), Path("/dev/zero"), Path("/etc")):
+        for meta in ({}, {"meta": META}):
+            given = [{"path": str(path), **meta}, "psnr", "gan", 0.0, "network"]
+            answers.add(post(address, f"api/{name}", {"data": given}))
+    (answer,) = answers
+    assert REFUSAL in answer
+
+
+def test_a_queued_call_is_refused_too(address: str, private: Path) -> None:
+    given = [{"path": str(private)}, "psnr", "gan", 0.0, "network"]
+    event = json.loads(post(address, "call/upscale", {"data": given}))["event_id"]
+    stream = f"{address}/gradio_api/call/upscale/{event}"
+    answer = urllib.request.urlopen(stream, timeout=60).read().decode()
+    assert answer.startswith("event: error")
+    assert REFUSAL in answer
+
+
+def test_an_upload_is_taken_and_an_address_is_not(address: str, private: Path) -> None:
+    client = Client(address, verbose=False)
+    try:
+        result = client.predict(picture=handle_file(private), alpha=0, api_name="/upscale")
+        assert Path(result).name == "private_x4.png"
+        with pytest.raises(AppError, match=REFUSAL):
+            client.predict(picture={"path": f"{address}/x.png", "meta": META}, api_name="/upscale")
+    finally:
+        client.close()
