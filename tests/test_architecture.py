@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 LADDER = (
     {"esrgan.errors", "esrgan.assets", "esrgan.latex"},
     {"esrgan.command_line", "esrgan.pictures", "esrgan.networks"},
-    {"esrgan.models", "esrgan.inference"},
+    {"esrgan.models"},
+    {"esrgan.inference"},
     {"esrgan.evaluation"},
     {"esrgan.figures"},
     {"esrgan.commands", "esrgan.demo", "train"},

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,9 @@ from esrgan.evaluation.methods import PAIR
 from esrgan.evaluation.pairs import load_pair
 from esrgan.figures import Crop
 from esrgan.figures.animation import Look, Source, check_animation_path, frames, save_animation
-from esrgan.figures.illustrations import MODES
+from esrgan.inference.blend import MODES, Blend
 from esrgan.models import zoo
-from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.models.interpolation import alpha_weights
 from esrgan.networks import Generator
 from esrgan.pictures.images import load_image, to_uint8
 
@@ -69,7 +69,8 @@ def run(options: Namespace) -> int:
     if "network" in options.mode:
         note_strangers(networks)  # refuses different shapes
     lr = _lr(options, networks)
-    between = sources(networks, lr, options)
+    make = partial(make_upscaler, options=options)
+    between = sources(Blend(networks, make), lr)
     wanted = {mode: between[mode] for mode in dict.fromkeys(options.mode)}
     pictures = list(
         tqdm(frames(wanted, look), total=look.steps + 1, unit="frame", dynamic_ncols=True)
@@ -93,18 +94,10 @@ def _lr(options: Namespace, networks: Sequence[Generator]) -> np.ndarray:
     return load_pair(options.picture, None, first).lr
 
 
-def sources(networks: Sequence[Generator], lr: np.ndarray, options: Namespace) -> dict[str, Source]:
+def sources(blend: Blend, lr: np.ndarray) -> dict[str, Source]:
     """LR at any α by network and by image interpolation."""
 
-    def network(alpha: float) -> np.ndarray:
-        between = interpolate_networks(networks, alpha_weights(alpha))
-        return make_upscaler(between, options)(lr)
+    def source(mode: str) -> Source:
+        return lambda alpha: blend.by(mode, alpha_weights(alpha))(lr)
 
-    @cache
-    def ends() -> list[np.ndarray]:
-        return [make_upscaler(end, options)(lr) for end in networks]
-
-    return {
-        "network": network,
-        "image": lambda alpha: interpolate_images(ends(), alpha_weights(alpha)),
-    }
+    return {mode: source(mode) for mode in MODES}

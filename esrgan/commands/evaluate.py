@@ -18,6 +18,7 @@ from esrgan.evaluation.methods import PAIR, Selection
 from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import pair_files
 from esrgan.evaluation.results import FILE, Results, Score, load_results, save_results, without
+from esrgan.inference.blend import MODES
 
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40
@@ -43,7 +44,7 @@ def add(command: Parser) -> None:
         help="points between the first two networks of --models",
     )
     command.add_argument(
-        "--mode", nargs="+", choices=("network", "image"), help="what alpha interpolates, or both"
+        "--mode", nargs="+", choices=MODES, help="what alpha interpolates, or both"
     )
     command.add_argument(
         "--results",

@@ -24,7 +24,6 @@ from esrgan.figures import (
     check_figure_path,
 )
 from esrgan.figures.illustrations import (
-    MODES,
     Example,
     brightness_figure,
     crops_figure,
@@ -35,10 +34,9 @@ from esrgan.figures.illustrations import (
     plane_figure,
     strip_figure,
 )
+from esrgan.inference.blend import MODES, STRIP_ALPHAS
 from esrgan.models import zoo
 from esrgan.pictures.images import load_image, to_rgb, to_uint8
-
-ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 def add(command: Parser) -> None:
@@ -193,7 +191,7 @@ def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
     names = ("PSNR", "GAN")
     command.add_argument("--models", nargs=2, metavar=names, help="default: psnr gan")
     _add_method_options(command)
-    command.add_argument("--alphas", nargs="+", type=float, default=list(ALPHAS), metavar="A")
+    command.add_argument("--alphas", nargs="+", type=float, default=list(STRIP_ALPHAS), metavar="A")
     command.set_defaults(mode=list(MODES))
 
 

@@ -12,9 +12,11 @@ from tqdm import tqdm
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
 from esrgan.errors import UserError
-from esrgan.evaluation.methods import PAIR, interpolating
+from esrgan.evaluation.methods import PAIR
+from esrgan.inference.blend import MODES, Blend
 from esrgan.inference.upscale import Upscale, upscale_file
 from esrgan.models import zoo
+from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.images import IMAGE_SUFFIXES
 
 
@@ -26,7 +28,7 @@ def add(command: Parser) -> None:
     command.add_argument(
         "--models", nargs=2, metavar=("A", "B"), help="the ends of alpha (default: psnr gan)"
     )
-    command.add_argument("--mode", choices=("network", "image"), help="what alpha interpolates")
+    command.add_argument("--mode", choices=MODES, help="what alpha interpolates")
     command.add_argument("--format", choices=("png", "webp", "jpg", "tif"), default="png")
     command.add_argument("--no-recursive", action="store_true", help="don't enter sub-folders")
     command.add_argument("--scale", type=int, help="only for old ×3 model files: 3")
@@ -112,7 +114,7 @@ def _chosen_upscale(options: Namespace) -> Upscale:
     networks = [zoo.load(model, options.scale).network for model in options.models or PAIR]
     mode = options.mode or "network"
     make = partial(make_upscaler, options=options)
-    upscale = interpolating(networks, options.alpha, mode, make)
+    upscale = Blend(networks, make).by(mode, alpha_weights(options.alpha))
     if mode == "network":
-        note_strangers(networks)
+        note_strangers(networks)  # refuses different shapes
     return upscale

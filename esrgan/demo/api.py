@@ -13,6 +13,7 @@ from esrgan.demo import choice, point
 from esrgan.demo.compare.tab import Upload
 from esrgan.demo.server.messages import told
 from esrgan.demo.server.sharing import DEVICE
+from esrgan.inference.blend import MODES
 from esrgan.models import zoo
 
 
@@ -24,7 +25,7 @@ def build() -> None:
         for label, name in zip(("First model", "Second model"), choice.BUILTIN, strict=False)
     ]
     alpha = gr.Number(1, minimum=0, maximum=1, label="Alpha", visible=False)
-    mode = gr.Radio(list(point.MODES), value="network", label="Mode", visible=False)
+    mode = gr.Radio(list(MODES), value="network", label="Mode", visible=False)
     asked = [picture, *ends, alpha, mode]
     _endpoint(upscale, asked, gr.File(label="Result", visible=False))
     _endpoint(measure, asked, gr.JSON(label="Scores", visible=False))

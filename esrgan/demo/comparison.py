@@ -12,13 +12,13 @@ from esrgan.demo.limits import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
 from esrgan.evaluation.metrics import psnr, ssim
-from esrgan.inference.upscale import Upscaler
+from esrgan.inference.blend import Blend
+from esrgan.inference.upscale import Upscale, Upscaler
 from esrgan.models.checkpoints import load_generator
 from esrgan.models.interpolation import (
     alpha_weights,
     check_same_shape,
     interpolate_images,
-    interpolate_networks,
     share_ancestor,
 )
 from esrgan.pictures.images import crop_to_multiple, decode_image
@@ -33,7 +33,7 @@ REMEMBERED_BYTES = 100_000
 # Names of the models' results, in the order in which they are made.
 RESULTS = ("psnr", "gan", "after")
 # Weights files and their shares in a network; the shares sum to 1.
-Blend = tuple[tuple[Path, float], ...]
+Parts = tuple[tuple[Path, float], ...]
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,15 @@ def shares(alpha: float, third: float) -> tuple[float, float, float]:
 
 def network_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
     """The LR through the network at α (Eq. 4), of which `third` is the third model's share."""
-    blend = zip(comparison.trio.files, shares(alpha, third), strict=False)
-    return _upscaled(comparison.lr, tuple(part for part in blend if part[1] != 0))
+    parts = zip(comparison.trio.files, shares(alpha, third), strict=False)
+    return _upscaled(comparison.lr, tuple(part for part in parts if part[1] != 0))
 
 
-def _upscaled(lr: np.ndarray, blend: Blend) -> np.ndarray:
+def _upscaled(lr: np.ndarray, parts: Parts) -> np.ndarray:
     """LR through the network that is the weighted sum of these; remembered for small pictures."""
     if lr.nbytes > REMEMBERED_BYTES:
-        return _network(blend)(lr)
-    return _remembered(Content(lr), blend)
+        return _network(parts)(lr)
+    return _remembered(Content(lr), parts)
 
 
 class Content:
@@ -168,15 +168,13 @@ class Content:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _remembered(lr: Content, blend: Blend) -> np.ndarray:
-    return _network(blend)(lr.picture)
+def _remembered(lr: Content, parts: Parts) -> np.ndarray:
+    return _network(parts)(lr.picture)
 
 
-def _network(blend: Blend) -> Upscaler:
-    files, weights = zip(*blend, strict=True)
-    if len(files) == 1:
-        return upscaler(files[0])
-    return SharedUpscaler(interpolate_networks([upscaler(file).network for file in files], weights))
+def _network(parts: Parts) -> Upscale:
+    files, weights = zip(*parts, strict=True)
+    return Blend([upscaler(file).network for file in files], SharedUpscaler).network(weights)
 
 
 def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:

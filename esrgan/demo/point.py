@@ -16,7 +16,6 @@ from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import METRICS
 from esrgan.pictures.images import to_rgb, to_uint8
 
-MODES = ("network", "image")
 MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi"))
 SSIM_WINDOW = 11
 

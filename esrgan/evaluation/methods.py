@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -10,16 +9,15 @@ import numpy as np
 
 from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Candidates, Pair, load_result, pictures_of
+from esrgan.inference.blend import Blend, MakeUpscaler
 from esrgan.inference.upscale import Upscale, Upscaler
 from esrgan.models import zoo
-from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
+from esrgan.models.interpolation import alpha_weights
 from esrgan.models.zoo import LoadedModel
 from esrgan.networks import Generator, RRDBNet
 from esrgan.pictures.files import file_digest
 from esrgan.pictures.resize import imresize
 
-# How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
-MakeUpscaler = Callable[[Generator], Upscaler]
 # The ends of α where no networks are named, and what needs no network.
 PAIR = ("psnr", "gan")
 COMPARATORS = ("bicubic", "hr")
@@ -48,35 +46,26 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A network to be measured.
-
-    Attributes:
-        label: its name in tables.
-        loaded: from its weights file.
-        upscale: it, remembering its last result, which image interpolation asks for again.
-        digest: of its weights file and of how it is run.
-    """
-
-    label: str
-    loaded: LoadedModel
-    upscale: Upscale
-    digest: str
-
-
-@dataclass(frozen=True)
 class Selection:
     """The rows of a table.
 
     Attributes:
         scale: of all of them.
         methods: a row each.
-        ends: the networks between which α goes, if it goes anywhere.
+        models: the loaded networks by their names in the rows; α goes between the first two.
+        curves: whether there are points of α.
     """
 
     scale: int
     methods: list[Method]
-    ends: Sequence[Generator] = ()
+    models: Mapping[str, LoadedModel]
+    curves: bool
+
+    @property
+    def ends(self) -> list[Generator]:
+        """The networks between which α goes, if it goes anywhere."""
+        networks = [model.network for model in self.models.values()]
+        return networks[:2] if self.curves else []
 
 
 def select(
@@ -104,43 +93,85 @@ def select(
     if alphas and len(networks) == 1:
         only = names[networks[0]]
         raise UserError(f"Alpha goes between two models, but the choice names only {only}.")
-    ends = (networks[:2] or PAIR) if alphas else ()
-    wanted = dict.fromkeys([*networks, *ends])
-    loaded = {name: contender(name, names.get(name, name), make, scale) for name in wanted}
-    common = _common_scale(list(loaded.values()), scale)
-    comparators = {"bicubic": bicubic(common), "hr": ground_truth()}
-    chosen = [comparators.get(name) or single(loaded[name]) for name in names]
+    wanted = dict.fromkeys([*networks, *(networks[:2] or PAIR)] if alphas else networks)
+    ran = NetworkMethods({n: zoo.load(n, scale) for n in wanted}, names, make, scale)
+    comparators = {"bicubic": bicubic(ran.scale), "hr": ground_truth()}
+    chosen = [comparators.get(name) or ran.single(name) for name in names]
     chosen += results
-    if ends:
-        first, second = (loaded[name] for name in ends)
-        curves = dict.fromkeys(product(dict.fromkeys(modes), alphas))
-        chosen += [between(first, second, mode, alpha, make) for mode, alpha in curves]
+    curves = dict.fromkeys(product(dict.fromkeys(modes), alphas))
+    chosen += [ran.between(mode, alpha) for mode, alpha in curves]
     rows = [(method.model, method.mode, method.alpha) for method in chosen]
     if len(set(rows)) < len(rows):
         twice = next(row[0] for row in rows if rows.count(row) > 1)
         raise UserError(f"Two rows would be called {twice!r}; name one of them otherwise.")
-    return Selection(common, chosen, [loaded[name].loaded.network for name in ends])
+    models = dict(zip(ran.labels, ran.models.values(), strict=True))
+    return Selection(ran.scale, chosen, models, bool(curves))
 
 
-def _common_scale(models: Sequence[Contender], wanted: int | None) -> int:
-    scales = {model.loaded.network.scale for model in models}
-    if len(scales) > 1:
-        listed = ", ".join(f"{model.label} ×{model.loaded.network.scale}" for model in models)
-        raise UserError(f"Only models of one scale can stand in one table, not {listed}.")
-    return next(iter(scales), wanted or 4)
+class NetworkMethods:
+    """Methods by networks of one scale: each alone, and the points between the first two.
 
-
-def contender(name: str, label: str, make: MakeUpscaler, scale: int | None = None) -> Contender:
-    """A model of the zoo or a weights file.
+    Args:
+        models: as loaded, by their names or files.
+        labels: their names in tables, by the same; what is done afterwards is added to them.
+        make: how networks are run.
+        scale: as it was asked for; 4 where nobody says it.
 
     Raises:
-        UserError: as `zoo.load`, or `Upscaler`.
+        UserError: the scales differ, or as `Upscaler`.
     """
-    loaded = zoo.load(name, scale)
-    upscaler = make(loaded.network)
-    running = (upscaler.dtype, upscaler.ensemble, upscaler.back_projections, upscaler.tile, scale)
-    digest = f"{loaded.digest} {running}"
-    return Contender(label + refinements(upscaler), loaded, _remembering(upscaler), digest)
+
+    def __init__(
+        self,
+        models: Mapping[str, LoadedModel],
+        labels: Mapping[str, str],
+        make: MakeUpscaler,
+        scale: int | None = None,
+    ) -> None:
+        self.models = models
+        self.blend = Blend([model.network for model in models.values()], make)
+        upscalers = [self.blend.upscaler(place) for place in range(len(models))]
+        self.labels = [
+            labels.get(name, name) + refinements(upscaler)
+            for name, upscaler in zip(models, upscalers, strict=True)
+        ]
+        self._digests = [
+            f"{model.digest} {_running(upscaler, scale)}"
+            for model, upscaler in zip(models.values(), upscalers, strict=True)
+        ]
+        scales = {upscaler.scale for upscaler in upscalers}
+        if len(scales) > 1:
+            each = zip(self.labels, upscalers, strict=True)
+            listed = ", ".join(f"{label} ×{upscaler.scale}" for label, upscaler in each)
+            raise UserError(f"Only models of one scale can stand in one table, not {listed}.")
+        self.scale = next(iter(scales), scale or 4)
+
+    def single(self, name: str) -> Method:
+        """A model by itself."""
+        place = list(self.models).index(name)
+        upscale = self.blend.network([float(n == place) for n in range(len(self.models))])
+        return _method(self.labels[place], upscale, self._digests[place])
+
+    def between(self, mode: str, alpha: float) -> Method:
+        """The point α between the first two, by network or by image interpolation (Sec. 3.4).
+
+        Raises:
+            UserError: α is not in [0, 1], or the networks can't be interpolated.
+        """
+        weights = (*alpha_weights(alpha), *[0.0] * (len(self.models) - 2))
+        label, digest = "–".join(self.labels[:2]), " ".join(self._digests[:2])
+        return _method(label, self.blend.by(mode, weights), digest, mode, alpha)
+
+
+def _method(
+    label: str, upscale: Upscale, digest: str, mode: str | None = None, alpha: float | None = None
+) -> Method:
+    return Method(label, lambda pair: upscale(pair.lr), lambda _: digest, mode, alpha)
+
+
+def _running(upscaler: Upscaler, scale: int | None) -> tuple[object, ...]:
+    """The settings on which a network's result depends."""
+    return upscaler.dtype, upscaler.ensemble, upscaler.back_projections, upscaler.tile, scale
 
 
 def refinements(upscaler: Upscaler) -> str:
@@ -163,17 +194,6 @@ def model_settings(model: LoadedModel) -> dict[str, str]:
     }
 
 
-def _remembering(upscale: Upscale) -> Upscale:
-    last: list[np.ndarray] = []
-
-    def remembered(lr: np.ndarray) -> np.ndarray:
-        if not (last and last[0] is lr):
-            last[:] = lr, upscale(lr)
-        return last[1]
-
-    return remembered
-
-
 def labels(names: Sequence[str]) -> list[str]:
     """Names for tables: without folder and suffix where that leaves them different."""
     short = [name if name in zoo.MODELS else Path(name).stem for name in names]
@@ -188,57 +208,6 @@ def bicubic(scale: int) -> Method:
 def ground_truth() -> Method:
     """HR itself, for the metrics that need no reference."""
     return Method("HR", lambda pair: pair.hr, lambda _: "HR")
-
-
-def single(model: Contender) -> Method:
-    """A model by itself."""
-    return Method(model.label, lambda pair: model.upscale(pair.lr), lambda _: model.digest)
-
-
-def between(
-    first: Contender, second: Contender, mode: str, alpha: float, make: MakeUpscaler
-) -> Method:
-    """The point α between two models, by network or by image interpolation (Sec. 3.4).
-
-    Raises:
-        UserError: α is not in [0, 1]. The networks' shapes are compared on first use.
-    """
-    weights = alpha_weights(alpha)
-    digest = f"{first.digest} {second.digest}"
-    ends = [model.upscale for model, w in zip((first, second), weights, strict=True) if w != 0]
-
-    @cache
-    def interpolated() -> Upscale:
-        return make(interpolate_networks([first.loaded.network, second.loaded.network], weights))
-
-    def result(pair: Pair) -> np.ndarray:
-        if len(ends) == 1:  # both modes give the end itself there, bit for bit
-            return ends[0](pair.lr)
-        if mode == "network":
-            return interpolated()(pair.lr)
-        return interpolate_images([upscale(pair.lr) for upscale in ends], weights)
-
-    return Method(f"{first.label}–{second.label}", result, lambda _: digest, mode, alpha)
-
-
-def interpolating(
-    networks: Sequence[Generator], alpha: float, mode: str, make: MakeUpscaler
-) -> Upscale:
-    """The function from LR to SR at α between two networks, by network or image interpolation.
-
-    Raises:
-        UserError: α is not in [0, 1], or the networks can't be interpolated so.
-    """
-    weights = alpha_weights(alpha)
-    if mode == "network":
-        return make(interpolate_networks(networks, weights))
-    first, second = (make(network) for network in networks)
-    if first.scale != second.scale:
-        raise UserError(
-            f"One model's scale is {first.scale}, the other's {second.scale}: their pictures "
-            "can't be interpolated."
-        )
-    return lambda lr: interpolate_images([first(lr), second(lr)], weights)
 
 
 def from_folder(name: str, folder: Path) -> Method:

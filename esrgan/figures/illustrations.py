@@ -36,12 +36,12 @@ from esrgan.figures import (
     draw_strip,
     feature_maps,
 )
+from esrgan.inference.blend import MODES
 from esrgan.networks import VGGFeatures
 from esrgan.networks.vgg import layer_names
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 BINS = 64
-MODES = ("network", "image")
 Drawn = tuple[Figure, str]  # with its caption
 
 

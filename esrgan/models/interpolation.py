@@ -38,7 +38,7 @@ def interpolate_networks(networks: Sequence[Generator], weights: Sequence[float]
     Raises:
         UserError: the weights are not as many or don't sum to 1, or the networks differ in shape.
     """
-    _check_weights(len(networks), weights)
+    check_weights(len(networks), weights)
     check_same_shape(networks)
     taking_part = [(n, w) for n, w in zip(networks, weights, strict=True) if w != 0]
     result = copy.deepcopy(taking_part[0][0])
@@ -61,7 +61,7 @@ def interpolate_images(images: Sequence[np.ndarray], weights: Sequence[float]) -
     Raises:
         UserError: the weights are not as many or don't sum to 1, or the pictures differ in shape.
     """
-    _check_weights(len(images), weights)
+    check_weights(len(images), weights)
     if len({(image.shape, image.dtype) for image in images}) > 1:
         shapes = " and ".join(str(image.shape) for image in images)
         raise UserError(f"Only pictures of one size and depth can be interpolated, not {shapes}.")
@@ -70,7 +70,8 @@ def interpolate_images(images: Sequence[np.ndarray], weights: Sequence[float]) -
     return np.rint(np.asarray(blended)).clip(0, limit).astype(images[0].dtype)
 
 
-def _check_weights(count: int, weights: Sequence[float]) -> None:
+def check_weights(count: int, weights: Sequence[float]) -> None:
+    """Raises UserError if the weights are not as many as the models or don't sum to 1."""
     if count == 0 or len(weights) != count:
         raise UserError(f"{count} models need {count} weights, not {len(weights)}.")
     if not abs(sum(weights) - 1) < 1e-6:

@@ -12,32 +12,27 @@ from PIL import Image
 
 from esrgan.errors import UserError
 from esrgan.evaluation.learned_metrics import learned_metrics
-from esrgan.evaluation.methods import (
-    Contender,
-    between,
-    contender,
-    from_folder,
-    labels,
-    named_folder,
-    single,
-)
+from esrgan.evaluation.methods import from_folder, labels, named_folder, select
 from esrgan.evaluation.pairs import Pair
+from esrgan.inference.blend import MODES, Mode
 from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.pictures.resize import imresize
 
 
 @pytest.fixture
-def two_models(tiny_network, tmp_path: Path) -> tuple[Contender, Contender]:
-    models = []
+def two_files(tiny_network, tmp_path: Path) -> dict[str, str]:
+    """Two models' files, each with its label."""
+    files = {}
     for name in ("first", "second"):
         file = tmp_path / f"{name}.safetensors"
         save_generator(file, tiny_network, {}, half=False)
-        models.append(contender(str(file), name, on_cpu))
+        files[str(file)] = name
         for parameter in tiny_network.parameters():
             parameter.data.mul_(1.2)
-    return models[0], models[1]
+    return files
 
 
 def on_cpu(network: torch.nn.Module) -> Upscaler:
@@ -49,43 +44,48 @@ def pair(photo: np.ndarray) -> Pair:
     return Pair("a.png", imresize(photo, 1 / 4), photo)
 
 
-@pytest.mark.parametrize("mode", ["network", "image"])
-def test_between_two_models(two_models: tuple[Contender, Contender], pair: Pair, mode: str) -> None:
-    first, second = two_models
-    points = [between(first, second, mode, a, on_cpu) for a in (0, 0.3, 1)]
-    ends = [Upscaler(model.loaded.network, "cpu")(pair.lr) for model in two_models]
+@pytest.mark.parametrize("mode", MODES)
+def test_rows_are_the_models_and_the_points_between_the_first_two(
+    two_files: dict[str, str], pair: Pair, mode: Mode
+) -> None:
+    chosen = select({**two_files, "bicubic": "bicubic"}, on_cpu, [0, 0.3, 1], [mode])
+    networks = [zoo.load(file).network for file in two_files]
+    ends = [Upscaler(network, "cpu")(pair.lr) for network in networks]
     if mode == "image":
         middle = interpolate_images(ends, [0.7, 0.3])
     else:
-        network = interpolate_networks([first.loaded.network, second.loaded.network], [0.7, 0.3])
-        middle = Upscaler(network, "cpu")(pair.lr)
-    for point, expected in zip(points, (ends[0], middle, ends[1]), strict=True):
-        np.testing.assert_array_equal(point.result(pair), expected)
-        assert (point.model, point.mode) == ("first–second", mode)
+        middle = Upscaler(interpolate_networks(networks, [0.7, 0.3]), "cpu")(pair.lr)
+    expected = [*ends, imresize(pair.lr, 4), ends[0], middle, ends[1]]
+    for method, picture in zip(chosen.methods, expected, strict=True):
+        np.testing.assert_array_equal(method.result(pair), picture)
+    rows = [(method.model, method.mode, method.alpha) for method in chosen.methods]
+    assert rows == [
+        ("first", None, None),
+        ("second", None, None),
+        ("bicubic", None, None),
+        *(("first–second", mode, alpha) for alpha in (0, 0.3, 1)),
+    ]
+    assert [model.file for model in chosen.models.values()] == list(map(Path, two_files))
     assert (ends[0] != ends[1]).any()
 
 
-def test_a_curve_runs_each_end_once_a_picture(
-    two_models: tuple[Contender, Contender], pair: Pair
-) -> None:
+def test_curves_run_each_end_once_a_picture(two_files: dict[str, str], pair: Pair) -> None:
     calls = []
-    for model in two_models:
-        model.loaded.network.conv_first.register_forward_hook(lambda *_: calls.append(1))
-    for alpha in (0, 0.2, 0.8, 1):
-        between(*two_models, "image", alpha, on_cpu).result(pair)
-    single(two_models[0]).result(pair)
+    chosen = select(two_files, on_cpu, [0, 0.2, 0.8, 1], ["image"])
+    for network in chosen.ends:
+        network.conv_first.register_forward_hook(lambda *_: calls.append(1))
+    for method in chosen.methods:
+        method.result(pair)
     assert len(calls) == 2
 
 
-def test_refinements_are_told_in_the_name(
-    two_models: tuple[Contender, Contender], tmp_path: Path
-) -> None:
+def test_refinements_are_told_in_the_name_and_change_the_digest(two_files: dict[str, str]) -> None:
     def refined(network: torch.nn.Module) -> Upscaler:
         return Upscaler(network, "cpu", ensemble=True, back_projections=10)
 
-    model = contender(str(tmp_path / "first.safetensors"), "first", refined)
-    assert model.label == "first ×8 BP10"
-    assert model.digest != two_models[0].digest
+    plain, other = (select(two_files, make).methods[0] for make in (on_cpu, refined))
+    assert other.model == "first ×8 BP10"
+    assert plain.digest("a.png") != other.digest("a.png")
 
 
 def test_names_in_tables_are_short_where_they_can_be() -> None:

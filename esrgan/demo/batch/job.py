@@ -28,8 +28,9 @@ from esrgan.demo.server.stopping import StoppedError
 from esrgan.demo.server.uploads import Uploaded, uploaded_files
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
-from esrgan.evaluation.methods import interpolating
+from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
 from esrgan.inference.upscale import Upscale, upscale_file
+from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint8
 
@@ -41,7 +42,6 @@ MAX_RESULT_BYTES = 2 * 2**30
 MIN_FREE_BYTES = 2**30  # of the disk, which are not ours to fill
 
 FORMATS = ("png", "webp", "jpg")
-MODES = ("network", "image")
 FOLDER, RESULTS, ERRORS = "batches", "esrgan-results.zip", "errors.txt"
 PREVIEW_SIDE = 320
 # Parts of a name in a zip; no file system takes much longer ones.
@@ -62,7 +62,7 @@ class Wish:
 
     uploads: Sequence[Path]
     models: Sequence[str | Path] = ("gan",)
-    alpha: float = 0.8
+    alpha: float = DEFAULT_ALPHA
     mode: str = "network"
     ensemble: bool = False
     back_projections: float = 0
@@ -275,7 +275,8 @@ def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale
     ends = tuple(weights)
     if wish.mode == "network" and comparison.obstacle(ends) is None:
         batch.strangers = comparison.strangers(ends)
-    return interpolating(networks, wish.alpha, wish.mode, make), networks[0].scale
+    blend = Blend(networks, make)
+    return blend.by(wish.mode, alpha_weights(wish.alpha)), networks[0].scale
 
 
 def _receive(wish: Wish, batch: Batch) -> None:

@@ -22,6 +22,7 @@ from esrgan.demo.server.messages import stop as stop_running
 from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.evaluation.methods import PAIR
+from esrgan.inference.blend import DEFAULT_ALPHA
 from esrgan.models.interpolation import STRANGERS
 
 ONE, TWO = "One model", "Between two models (α)"
@@ -87,7 +88,9 @@ def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
     with gr.Column(visible=False) as between:
         second, second_own = one_model(tab, "Second model (α = 1)", PAIR[1], "batch-second")
         with gr.Row():
-            alpha = gr.Slider(0, 1, 0.8, step=0.01, label="α", min_width=160, elem_id="batch-alpha")
+            alpha = gr.Slider(
+                0, 1, DEFAULT_ALPHA, step=0.01, label="α", min_width=160, elem_id="batch-alpha"
+            )
             mode = gr.Radio(
                 MODES, value="network", label="α interpolates", min_width=120, elem_id="batch-mode"
             )

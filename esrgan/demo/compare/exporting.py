@@ -19,6 +19,7 @@ from esrgan.demo.figure_file import Illustrated, check_form, saved
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.viewer import Alphas
 from esrgan.errors import UserError
+from esrgan.inference.blend import STRIP_ALPHAS
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 
@@ -43,7 +44,6 @@ TITLES = {
     HR: "HR",
 }
 WHOLE, CROPS_ONLY, STRIP = "whole", "crops", "strip"
-STRIP_ALPHAS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MOST_CROPS = 6
 CROP = "crop"
 NOTHING_YET = "There is nothing to draw yet: wait until the models' results are there."

@@ -17,6 +17,7 @@ from esrgan.demo.evaluate.job import HR, KEPT, Evaluation, pictures
 from esrgan.demo.figure_file import Illustrated, check_form, saved
 from esrgan.demo.limits import MAX_LR_PIXELS
 from esrgan.errors import UserError
+from esrgan.inference.blend import MODES
 from esrgan.models import zoo
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
@@ -178,7 +179,7 @@ def _drawn(
         boxes = draw.crops_of(example.hr, crops)
         return draw.ablation_figure([example] * len(boxes), boxes, settings, width)
     if kind == STRIP:
-        example = kept([], draw.MODES, alphas)
+        example = kept([], MODES, alphas)
         (crop,) = draw.crops_of(example.hr, crops)
         return draw.strip_figure(example, alphas, crop, width)
     names = [_result_of(model, singles) for model in (BEFORE, AFTER)]

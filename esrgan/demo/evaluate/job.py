@@ -21,6 +21,7 @@ from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import load_pair, pair_files
 from esrgan.evaluation.results import FILE, Results, Score, save_results
 from esrgan.evaluation.tables import WRITERS, save_tables
+from esrgan.inference.blend import MODES
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
@@ -34,7 +35,6 @@ MAX_ROWS = 12  # a picture, without the ends of α, which are the two models onc
 HR, LR, OTHERS, KEPT, TABLES = "HR", "LR", "results", "kept", "tables"
 TABLE_FILES = (*WRITERS, FILE)
 FOLDER = "evaluations"
-CURVES = ("network", "image")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Wish:
     models: Sequence[str] = ()
     weights: Sequence[Path] = ()
     alphas: Sequence[float] = ()
-    modes: Sequence[str] = CURVES
+    modes: Sequence[str] = MODES
     ensemble: bool = False
     back_projections: float = 0
     pristine: Path | None = None
@@ -127,11 +127,7 @@ def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
     measures = _measures(wish)
     names, make = _names(wish), partial(_upscaler, wish=wish)
     chosen = select(names, make, wish.alphas, wish.modes, others)
-    settings = {
-        method.model: model_settings(zoo.load(name))
-        for name, method in zip(names, chosen.methods, strict=False)
-        if name not in COMPARATORS
-    }
+    settings = {label: model_settings(model) for label, model in chosen.models.items()}
     strangers = _strangers(chosen.ends, wish.modes)
     files = pair_files(folder / HR, folder / LR if wish.lr else None, chosen.scale)
     for pair in files:

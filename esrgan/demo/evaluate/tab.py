@@ -24,11 +24,12 @@ from esrgan.demo.server.messages import stop as stop_running
 from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.errors import UserError
+from esrgan.inference.blend import STRIP_ALPHAS
 from esrgan.models.interpolation import STRANGERS
 
 AS_EXAMPLES, AS_OWN = "The page's examples", "My own"
 MODELS = ("bicubic", *BUILTIN)  # chosen at first
-ALPHAS = [(f"{alpha:g}", alpha) for alpha in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
+ALPHAS = [(f"{alpha:g}", alpha) for alpha in STRIP_ALPHAS]
 KINDS = [
     ("Perception–distortion plane (Fig. 2)", figures.PLANE),
     ("VGG features (Fig. 6)", figures.FEATURES),

@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.data_classes import GradioModel, ImageData
 
 from esrgan.errors import UserError
+from esrgan.inference.blend import DEFAULT_ALPHA
 
 HERE = Path(__file__).parent
 IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
@@ -61,8 +62,8 @@ class ImageScore(GradioModel):
 class Alphas(GradioModel):
     """Where the sliders stand: the two α, and the third model's share in both blends."""
 
-    network: float = 0.8
-    image: float = 0.8
+    network: float = DEFAULT_ALPHA
+    image: float = DEFAULT_ALPHA
     third: float = 0
 
 

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 
-from esrgan.demo.viewer import HERE, script
+from esrgan.demo.viewer import HERE, Alphas, script
+from esrgan.inference.blend import DEFAULT_ALPHA, STRIP_ALPHAS
 
 # What gr.HTML hands over; a declaration of the same name would hide it.
 GIVEN = {"element", "props", "trigger", "watch", "server", "upload"}
@@ -44,3 +45,18 @@ def test_what_is_imported_comes_first() -> None:
         for imported in re.findall(r"^import .*?'\./(\w+\.js)'", text, re.MULTILINE | re.DOTALL):
             first = (HERE / imported).read_text("utf-8").split("\n")[1]
             assert whole.index(first) < own
+
+
+def test_alpha_begins_where_the_library_says_and_a_strip_has_its_points() -> None:
+    """The browser has no other way to know before the first answer comes."""
+    state, graphs, page = (
+        (HERE / name).read_text("utf-8") for name in ("state.js", "graphs.js", "viewer.html")
+    )
+    first = re.search(r"\{network: ([\d.]+), image: ([\d.]+), third: ([\d.]+)\}", state)
+    assert first is not None
+    assert Alphas(network=float(first[1]), image=float(first[2]), third=float(first[3])) == Alphas()
+    strip = re.search(r"STRIP_ALPHAS = \[(.*?)\]", graphs)
+    assert strip is not None
+    assert tuple(map(float, strip[1].split(","))) == STRIP_ALPHAS
+    sliders = re.findall(r'value="([\d.]+)" aria-label="(?:Network|Image) α"', page)
+    assert list(map(float, sliders)) == [DEFAULT_ALPHA, DEFAULT_ALPHA]
