@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-_INSTALLED = Path(__file__).parent / "_assets"  # where `pip install` puts the clone's assets/
-FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / "assets"
+ROOT = Path(__file__).parents[1]  # the clone, or the folder of installed packages
+_PACKAGED = Path(__file__).parent / "_assets"  # where a wheel has the clone's assets/
+INSTALLED = _PACKAGED.is_dir()
+FOLDER = _PACKAGED if INSTALLED else ROOT / "assets"
 MODELS = FOLDER / "models"
 EXAMPLES = FOLDER / "examples"

@@ -10,11 +10,11 @@ import warnings
 from argparse import Namespace
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
-from esrgan.command_line import Parser, run
+from esrgan.command_line import Parser, program, run
 from esrgan.errors import UserError
 from esrgan.inference.devices import choose_device
 from esrgan.pictures.files import atomic_path
@@ -54,7 +54,7 @@ NAMED = 20
 
 
 def parser() -> Parser:
-    top = Parser(prog="python -m train", description="Train ESRGAN's networks.")
+    top = Parser(prog=program("train", "esrgan-train"), description="Train ESRGAN's networks.")
     stages = top.add_subparsers(dest="stage", required=True, parser_class=Parser)
     for name, description in STAGES.items():
         stage = stages.add_parser(name, help=description, description=description)
@@ -223,5 +223,9 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     print(f"note: {message}", file=sys.stderr)
 
 
+def start() -> NoReturn:
+    run(main, program("train", "esrgan-train"))
+
+
 if __name__ == "__main__":
-    run(main, "python -m train")
+    start()

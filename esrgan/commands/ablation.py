@@ -1,10 +1,8 @@
 """`python -m esrgan ablation`: train the models of Fig. 8 one after another, and draw it."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esrgan import assets
-from esrgan.command_line import Parser
+from esrgan.command_line import Parser, python_module
 from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import ablation_drawn, add_crop_option, add_width_option
 from esrgan.errors import UserError
 from esrgan.figures import PAGE_WIDTH, save_figure
 from esrgan.models.checkpoints import read_facts
 
-ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = [assets.EXAMPLES / name for name in ("chelsea.png", "motorcycle.png")]
 
 
@@ -143,26 +140,27 @@ def finished(run: Run, iterations: int | None) -> bool:
     return int(read_facts(run.weights).get("iterations", 0)) >= wanted
 
 
-def command_line(run: Run, options: Namespace) -> list[str]:
-    """The words of `python -m train`; a run that was begun goes on."""
+def training_words(run: Run, options: Namespace) -> list[str]:
+    """The words after `python -m train`; a run that was begun goes on."""
     settings = [*TINY, *TINY_STAGE[run.stage]] if options.tiny else []
     settings.append(f"device={options.device}")
     if options.iterations is not None:
         settings.append(f"iterations={options.iterations}")
-    words = ["train", run.stage, "--preset", run.preset, "--out", str(run.folder), "--resume"]
+    words = [run.stage, "--preset", run.preset, "--out", str(run.folder), "--resume"]
     words += ["--data", *map(str, options.data)]
     if run.init is not None:
         words += ["--init", str(run.init)]
         perceptual = options.perceptual or ("builtin" if options.tiny else None)
         words += ["--perceptual", perceptual] if perceptual else []
-    return [sys.executable, "-m", *words, *(f"--set={setting}" for setting in settings)]
+    return [*words, *(f"--set={setting}" for setting in settings)]
 
 
 def _train(run: Run, options: Namespace) -> None:
     """Raises UserError if the run fails, KeyboardInterrupt if it was stopped."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    python, environment = python_module("train")
+    command = [*python, *training_words(run, options)]
     # A session of its own, so that a terminal's Ctrl-C comes once: from here.
-    process = subprocess.Popen(command_line(run, options), env=environment, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     with _terminate_as_interrupt():
         interrupted = _wait(process)
     if interrupted:

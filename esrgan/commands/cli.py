@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from esrgan.command_line import Parser
+from esrgan.command_line import Parser, program
 
 # What each does; its module is imported only if it is asked for: torch and matplotlib take seconds.
 COMMANDS = {
@@ -21,14 +21,19 @@ COMMANDS = {
 }
 
 
+def name() -> str:
+    """What this command is called where it runs."""
+    return program("esrgan", "esrgan")
+
+
 def parser(asked: str | None = None) -> Parser:
     """All commands, of which the one that is asked for has its options."""
-    top = Parser(prog="python -m esrgan", description="ESRGAN super-resolution.")
+    top = Parser(prog=name(), description="ESRGAN super-resolution.")
     commands = top.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for name, about in COMMANDS.items():
-        command = commands.add_parser(name, help=about)
-        if name == asked:
-            import_module(f"esrgan.commands.{name.replace('-', '_')}").add(command)
+    for word, about in COMMANDS.items():
+        command = commands.add_parser(word, help=about)
+        if word == asked:
+            import_module(f"esrgan.commands.{word.replace('-', '_')}").add(command)
     return top
 
 

@@ -9,17 +9,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from esrgan import assets
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.served import served_folder
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.pictures.files import atomic_path
 
-ROOT = Path(__file__).parents[2]
-
 
 def runs_folder() -> Path:
-    return Path(os.environ.get("ESRGAN_RUNS") or ROOT / "runs" / "finetune").absolute()
+    """The folder of all runs: in the clone, or where it is installed in the current folder."""
+    home = Path() if assets.INSTALLED else assets.ROOT
+    return Path(os.environ.get("ESRGAN_RUNS") or home / "runs" / "finetune").absolute()
 
 
 def names() -> list[str]:

@@ -91,7 +91,7 @@ def test_tiny_changes_sizes_and_iterations_only(tmp_path: Path) -> None:
     """What the columns differ in stays: the last of several settings of one key counts."""
     options = Namespace(tiny=True, iterations=7, device="cpu", data=["d"], perceptual=None)
     for run in ablation.plan(list(ablation.COLUMNS), tmp_path):
-        words = ablation.command_line(run, options)
+        words = ablation.training_words(run, options)
         given = [word.removeprefix("--set=") for word in words if word.startswith("--set=")]
         assert given[-1] == "iterations=7"
         keys = {setting.partition("=")[0] for setting in given}

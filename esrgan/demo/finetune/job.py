@@ -11,7 +11,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from esrgan.command_line import python_module
 from esrgan.demo.finetune.training_pictures import chosen_folder, unpacked
 from esrgan.demo.finetuned import (
-    ROOT,
     folder_of,
     names,
     read_json,
@@ -339,13 +338,13 @@ def _launch(run: Path, arguments: Sequence[str]) -> None:
     long as this server is.
     """
     nice = [shutil.which("nice") or "", "-n", "10"] if shutil.which("nice") else []
+    python, environment = python_module("train")
     write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
     try:
         with (run / "log.txt").open("wb") as log:
             process = subprocess.Popen(
-                [*nice, sys.executable, "-m", "train", *arguments],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
+                [*nice, *python, *arguments],
+                env={**environment, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
