@@ -452,7 +452,7 @@ def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: 
     np.testing.assert_array_equal(saved(page, "network"), expected)
     page.locator("#paper-panel > button").click()
     page.locator("#paper-format").get_by_text("SVG").click()
-    page.locator("#paper-draw").click()
+    page.locator("#paper-start").click()
     with page.expect_download() as download:
         page.locator("#paper-file").get_by_text("crops.svg").click()
     assert ">network α = 0.35<" in download.value.path().read_text("utf-8")

@@ -18,9 +18,8 @@ from esrgan.demo.batch.report import caption, failures, progress
 from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
-from esrgan.demo.server.messages import stop as stop_running
-from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.work import Work
 from esrgan.evaluation.methods import PAIR
 from esrgan.inference.blend import DEFAULT_ALPHA
 from esrgan.models.interpolation import STRANGERS
@@ -35,7 +34,6 @@ SECONDS_BETWEEN_DRAWINGS = 0.5
 def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
-    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             files = gr.File(
@@ -49,10 +47,7 @@ def build(tab: gr.Tab) -> None:
             models = _model_choice(tab)
             with gr.Accordion("After the network", open=False):
                 refinements = forms.refinement_choice()
-    with gr.Row():
-        start = gr.Button("Upscale all", variant="primary", elem_id="batch-start")
-        stop = gr.Button("Stop", elem_id="batch-stop")
-    status = gr.HTML(elem_id="batch-status")
+    work = Work("Upscale all", "batch")
     download = gr.DownloadButton(visible=False, variant="primary", elem_id="batch-download")
     failed = gr.HTML(elem_id="batch-failures")
     previews = gr.Gallery(
@@ -64,21 +59,13 @@ def build(tab: gr.Tab) -> None:
         visible=False,
         elem_id="batch-previews",
     )
-    shown = [status, download, failed, previews]
+    shown = [work.status, download, failed, previews]
 
-    running = start.click(
-        told(upscale_all),
-        [runs, state, files, suffix, *models, *refinements],
-        [state, *shown],
-        **DEVICE,
-        show_progress="minimal",
-        show_progress_on=[status],
-        api_visibility="undocumented",
-    )
+    inputs = [state, files, suffix, *models, *refinements]
+    running = work.does(upscale_all, inputs, [state, *shown])
     finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIETLY}
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(stop_running, runs, status, **QUIETLY)
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:

@@ -15,10 +15,9 @@ from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks, Numb
 from esrgan.demo.compare.session import Session
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
-from esrgan.demo.server.messages import stop as stop_running
-from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.viewer import Alphas, Viewer, alphas_of
+from esrgan.demo.work import Work
 
 PANES = [
     ("LR", "lr"),
@@ -56,7 +55,6 @@ def build(session: gr.State, viewer: Viewer) -> None:
 def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:
     """Returns where the crops are listed."""
     numbers = gr.State({}, time_to_live=seconds_kept())
-    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             panes = gr.CheckboxGroup(
@@ -69,30 +67,18 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
                 clear = gr.Button("Remove crops", size="sm", elem_id="paper-clear")
             title = gr.Textbox(label="Name of the picture", max_length=60, elem_id="paper-title")
             form = forms.figure_form("paper", 7.0)
-            with gr.Row():
-                start = gr.Button("Draw", variant="primary", elem_id="paper-draw")
-                stop = gr.Button("Stop", elem_id="paper-stop")
-            status = gr.HTML(elem_id="paper-status")
+            work = Work("Draw", "paper")
         with gr.Column(min_width=300, visible=False) as product:
             preview = forms.preview("paper-figure")
             files = forms.download_parts("paper")
     add.click(told(collect), [session, marks], [marks, listed], **QUIETLY)
     clear.click(told(forget), marks, [marks, listed], **QUIETLY)
-    start.click(
-        told(draw),
-        [runs, session, marks, alphas, numbers, panes, layout, title, *form],
-        [numbers, status, product, preview, *files],
-        **DEVICE,
-        show_progress="minimal",
-        show_progress_on=[status],
-        api_visibility="undocumented",
-    )
-    stop.click(stop_running, runs, status, **QUIETLY)
+    inputs = [session, marks, alphas, numbers, panes, layout, title, *form]
+    work.does(draw, inputs, [numbers, work.status, product, preview, *files])
     return listed
 
 
 def _animation_panel(session: gr.State, marks: gr.State) -> None:
-    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             region = gr.Radio(REGIONS, value=compute.CROP, label="Of", elem_id="animation-region")
@@ -110,10 +96,7 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
             )
             seconds = gr.Slider(2, 10, 4, step=0.5, label="Seconds, there and back")
             captioned = gr.Checkbox(True, label="α below each frame")
-            with gr.Row():
-                start = gr.Button("Animate", variant="primary", elem_id="animation-start")
-                stop = gr.Button("Stop", elem_id="animation-stop")
-            status = gr.HTML(elem_id="animation-status")
+            work = Work("Animate", "animation")
         with gr.Column(min_width=300, visible=False) as product:
             picture = gr.Image(
                 show_label=False, buttons=["fullscreen"], interactive=False, elem_id="animation"
@@ -122,16 +105,8 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
                 show_label=False, autoplay=True, loop=True, interactive=False, elem_id="video"
             )
             file = gr.DownloadButton("Download", elem_id="animation-file")
-    start.click(
-        told(animate),
-        [runs, session, marks, region, mode, suffix, steps, seconds, captioned],
-        [status, product, picture, video, file],
-        **DEVICE,
-        show_progress="minimal",
-        show_progress_on=[status],
-        api_visibility="undocumented",
-    )
-    stop.click(stop_running, runs, status, **QUIETLY)
+    inputs = [session, marks, region, mode, suffix, steps, seconds, captioned]
+    work.does(animate, inputs, [work.status, product, picture, video, file])
 
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:

@@ -20,9 +20,8 @@ from esrgan.demo.evaluate.score_table import progress, score_tables
 from esrgan.demo.model_chooser import many_models
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
-from esrgan.demo.server.messages import stop as stop_running
-from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.work import Work
 from esrgan.errors import UserError
 from esrgan.inference.blend import STRIP_ALPHAS
 from esrgan.models.interpolation import STRANGERS
@@ -45,7 +44,6 @@ SECONDS_BETWEEN_TABLES = 0.5
 def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
-    runs = gr.State(Runs())
     with gr.Row():
         with gr.Column(min_width=300):
             pictures = _picture_choice()
@@ -53,10 +51,7 @@ def build(tab: gr.Tab) -> None:
         with gr.Column(min_width=300):
             models = many_models(tab, MODELS, "evaluate")
             running_options = _running_choice()
-    with gr.Row():
-        start = gr.Button("Evaluate", variant="primary", elem_id="evaluate")
-        stop = gr.Button("Stop", elem_id="evaluate-stop")
-    status = gr.HTML(elem_id="evaluate-status")
+    work = Work("Evaluate", "evaluate")
     with gr.Column(visible=False) as shown:
         means = gr.HTML(elem_id="means")
         with gr.Column(visible=False) as done:
@@ -67,26 +62,16 @@ def build(tab: gr.Tab) -> None:
     kind, picture, crops, suffix, width = figure_choice
     products = [done, *files, picture, crops, *figure]
 
-    running = start.click(
-        told(evaluate),
-        [runs, state, *pictures, *curves, *models, *running_options],
-        [state, status, shown, means, rows, done],
-        **DEVICE,
-        show_progress="minimal",
-        show_progress_on=[status],
-        api_visibility="undocumented",
-    )
+    inputs = [state, *pictures, *curves, *models, *running_options]
+    running = work.does(evaluate, inputs, [state, work.status, shown, means, rows, done])
     finishing: dict[str, Any] = {
         "fn": told(finish),
         "inputs": [state, *figure_choice],
-        "outputs": [status, means, rows, *products],
-        "show_progress": "minimal",
-        "show_progress_on": [status],
-        "api_visibility": "undocumented",
+        "outputs": [work.status, means, rows, *products],
+        **work.waiting,
     }
     running.success(**finishing)
     running.failure(**finishing)
-    stop.click(stop_running, runs, status, **QUIETLY)
     drawing: dict[str, Any] = {
         "fn": told(draw),
         "inputs": [state, *figure_choice],

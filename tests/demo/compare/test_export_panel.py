@@ -289,7 +289,7 @@ def test_a_marked_crop_becomes_a_figure(page: "Page") -> None:
     expect(page.locator("#paper-crops")).to_contain_text(f"{listed}; 64×64")
     for suffix, start in (("pdf", b"%PDF"), ("png", b"\x89PNG")):
         page.locator("#paper-format").get_by_text(suffix.upper(), exact=True).click()
-        page.locator("#paper-draw").click()
+        page.locator("#paper-start").click()
         expect(page.locator("#paper-file")).to_contain_text(f"crops.{suffix}")
         expect(page.locator("#paper-latex")).to_contain_text(f"crops.{suffix}")
         with page.expect_download() as download:

@@ -334,7 +334,7 @@ def test_two_pictures_by_two_models_and_alphas(
         page.locator("#evaluate-models").get_by_label(unwanted).uncheck()
     for unwanted in ("0.2", "0.4", "0.6"):
         page.locator("#evaluate-alphas").get_by_label(unwanted).uncheck()
-    page.locator("#evaluate").click()
+    page.locator("#evaluate-start").click()
     expect(page.locator("#evaluate-status")).to_contain_text("10 of 10 rows, done", timeout=SECONDS)
     expect(page.locator("#means tbody tr")).to_have_count(5)
     expect(page.locator("#rows tbody tr")).to_have_count(10)
@@ -387,7 +387,7 @@ def test_stop_keeps_what_is_done(opened: Callable[..., "Page"]) -> None:
     page = opened(viewport={"width": 390, "height": 800})
     page.locator(".overflow-menu > button").click()
     page.locator(".overflow-dropdown").get_by_text("Evaluate").click()
-    page.locator("#evaluate").click()
+    page.locator("#evaluate-start").click()
     expect(page.locator("#means tbody tr").nth(1)).to_be_visible(timeout=SECONDS)
     page.locator("#evaluate-stop").click()
     expect(page.locator("#evaluate-status")).to_contain_text("of 60 rows, stopped", timeout=SECONDS)
