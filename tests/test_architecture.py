@@ -33,6 +33,7 @@ MODULES = {
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 LIBRARY = [name for name in MODULES if name.split(".")[0] == "esrgan"]
+TABS = [name for name in MODULES if name.startswith("esrgan.demo.") and name.endswith(".tab")]
 TRAINING = [name for name in MODULES if name.split(".")[0] == "train"]
 
 
@@ -65,6 +66,7 @@ def within(name: str, package: str) -> bool:
 def test_the_sources_are_found():
     assert {"esrgan.models.zoo", "esrgan.networks.rrdb", "train.stages"} <= MODULES.keys()
     assert "esrgan.errors" in set(imports("esrgan.models.zoo"))
+    assert "esrgan.demo.compare.tab" in TABS
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "esrgan"])
@@ -84,6 +86,18 @@ def test_the_library_knows_nothing_of_training_and_only_the_page_of_gradio(modul
 def test_training_knows_nothing_of_the_page(module):
     forbidden = ("gradio", "esrgan.demo", "app")
     assert [name for name in imports(module) if any(within(name, f) for f in forbidden)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_tab_is_known_to_nobody_but_the_page(module):
+    """Tabs meet in what esrgan/demo/ shares; the page knows them in order to build them."""
+    homes = [tab.removesuffix(".tab") for tab in TABS]
+    inside = [
+        name
+        for name in imports(module)
+        if any(within(name, home) and not within(module, home) for home in homes)
+    ]
+    assert inside == ([] if module != "esrgan.demo.page" else sorted(TABS))
 
 
 def test_importing_really_loads_neither():

@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import choice, point
-from esrgan.demo.compare.tab import Upload
 from esrgan.demo.server.messages import told
 from esrgan.demo.server.sharing import DEVICE
+from esrgan.demo.upload import Upload
 from esrgan.inference.blend import MODES
 from esrgan.models import zoo
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 
 from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
@@ -24,6 +23,7 @@ from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.zero_gpu import on_gpu
+from esrgan.demo.upload import Upload
 from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
 from esrgan.models.interpolation import STRANGERS
 
@@ -38,15 +38,6 @@ TENTHS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
 KEY_ALPHAS = (*TENTHS, *(step / 20 for step in range(1, 20, 2)))
 # Larger results get fewer of them: for the time they take and the browser's memory.
 FEW_FRAMES = {300_000: 21, 1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
-
-
-class Upload(gr.Image):
-    """An image upload that hands over the file as it is, for `images.decode_image` to judge."""
-
-    is_template = True  # drawn by the browser as the Image that it is
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        return None if payload is None else payload.path
 
 
 def build(page: gr.Blocks) -> None:
