@@ -7,6 +7,7 @@ SPECIAL = {
     "–": "--",
     "×": r"$\times$",
     "α": r"$\alpha$",
+    "Δ": r"$\Delta$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 

@@ -62,6 +62,12 @@ def train(
         _progress(config, start) as progress,
     ):
         watch = _watch(run, start)
+
+        def warn(warnings: list[str], iteration: int) -> None:
+            for warning in warnings:
+                journal.warning(warning, iteration)
+                _tell(f"warning at iteration {iteration}: {warning}", progress)
+
         for iteration, (first, second) in enumerate(
             loaded(stage, config, start, device), start=start + 1
         ):
@@ -83,9 +89,7 @@ def train(
             if log:
                 progress.set_postfix(_shown(numbers))
                 journal.numbers({**numbers, "learning_rate": rate}, iteration)
-                for warning in watch(numbers):
-                    journal.warning(warning, iteration)
-                    _tell(f"warning at iteration {iteration}: {warning}", progress)
+                warn(watch(numbers), iteration)
             if sample and main:
                 journal.pictures(stage.sample(), stage.validation_pictures(), iteration)
 
@@ -93,6 +97,7 @@ def train(
             if save:
                 figures = stage.validate()
                 journal.numbers(figures, iteration)
+                warn(watch.validated(figures), iteration)
                 journal.flush()
                 if main:
                     save_if_best(run, stage, figures, {**facts, "iterations": iteration})
@@ -159,8 +164,11 @@ def _watch(run: Path, start: int) -> Watch:
     """A watch that has seen what the run logged before."""
     watch = Watch()
     for line in read_metrics(run):
-        if line["iteration"] <= start and "learning_rate" in line:
-            watch(line)
+        if line["iteration"] <= start:
+            if "learning_rate" in line:
+                watch(line)
+            if any(name.startswith("validation/") for name in line):
+                watch.validated(line)
     return watch
 
 

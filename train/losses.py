@@ -68,9 +68,9 @@ def gradient_penalty(real_logits: Tensor, pictures: Tensor) -> Tensor:
     return slopes.square().sum(dim=(1, 2, 3)).mean()
 
 
-def root_mean_square(values: Tensor) -> Tensor:
+def mean_square(values: Tensor) -> Tensor:
     """Over all elements, of all processes: a scalar. Those that overflowed (fp16) count as 0."""
-    return averaged(values.nan_to_num(0, 0, 0).square().mean()).sqrt()
+    return averaged(values.nan_to_num(0, 0, 0).square().mean())
 
 
 class PerceptualLoss(nn.Module):

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from esrgan.errors import UserError
+from esrgan.evaluation.colour import flat_deviation
 from esrgan.evaluation.evaluate import Measures, measure
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.pairs import Pair, load_pair, pair_files
@@ -40,18 +41,20 @@ from train.losses import (
     RelativisticAverageGANLoss,
     StandardGANLoss,
     gradient_penalty,
-    root_mean_square,
+    mean_square,
 )
 
 ADAM_BETAS = (0.9, 0.99)
 Scalars = dict[str, Tensor]
 Weights = tuple[Tensor, ...] | list[Tensor]
 # What a run logs of `evaluate`'s numbers.
-VALIDATED = ("psnr_y", "ssim_y", "niqe")
+VALIDATED = ("psnr_y", "ssim_y", "niqe", "delta_e", "delta_e_95")
 # So many pictures of the validation set are kept as the run goes on.
 SHOWN_PICTURES = 8
 # Training crops over which the features of the perceptual network are normalised.
 NORMALISING_CROPS = 32
+# The weighted losses of Eq. 3 whose gradients at the pixels are compared with the first one's.
+GRADIENTS = ("perceptual", "adversarial", "l1")
 
 
 class Stage(ABC):
@@ -184,8 +187,9 @@ class PSNRStage(Stage):
         return self.ema.module.eval()  # type: ignore[return-value]
 
     def validate(self) -> dict[str, float]:
-        """Means of PSNR-Y, SSIM-Y and NIQE (fitted), the last over pictures large enough for it,
-        as `python -m esrgan evaluate` measures them."""
+        """What becomes of flat pictures, and the means over the validation set of PSNR-Y, SSIM-Y,
+        ΔE and NIQE (fitted), the last over pictures large enough for it: as `python -m esrgan
+        evaluate` measures them."""
         upscaler = Upscaler(self.averaged(), device=self.device)
         own = self.validation[distributed.rank() :: distributed.world_size()]
         scale, measures = self.generator.scale, Measures(load_pristine())
@@ -195,7 +199,8 @@ class PSNRStage(Stage):
             for name in VALIDATED:
                 if not isinstance(value := numbers[name], str):
                     columns.setdefault(f"validation/{name}", []).append(value)
-        return {name: sum(values) / len(values) for name, values in columns.items()}
+        means = {name: sum(values) / len(values) for name, values in columns.items()}
+        return {**means, "validation/flat": flat_deviation(upscaler)}
 
     def validation_pictures(self) -> dict[str, np.ndarray]:
         upscaler = Upscaler(self.averaged(), device=self.device)
@@ -322,29 +327,33 @@ class GANStage(PSNRStage):
         """λ of this step: `gan_weight`, or what gives the adversarial gradient its share."""
         weight = torch.tensor(self.config.gan_weight, device=self.device)
         if self.config.gan_share is not None:
-            wanted = self.config.gan_share * root_mean_square(towards_features)
+            squares = mean_square(towards_features) / mean_square(towards_real)
             # Where the discriminator gives no gradient at all, the bound.
-            weight = torch.fmin(weight, wanted / root_mean_square(towards_real))
+            weight = torch.fmin(weight, self.config.gan_share * squares.sqrt())
         since = self.steps - self.config.discriminator_head_start
         return weight * min(1.0, (since + 1) / max(1, self.config.gan_ramp))
 
-    def _gradients(self, perceptual: Tensor, adversarial: Tensor, pixel: Tensor) -> Scalars:
-        """Root-mean-square gradients of the weighted losses of the batch at the SR pixels, and the
-        latter two as shares of the first."""
+    def _gradients(self, *weighted: Tensor) -> Scalars:
+        """The mean squares of `GRADIENTS`, of this part's shares of the losses at its SR pixels,
+        as they are in the gradient of the batch."""
         scale = self.scaler.scale(torch.ones((), device=self.device)) * distributed.world_size()
-        found = {
-            name: root_mean_square(gradient) / scale
-            for name, gradient in (
-                ("perceptual", perceptual),
-                ("adversarial", adversarial),
-                ("l1", pixel),
-            )
-        }
-        of_features = found["perceptual"].clamp(min=torch.finfo(torch.float32).tiny)
         return {
-            **{f"gradient/{name}": value for name, value in found.items()},
-            "share/adversarial": found["adversarial"] / of_features,
-            "share/l1": found["l1"] / of_features,
+            f"gradient/{name}": mean_square(gradient) / scale**2
+            for name, gradient in zip(GRADIENTS, weighted, strict=True)
+        }
+
+    def step(self, first: Tensor, second: Tensor) -> Scalars:
+        """Adds the root-mean-square gradients of the weighted losses at the SR pixels, and those of
+        the adversarial and the pixel loss as shares of the perceptual one's."""
+        found = super().step(first, second)
+        if "gradient/perceptual" not in found:  # the discriminator's head start
+            return found
+        roots = {name: found[f"gradient/{name}"].sqrt() for name in GRADIENTS}
+        whole = roots["perceptual"].clamp(min=torch.finfo(torch.float32).tiny)
+        return {
+            **found,
+            **{f"gradient/{name}": root for name, root in roots.items()},
+            **{f"share/{name}": roots[name] / whole for name in GRADIENTS[1:]},
         }
 
     def seen_part(self, pictures: Tensor) -> Tensor:

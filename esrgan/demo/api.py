@@ -76,8 +76,9 @@ def measure(
         mode: "network" interpolates the networks' parameters, "image" the two results' pixels.
 
     Returns:
-        PSNR in dB and SSIM on luma, RMSE in grey levels, PSNR of RGB, and NIQE (lower looks more
-        natural) by a model fitted by this project; with the reason where one can't be had.
+        PSNR in dB and SSIM on luma, RMSE in grey levels, PSNR of RGB, shift of brightness and mean
+        and 95th percentile of the colour difference (CIE 2000), and NIQE (lower looks more natural)
+        by a model fitted by this project; with the reason where one can't be had.
     """
     return point.measured(picture, choice.pair(first, second), alpha, mode)
 

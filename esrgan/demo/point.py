@@ -16,7 +16,7 @@ from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import METRICS
 from esrgan.pictures.images import to_rgb, to_uint8
 
-MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi"))
+MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi", "flat"))
 SSIM_WINDOW = 11
 
 

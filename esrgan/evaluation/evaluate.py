@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from esrgan.evaluation.colour import colour_difference, flat_deviation
 from esrgan.evaluation.histogram import brightness_shift
 from esrgan.evaluation.learned_metrics import SOURCES, Metric
 from esrgan.evaluation.methods import Method
@@ -20,7 +22,7 @@ from esrgan.pictures.images import save_image, to_rgb
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4
 # Counted up when a number changes its definition or joins, so that no row of before is taken.
-DEFINITIONS = 2
+DEFINITIONS = 3
 # By name, of `METRICS`; where one can't be had, the reason in a few words.
 Numbers = dict[str, float | str]
 
@@ -68,6 +70,7 @@ def evaluate(
         UserError: a picture can't be read or is of the wrong size, or a method can't do it.
     """
     found = {(*score.method, score.picture, score.settings): score for score in known}
+    flat = cache(_flat)  # of each method once
     for hr_file, lr_file in files:
         pair = None
         digest = f"{scale} {file_digest(hr_file)} {file_digest(lr_file) if lr_file else 'resize'}"
@@ -78,10 +81,16 @@ def evaluate(
             if score is None or (folder and not picture_path(folder, score).is_file()):
                 pair = pair or load_pair(hr_file, lr_file, scale)
                 sr = method.result(pair)
-                score = _score(method, pair.name, measure(sr, pair.hr, scale, measures), settings)
+                numbers = {**measure(sr, pair.hr, scale, measures), "flat": flat(method)}
+                score = _score(method, pair.name, numbers, settings)
                 if folder:
                     save_image(sr, picture_path(folder, score))
             yield score
+
+
+def _flat(method: Method) -> float | str:
+    """What becomes of flat pictures, or why that can't be said."""
+    return "pictures only" if method.upscale is None else flat_deviation(method.upscale)
 
 
 def _hash(text: str) -> str:
@@ -105,12 +114,15 @@ def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> N
         for name, metric in measures.learned.items()
     }
     niqe = niqe_or_reason(sr, measures.pristine)
+    differences = colour_difference(sr, hr)
     return {
         "psnr_y": psnr(sr, hr, scale),
         "ssim_y": ssim(sr, hr, scale),
         "rmse_y": rmse(sr, hr, scale),
         "psnr_rgb": psnr(sr, hr, scale, "rgb"),
         "brightness": brightness_shift(sr, hr),
+        "delta_e": float(differences.mean()),
+        "delta_e_95": float(np.percentile(differences, 95)),
         **learned,
         "niqe": niqe,
         "pi": _perceptual_index(learned["ma"], niqe),

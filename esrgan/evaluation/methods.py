@@ -36,6 +36,7 @@ class Method:
         result: the SR picture of a pair, `uint8`, of the HR's size.
         digest: of an HR file's name: what the result depends on besides the pair.
         mode, alpha: "network" or "image", and α, for a point of a curve.
+        upscale: what makes SR of any LR picture; None where there are only pictures.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Method:
     digest: Callable[[str], str]
     mode: str | None = None
     alpha: float | None = None
+    upscale: Upscale | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class NetworkMethods:
 def _method(
     label: str, upscale: Upscale, digest: str, mode: str | None = None, alpha: float | None = None
 ) -> Method:
-    return Method(label, lambda pair: upscale(pair.lr), lambda _: digest, mode, alpha)
+    return Method(label, lambda pair: upscale(pair.lr), lambda _: digest, mode, alpha, upscale)
 
 
 def _running(upscaler: Upscaler, scale: int | None) -> tuple[object, ...]:
@@ -202,7 +204,7 @@ def labels(names: Sequence[str]) -> list[str]:
 
 def bicubic(scale: int) -> Method:
     """Our bicubic, as every table of the field has it."""
-    return Method("bicubic", lambda pair: imresize(pair.lr, scale), lambda _: "bicubic")
+    return _method("bicubic", lambda lr: imresize(lr, scale), "bicubic")
 
 
 def ground_truth() -> Method:

@@ -27,6 +27,10 @@ class Score:
             levels, the mean one the root of the mean squared error, as in PIRM.
         niqe: 4 pixels shaved; of the pristine model that `Results.niqe_label` names.
         brightness: of SR less that of HR, in grey levels (Fig. 9a); of the whole picture.
+        delta_e, delta_e_95: mean and 95th percentile of the colour difference to HR after the
+            filter of the brightness (CIE 2000); of the whole picture.
+        flat: the largest deviation, in grey levels, of flat black, grey and white pictures; of the
+            method, whatever the picture.
         ma, pi, lpips: Ma's score, the perceptual index (Sec. 1), LPIPS (AlexNet); from pyiqa.
         mode, alpha: "network" or "image", and α, for a point of a curve.
         reasons: why a number is missing, in a few words, by its attribute; in a mean also why
@@ -49,6 +53,9 @@ class Score:
     reasons: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
     brightness: float | None = None
+    delta_e: float | None = None
+    delta_e_95: float | None = None
+    flat: float | None = None
 
     @property
     def method(self) -> tuple[str, str | None, float | None]:
@@ -56,7 +63,20 @@ class Score:
         return self.model, self.mode, self.alpha
 
 
-METRICS = ("psnr_y", "ssim_y", "rmse_y", "psnr_rgb", "brightness", "niqe", "ma", "pi", "lpips")
+METRICS = (
+    "psnr_y",
+    "ssim_y",
+    "rmse_y",
+    "psnr_rgb",
+    "brightness",
+    "delta_e",
+    "delta_e_95",
+    "flat",
+    "niqe",
+    "ma",
+    "pi",
+    "lpips",
+)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from esrgan import assets
 from esrgan.errors import UserError
+from esrgan.evaluation.colour import colour_difference
 from esrgan.evaluation.evaluate import Measures, evaluate, measure
 from esrgan.evaluation.methods import Method, bicubic, ground_truth
 from esrgan.evaluation.niqe import load_pristine, niqe
@@ -53,7 +54,8 @@ def test_missing_lr_is_named(hr_folder: Path) -> None:
 def test_perfect_upscaling_scores_perfectly(hr_folder: Path) -> None:
     (pair,) = load_pairs(hr_folder, None)
     perfect = measure(pair.hr, pair.hr, 4, Measures(load_pristine()))
-    expected = {"psnr_y": np.inf, "ssim_y": 1, "rmse_y": 0, "psnr_rgb": np.inf, "brightness": 0}
+    same = ("rmse_y", "brightness", "delta_e", "delta_e_95")
+    expected = {"psnr_y": np.inf, "psnr_rgb": np.inf, "ssim_y": 1, **dict.fromkeys(same, 0)}
     assert {name: perfect[name] for name in expected} == expected
 
 
@@ -98,6 +100,34 @@ def test_every_number_or_its_reason(measures: Measures, natural: Pair) -> None:
     assert measure(sr[:80, :80], small, 4, measures)["niqe"] == "too small"
     flat = np.full_like(sr, 90)
     assert measure(flat, natural.hr, 4, measures)["niqe"] == "too flat"
+
+
+def test_colours_are_told_by_the_mean_and_the_95th_percentile(
+    measures: Measures, natural: Pair
+) -> None:
+    tinted = natural.hr.copy()
+    tinted[:24, :, 2] //= 2  # a tenth of the picture
+    found = measure(tinted, natural.hr, 4, measures)
+    differences = colour_difference(tinted, natural.hr)
+    assert found["delta_e"] == pytest.approx(differences.mean())
+    assert (differences > found["delta_e_95"]).mean() == pytest.approx(0.05, abs=0.001)
+    assert found["delta_e_95"] > 5 * found["delta_e"]
+
+
+def test_a_row_says_what_its_method_does_to_flat_pictures(
+    files: Sequence[tuple[Path, Path | None]], measures: Measures
+) -> None:
+    tried = []
+
+    def dimming(lr: np.ndarray) -> np.ndarray:
+        tried.append(lr)
+        return imresize(np.minimum(lr, 250), 4)
+
+    method = Method("dim", lambda pair: dimming(pair.lr), lambda _: "", upscale=dimming)
+    rows = list(evaluate(files, [method, ground_truth()], 4, measures))
+    assert [row.flat for row in rows] == [5, None, 5, None]
+    assert rows[1].reasons["flat"] == "pictures only"
+    assert len(tried) == 2 + 3  # the pictures, and black, grey and white once
 
 
 def test_perceptual_index_is_half_of_ten_minus_ma_plus_niqe(

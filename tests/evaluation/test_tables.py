@@ -17,16 +17,17 @@ def results() -> Results:
     return Results(
         (
             Score("HR", "a_1.png", math.inf, 1.0, 0.0, math.inf, 5.0, reasons=NO_PYIQA,
-                  brightness=0.0),
+                  brightness=0.0, delta_e=0.0, delta_e_95=0.0),
             Score(
                 "p–g", "a_1.png", 30.0, 0.8, 3.0, 28.0, 6.5, mode="image", alpha=0.2,
-                reasons=NO_PYIQA, brightness=-1.084,
+                reasons=NO_PYIQA, brightness=-1.084, delta_e=0.6, delta_e_95=1.25, flat=3.0,
             ),
             Score("HR", "b.png", math.inf, 1.0, 0.0, math.inf, 6.0, reasons=NO_PYIQA,
-                  brightness=-1e-9),
+                  brightness=-1e-9, delta_e=0.0, delta_e_95=0.0),
             Score(
                 "p–g", "b.png", 20.0, 0.6, 4.0, 18.0, mode="image", alpha=0.2,
                 reasons={"niqe": "too small", **NO_PYIQA}, brightness=0.5,
+                delta_e=1.0, delta_e_95=2.0, flat=3.0,
             ),
         ),
         niqe_label="NIQE (fitted)",
@@ -39,8 +40,8 @@ def test_text_is_aligned_and_tells_reasons_beneath(results):
     table, notes = lines[:7], lines[7:]
     assert len({len(line) for line in table}) == 1
     assert table[4].split() == ["p–g", "image", "0.2", "b.png", "20.00", "0.6000", "18.00", "4.000",
-                                "+0.50", "too", "small"]  # fmt: skip
-    assert table[6].split()[-3:] == [f"{math.sqrt(12.5):.3f}", "-0.29", "6.500"]
+                                "+0.50", "1.00", "2.00", "3", "too", "small"]  # fmt: skip
+    assert table[6].split()[-3:] == ["1.62", "3", "6.500"]
     assert notes == [
         "Ma, PI (fitted): pyiqa not installed.",
         "LPIPS: no net.",
@@ -51,10 +52,14 @@ def test_text_is_aligned_and_tells_reasons_beneath(results):
 def test_csv_holds_every_row_and_reason(results):
     head, *rows = csv.reader(io.StringIO(csv_table(results)))
     assert head == ["model", "mode", "alpha", "picture", "PSNR-Y", "SSIM-Y", "PSNR-RGB", "RMSE-Y",
-                    "Brightness", "NIQE (fitted)", "Ma", "PI (fitted)", "LPIPS"]  # fmt: skip
+                    "Brightness", "ΔE", "ΔE 95 %", "Flat", "NIQE (fitted)",
+                    "Ma", "PI (fitted)", "LPIPS"]  # fmt: skip
     assert len(rows) == 6
     assert rows[3][8:] == [
         "+0.50",
+        "1.00",
+        "2.00",
+        "3",
         "too small",
         "pyiqa not installed",
         "pyiqa not installed",
@@ -66,8 +71,8 @@ def test_csv_holds_every_row_and_reason(results):
 
 def test_markdown_has_as_many_cells_in_every_line(results):
     lines = [line for line in markdown_table(results).splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines[:4]} == {13}  # the means: no column of pictures
-    assert {line.count("|") for line in lines[4:]} == {14}
+    assert {line.count("|") for line in lines[:4]} == {16}  # the means: no column of pictures
+    assert {line.count("|") for line in lines[4:]} == {17}
     assert "| a_1.png | inf | 1.0000 |" in lines[6]
 
 
@@ -75,8 +80,9 @@ def test_latex_is_booktabs_and_escaped(results):
     text = latex_table(results)
     assert text.count(r"\toprule") == text.count(r"\end{tabular}") == 2
     assert r"model & mode & $\alpha$ & PSNR-Y & SSIM-Y" in text
+    assert r"& $\Delta$E & $\Delta$E 95 \% & Flat &" in text
     assert r"p--g & image & 0.2 & a\_1.png & 30.00" in text
-    assert " & 3.000 & $-$1.08 & 6.500 " in text
+    assert " & 3.000 & $-$1.08 & 0.60 & 1.25 & 3 & 6.500 " in text
     assert "% Ma, PI (fitted): pyiqa not installed." in text
     for table in text.split(r"\begin{tabular}{")[1:]:
         columns = table.index("}")

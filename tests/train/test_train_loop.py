@@ -157,6 +157,9 @@ def test_a_run_leaves_weights_samples_and_curves(
         "learning_rate": every_fifth,
         "validation/psnr_y": every_fourth,
         "validation/ssim_y": every_fourth,
+        "validation/delta_e": every_fourth,
+        "validation/delta_e_95": every_fourth,
+        "validation/flat": every_fourth,
     }
     for name, iterations in scalars(run).items():
         assert [line["iteration"] for line in metrics(run) if name in line] == iterations
@@ -177,6 +180,7 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
         "gradient/l1",
         "share/adversarial",
         "share/l1",
+        "validation/flat",
         "learning_rate",
     }
 
@@ -195,6 +199,7 @@ def test_all_of_the_second_stage_goes_on_to_the_same_bits(
         "gan_ramp": 4,
         "gradient_penalty": 0.1,
         "log_every": 1,
+        "save_every": 1,
     }
     settings = [part for item in changes.items() for part in ("--set", "{}={}".format(*item))]
     whole, cut = tmp_path / "whole", tmp_path / "cut"

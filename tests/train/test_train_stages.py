@@ -130,10 +130,11 @@ def test_validation_gives_the_numbers_of_evaluate(build, tmp_path: Path) -> None
         Image.fromarray(picture).save(tmp_path / name / "cat.png")
     stage = build("psnr", validation=str(tmp_path), init="psnr", generator=None)
     upscaler = Upscaler(stage.averaged(), CPU)
-    method = Method("ours", lambda pair: upscaler(pair.lr), lambda _: "")
+    method = Method("ours", lambda pair: upscaler(pair.lr), lambda _: "", upscale=upscaler)
     files = pair_files(tmp_path, None)
     (row,) = evaluate(files, [method], 4, Measures(load_pristine()))
-    expected = {"psnr_y": row.psnr_y, "ssim_y": row.ssim_y, "niqe": row.niqe}
+    names = ("psnr_y", "ssim_y", "niqe", "delta_e", "delta_e_95", "flat")
+    expected = {name: getattr(row, name) for name in names}
     assert stage.validate() == {f"validation/{name}": value for name, value in expected.items()}
     np.testing.assert_array_equal(stage.validation[0].lr, photograph[2::4, 2::4])
     assert list(stage.validation_pictures()) == ["cat"]

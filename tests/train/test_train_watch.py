@@ -2,7 +2,7 @@
 
 import pytest
 
-from train.watch import DRIFT, LOGS, SATURATED_BELOW, Watch
+from train.watch import DELTA_E_GROWTH, DRIFT, FLAT, LOGS, SATURATED_BELOW, VALIDATIONS, Watch
 
 FINE = {"loss/discriminator": 0.6, "brightness/drift": 0.3}
 SATURATED = {**FINE, "loss/discriminator": SATURATED_BELOW / 2}
@@ -44,3 +44,37 @@ def test_brighter_and_darker_are_told_apart() -> None:
 
 def test_a_stage_without_a_discriminator_has_nothing_to_tell() -> None:
     assert told(Watch(), *[{"loss/l1": 0.0}] * 3 * LOGS) == []
+
+
+def validated(watch: Watch, *figures: dict[str, float]) -> list[str]:
+    return [warning for each in figures for warning in watch.validated(each)]
+
+
+def test_colours_that_drift_away_are_told_once() -> None:
+    watch = Watch()
+    good = {"validation/delta_e": 1.0, "validation/flat": 0.0}
+    bad = {**good, "validation/delta_e": DELTA_E_GROWTH * 1.01}
+    assert validated(watch, good, *[bad] * (VALIDATIONS - 1)) == []
+    (warning,) = watch.validated(bad)
+    assert "ΔE 1.31" in warning
+    assert "1.00" in warning
+    assert validated(watch, *[bad] * 5) == []
+    assert validated(watch, good, *[bad] * VALIDATIONS) == [warning]
+
+
+def test_flat_pictures_that_do_not_stay_are_told() -> None:
+    watch = Watch()
+    off = {"validation/flat": FLAT + 2}
+    assert validated(watch, *[off] * (VALIDATIONS - 1)) == []
+    assert "up to 4 levels" in watch.validated(off)[0]
+    assert validated(Watch(), *[{"validation/flat": FLAT}] * 9) == []
+
+
+def test_logs_and_validations_are_counted_apart() -> None:
+    watch = Watch()
+    off = {"validation/flat": FLAT + 2}
+    for _ in range(LOGS - 1):
+        assert watch(DARK) == []
+    assert len(validated(watch, *[off] * VALIDATIONS)) == 1
+    assert len(watch(DARK)) == 1
+    assert validated(watch, off) == []
