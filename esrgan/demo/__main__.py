@@ -13,23 +13,33 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="default: 7860, or the next free one")
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name by which the page may be called, behind a proxy or in a network; again "
+        "for each (or ESRGAN_ALLOWED_HOSTS, with commas)",
+    )
     options = parser.parse_args()
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
-    from esrgan.demo.server import allocator, zero_gpu
+    from esrgan.demo.server import access, allocator, zero_gpu
+
+    access.open_to(options.host, options.share, options.allowed_host)
 
     allocator.limit_arenas()
     zero_gpu.prepare()
 
-    from esrgan.demo.page import build, launch
     from esrgan.demo.server.served import served_folder
 
-    served_folder()
+    served_folder()  # before gradio is imported, which looks for it then
+    from esrgan.demo.page import build, launch
+
     launch(
         build(),
-        server_name=options.host,
         server_port=options.port,
-        share=options.share,
+        share=access.is_shared(),
         inbrowser=options.open,
     )
 

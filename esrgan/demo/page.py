@@ -1,7 +1,10 @@
 """The page: its tabs, and how it is served."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 
@@ -10,13 +13,15 @@ from esrgan.demo.batch import tab as batch_tab
 from esrgan.demo.compare import tab as compare_tab
 from esrgan.demo.evaluate import tab as evaluate_tab
 from esrgan.demo.finetune import tab as finetune_tab
+from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
+from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page
 from esrgan.demo.server.served import served_folder
+from esrgan.demo.server.sessions import Sessions
 
 MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
-SESSIONS = 500  # whose state is kept, 0.1 MB each and their comparisons; the last to be used stay
 FONTS = ("system-ui", "sans-serif")
 STYLE = Path(__file__).with_name("page.css")
 INTRO = """# ESRGAN: everything between PSNR and GAN
@@ -46,19 +51,38 @@ def _kept_files(block: Any) -> set[str]:
     return getattr(block, "keep_in_cache", set())
 
 
+def _guarded(page: gr.Blocks) -> Any:
+    """What is done as the server starts: nothing is answered before the guard stands."""
+
+    def share_link() -> list[str]:
+        link = getattr(page, "share_url", None)
+        return [urlsplit(link).netloc] if link else []
+
+    @asynccontextmanager
+    async def lifespan(app: Any) -> AsyncIterator[None]:
+        app.state_holder = Sessions(page, seconds_kept())
+        quota = Quota(served_folder(), seconds_kept())
+        app.middleware_stack = Guard(app.middleware_stack, share_link, quota)
+        yield
+
+    return lifespan
+
+
 def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
     # The copies of the examples, which are made once.
     kept = {Path(file).parent for block in page.blocks.values() for file in _kept_files(block)}
     keep_sweeping(served_folder(), kept)
-    page.queue(max_size=QUEUE_LENGTH)
+    # Whoever asks without the queue would pass its limits.
+    page.queue(max_size=QUEUE_LENGTH, api_open=False)
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
         css_paths=STYLE,
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         run_history=False,
-        state_session_capacity=SESSIONS,
         mcp_server=True,
+        enable_monitoring=False,
+        app_kwargs={"lifespan": _guarded(page)},
         **options,
     )

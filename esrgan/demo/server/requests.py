@@ -2,24 +2,39 @@
 
 Whatever the endpoint (REST, queue, MCP; of a component or documented), the values of a request
 reach the page's functions through `Blocks.preprocess_data`, and nowhere else.
+
+Visitors share one folder of uploads. What keeps theirs apart is that nobody can guess its name: 64
+hexadecimal digits, a hash of the content and of a secret of this process. Folders of jobs and of
+results can't be named at all.
 """
 
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from esrgan.demo.server.served import served_folder
+from esrgan.demo.server.visitors import visiting
 
 # The same whatever is wrong, so that nobody learns which files there are.
 REFUSAL = "This file was not uploaded to this page; choose it again."
 # gradio puts each upload, and each example, into a folder named after its content.
 UPLOAD_FOLDER = re.compile(r"[0-9a-f]{64}")
+MAX_FILES = 2000  # that one request may name
+TOO_MANY = f"The page takes up to {MAX_FILES} files at once; do them in parts, or send a zip."
 
 
 class Page(gr.Blocks):
-    """Blocks whose functions are given no other files than stored ones."""
+    """Blocks whose functions are given no other files than stored ones, and know the visitor."""
+
+    async def process_api(self, block_fn: Any, inputs: list[Any], *rest: Any, **more: Any) -> Any:
+        """As in `Blocks`, on behalf of the visitor who made the request."""
+        request = more.get("request")
+        cookies = getattr(request, "cookies", None) or {}
+        with visiting(cookies, getattr(request, "session_hash", None)):
+            return await super().process_api(block_fn, inputs, *rest, **more)
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], *rest: Any, **more: Any
@@ -34,32 +49,36 @@ class Page(gr.Blocks):
 
 
 def check_files(inputs: Any) -> None:
-    """Raise a gr.Error if there is a file, however deep in these JSON values, not `is_stored`."""
-    left = [inputs]
+    """Raise a gr.Error if these JSON values name, however deep in them, a file that is not
+    `is_stored`, or more than MAX_FILES."""
+    left, files = [inputs], 0
     while left:
         value = left.pop()
         if isinstance(value, dict):
-            if value.get("path") is not None and not is_stored(value["path"]):
-                raise gr.Error(REFUSAL, print_exception=False)
+            if value.get("path") is not None:
+                files += 1
+                if files > MAX_FILES:
+                    raise gr.Error(TOO_MANY, print_exception=False)
+                if not is_stored(value["path"]):
+                    raise gr.Error(REFUSAL, print_exception=False)
             left += value.values()
         elif isinstance(value, list | tuple):
             left += value
 
 
 def is_stored(path: object) -> bool:
-    """Whether this is a regular file in a folder of an upload, all links followed."""
-    if not isinstance(path, str) or not Path(path).is_absolute():
+    """Whether this is a regular file in a folder of an upload, and no link leads to it.
+
+    A path that does not read so is never looked up: neither the answer nor its time tells what
+    else there is.
+    """
+    if not isinstance(path, str):
+        return False
+    file, uploads = Path(path), served_folder()
+    folder = file.parent
+    if folder.parent != uploads or not UPLOAD_FOLDER.fullmatch(folder.name):
         return False
     try:
-        file = Path(path).resolve(strict=True)
-        uploads = served_folder().resolve()
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ):  # no such file, a NUL in its name, links in a circle
+        return stat.S_ISDIR(folder.lstat().st_mode) and stat.S_ISREG(file.lstat().st_mode)
+    except (OSError, ValueError):  # no such file, or a NUL in its name
         return False
-    folder = file.parent
-    return (
-        folder.parent == uploads and bool(UPLOAD_FOLDER.fullmatch(folder.name)) and file.is_file()
-    )

@@ -17,10 +17,15 @@ SECONDS_KEPT = 24 * 3600
 
 
 def served_folder() -> Path:
-    """The folder that gradio serves; made, and told to gradio, where there is none yet."""
+    """The folder that gradio serves, an absolute path; made, and told to gradio, where there is
+    none yet."""
     if FOLDER_VARIABLE not in os.environ:
         os.environ[FOLDER_VARIABLE] = str(new_folder())
-    return Path(os.environ[FOLDER_VARIABLE])
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    if not folder.is_absolute() or ".." in folder.parts:
+        folder = folder.resolve()
+        os.environ[FOLDER_VARIABLE] = str(folder)
+    return folder
 
 
 def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:

@@ -36,6 +36,11 @@ class Runs:
         self.latest, self._at_work = uuid.uuid4().hex, True
         return self.latest
 
+    @property
+    def at_work(self) -> bool:
+        """Whether the latest run has neither ended nor been stopped."""
+        return self._at_work
+
     def stop(self) -> bool:
         """End the latest run at its next tile or step; returns whether it was at work."""
         was_at_work, self._at_work = self._at_work, False

@@ -14,7 +14,6 @@ from conftest import free_port, wait_for
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from esrgan.demo import page as the_page
 from esrgan.demo.server import housekeeping
 from esrgan.demo.server.housekeeping import new_folder, seconds_kept, sweep
 
@@ -134,20 +133,3 @@ def test_the_owner_says_how_long(
     if given is not None:
         monkeypatch.setenv(housekeeping.KEEP_VARIABLE, given)
     assert seconds_kept() == kept
-
-
-def test_only_the_last_visitors_state_is_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(the_page, "SESSIONS", 2)
-    demo = the_page.build()
-    _, address, _ = the_page.launch(demo, prevent_thread_lock=True, quiet=True)
-    try:
-        visitors = [Client(address, verbose=False) for _ in range(4)]
-        for visitor in visitors:
-            visitor.predict(api_name="/models")
-        kept = list(demo.state_holder.session_data)
-        assert kept == [visitor.session_hash for visitor in visitors[-2:]]
-    finally:
-        demo.close()

@@ -14,9 +14,11 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from pydantic import ValidationError
 
 from esrgan.demo import page
-from esrgan.demo.server.requests import REFUSAL, is_stored
+from esrgan.demo.server.requests import MAX_FILES, REFUSAL, check_files, is_stored
+from esrgan.demo.upload import Upload
 
 META = {"_type": "gradio.FileData"}
 UPLOAD = "a" * 64
@@ -105,6 +107,8 @@ def test_every_input_of_every_endpoint_refuses_every_other_path(
                 if not refused(built, function, inputs):
                     kept.append((number, function.api_name, place, shape))
     assert kept == []
+    names = {function.api_name for function in built.fns.values()}
+    assert {"upscale", "measure", "compare", "evaluate", "upscale_all", "fine_tune"} <= names
     assert sum(len(function.inputs) for function in built.fns.values()) > 100
 
 
@@ -120,6 +124,13 @@ def post(address: str, route: str, body: Any) -> str:
         return str(error.read().decode())
 
 
+def asked(address: str, name: str, data: list[Any]) -> str:
+    """The queue's answer, as it is streamed."""
+    event = json.loads(post(address, f"call/{name}", {"data": data}))["event_id"]
+    stream = f"{address}/gradio_api/call/{name}/{event}"
+    return str(urllib.request.urlopen(stream, timeout=60).read().decode())
+
+
 @pytest.mark.parametrize("name", ["upscale", "measure"])
 def test_the_running_page_says_the_same_of_what_is_there_and_what_is_not(
     address: str, private: Path, name: str
@@ -128,18 +139,37 @@ def test_the_running_page_says_the_same_of_what_is_there_and_what_is_not(
     for path in (private, private.with_name("none.png"), Path("/dev/zero"), Path("/etc")):
         for meta in ({}, {"meta": META}):
             given = [{"path": str(path), **meta}, "psnr", "gan", 0.0, "network"]
-            answers.add(post(address, f"api/{name}", {"data": given}))
+            answers.add(asked(address, name, given))
     (answer,) = answers
-    assert REFUSAL in answer
-
-
-def test_a_queued_call_is_refused_too(address: str, private: Path) -> None:
-    given = [{"path": str(private)}, "psnr", "gan", 0.0, "network"]
-    event = json.loads(post(address, "call/upscale", {"data": given}))["event_id"]
-    stream = f"{address}/gradio_api/call/upscale/{event}"
-    answer = urllib.request.urlopen(stream, timeout=60).read().decode()
     assert answer.startswith("event: error")
     assert REFUSAL in answer
+
+
+@pytest.mark.parametrize("route", ["api", "run"])
+def test_nobody_passes_the_queue(address: str, private: Path, route: str) -> None:
+    given = [{"path": str(private)}, "psnr", "gan", 0.0, "network"]
+    answer = post(address, f"{route}/upscale", {"data": given})
+    assert "Please join the queue" in answer
+
+
+def test_a_picture_must_be_marked_as_a_file(served: Path, private: Path) -> None:
+    """A second lock: gradio looks only at files that are marked so."""
+    upload = Upload()
+    assert upload.data_model is not None
+    context = {"validate_meta": True}
+    marked = upload.data_model.model_validate({"path": "x", "meta": META}, context=context)
+    assert upload.preprocess(marked) == "x"
+    for meta in ({}, {"meta": {}}, {"meta": {"_type": "other"}}):
+        with pytest.raises(ValidationError):
+            upload.data_model.model_validate({"path": "x", **meta}, context=context)
+
+
+def test_one_request_names_a_bounded_number_of_files(served: Path, private: Path) -> None:
+    hostile_paths(served, private)
+    file = {"path": str(served / UPLOAD / "ours.png"), "meta": META}
+    check_files([[file] * MAX_FILES])
+    with pytest.raises(gr.Error, match="up to 2000 files"):
+        check_files([[file] * MAX_FILES, [{"value": file}]])
 
 
 def test_an_upload_is_taken_and_an_address_is_not(address: str, private: Path) -> None:
