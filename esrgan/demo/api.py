@@ -1,4 +1,4 @@
-"""What programs can ask of the page: documented endpoints, which are MCP tools too.
+"""Endpoints of the page for programs: documented, and MCP tools too.
 
 Their inputs are hidden components, so that a picture is an uploaded file and a model one of a list:
 no path or address in a request is ever opened.

@@ -20,7 +20,7 @@ FILE = "file "
 
 
 def offered(files: Sequence[str] = ()) -> list[tuple[str, str]]:
-    """(title, choice) of all there are, the uploaded files first.
+    """List (title, choice) of all models, the uploaded files first.
 
     Raises:
         UserError: there are too many files.
@@ -34,7 +34,7 @@ def offered(files: Sequence[str] = ()) -> list[tuple[str, str]]:
 
 
 def chosen(choice: str, files: Sequence[str] = ()) -> str | Path:
-    """The model of a choice, as `weights_file` takes it: a name, or the uploaded file.
+    """Model of a choice, as `weights_file` takes it: a name, or the uploaded file.
 
     Raises:
         UserError: there is no such file.
@@ -48,7 +48,7 @@ def chosen(choice: str, files: Sequence[str] = ()) -> str | Path:
 
 
 def weights_file(model: str | Path) -> Path:
-    """The weights of a name of `zoo.MODELS`, of a training run, or a file as it is.
+    """Weights file of a name of `zoo.MODELS` or of a training run; a file as it is.
 
     Raises:
         UserError: there is no such name, or the model can't be downloaded.
@@ -72,7 +72,7 @@ def builtin_trio() -> Trio:
 
 
 def official_trio() -> Trio:
-    """The authors' pair, downloaded if need be."""
+    """The authors' two models, downloaded if need be."""
     return _named(OFFICIAL)
 
 
@@ -86,7 +86,7 @@ def _named(names: tuple[str, ...]) -> Trio:
 
 
 def chosen_trio(first: str, second: str, third: str, files: Sequence[str]) -> Trio:
-    """The chosen models; `third` may be NONE.
+    """Chosen models of a comparison; `third` may be NONE.
 
     Raises:
         UserError: one of the first two is missing, or is not there any more, or there are too many

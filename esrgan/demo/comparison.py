@@ -1,4 +1,4 @@
-"""What the page computes: one picture through a trio of models. Knows nothing of gradio."""
+"""Comparison of models on one picture. Knows nothing of gradio."""
 
 import hashlib
 from collections.abc import Iterator
@@ -117,7 +117,7 @@ def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
 
 
 def common_scale(trio: Trio) -> int:
-    """By how much all of the models upscale."""
+    """Scale that all of the models have."""
     scales = [upscaler(file).scale for file in trio.files]
     if len(set(scales)) > 1:
         factors = ", ".join(f"×{scale}" for scale in scales)

@@ -18,7 +18,7 @@ WIDTHS = {"Column": 3.4, "Page": 7.0}  # of a paper, in inches
 
 @dataclass(frozen=True)
 class Illustrated:
-    """A figure that was drawn.
+    """Drawn figure as files.
 
     Attributes:
         file: as it was asked for.

@@ -24,7 +24,7 @@ def runs_folder() -> Path:
 
 
 def names() -> list[str]:
-    """The names of all runs, the latest first."""
+    """Names of all runs, the latest first."""
     if not runs_folder().is_dir():
         return []
     found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
@@ -32,12 +32,12 @@ def names() -> list[str]:
 
 
 def finished_names() -> list[str]:
-    """The names of the runs that have a result, the latest first; also of those stopped early."""
+    """Names of the runs that have a result, the latest first; also of those stopped early."""
     return [name for name in names() if weights_in(runs_folder() / name).is_file()]
 
 
 def folder_of(name: str) -> Path:
-    """Raises UserError if there is no run of this name."""
+    """Folder of a run; raises UserError if there is no run of this name."""
     if name not in names():
         raise UserError("There is no such training run any more.")
     return runs_folder() / name
@@ -48,7 +48,7 @@ def weights_in(folder: Path) -> Path:
 
 
 def result(name: str) -> Path | None:
-    """The run's weights as a file that the browser may fetch, or None if there are none yet.
+    """Weights of a run as a file that the browser may fetch, or None if there are none yet.
 
     It is a copy with a name of its own for each state of the weights: a run that goes on replaces
     them, while those who loaded the file take it for one that does not change.
@@ -64,7 +64,7 @@ def result(name: str) -> Path | None:
 
 
 def trio(name: str | None) -> Trio:
-    """The model that a run started from, and its result.
+    """Models of a run's comparison: the one that it started from, and its result.
 
     Raises:
         UserError: no run was chosen, or it has no result.

@@ -1,4 +1,4 @@
-"""Form parts that several tabs have: what follows a network, and a figure's form and files."""
+"""Parts of forms that tabs share: what follows a network, and a figure's form and files."""
 
 import gradio as gr
 
@@ -8,7 +8,7 @@ Shown = tuple[str, gr.DownloadButton, str]
 
 
 def refinement_choice() -> list[gr.components.Component]:
-    """Self-ensemble, and rounds of back-projection."""
+    """Choice of self-ensemble, and of rounds of back-projection."""
     return [
         gr.Checkbox(label="Self-ensemble: mean over 8 flips and turns (8 times slower)"),
         gr.Slider(0, 20, 0, step=1, label="Rounds of back-projection (Sec. 4.5)"),
@@ -16,7 +16,7 @@ def refinement_choice() -> list[gr.components.Component]:
 
 
 def figure_form(name: str, width: float) -> list[gr.components.Component]:
-    """Format and width, in a row; their ids are `name`-format and `name`-width."""
+    """Choice of format and width, in a row; their ids are `name`-format and `name`-width."""
     with gr.Row():
         suffix = gr.Radio(
             [(each.upper(), each) for each in FORMATS],
@@ -29,7 +29,7 @@ def figure_form(name: str, width: float) -> list[gr.components.Component]:
 
 
 def download_parts(name: str) -> list[gr.components.Component]:
-    """The figure's file and its LaTeX: `name`-file and `name`-latex."""
+    """Downloads of a figure, its file and its LaTeX: `name`-file and `name`-latex."""
     file = gr.DownloadButton("Download", elem_id=f"{name}-file")
     latex = gr.Code(label="LaTeX", language="latex", elem_id=f"{name}-latex", interactive=False)
     return [file, latex]
@@ -40,6 +40,6 @@ def preview(name: str) -> gr.Image:
 
 
 def shown(drawn: Illustrated) -> Shown:
-    """For the preview and the two of `download_parts`."""
+    """Values of a figure for the preview and the two of `download_parts`."""
     file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
     return str(drawn.shown), file, drawn.latex

@@ -1,4 +1,4 @@
-"""The choice of models in every tab: named ones, those fine-tuned here, files of one's own.
+"""Model chooser of every tab: named models, those fine-tuned here, files of one's own.
 
 What can be chosen, and what it stands for, is said by `choice`.
 """
@@ -22,7 +22,7 @@ TRIO = (("α = 0", "first-model"), ("α = 1", "second-model"), ("Third", "third-
 
 
 def one_model(tab: gr.Tab, label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
-    """One model, and the visitor's file, for which is asked where it is chosen; see `model_of`."""
+    """Choice of one model, and the visitor's file if that is chosen; see `model_of`."""
     model = gr.Dropdown(_with_own(), value=value, label=label, elem_id=elem_id)
     own = gr.File(label=f"Weights {FILES}", height=110, visible=False, elem_id=f"{elem_id}-own")
     model.input(lambda value: gr.File(visible=value == OWN), model, own, **QUIETLY)
@@ -35,7 +35,7 @@ def _with_own() -> list[tuple[str, str]]:
 
 
 def model_of(value: str, own: str | None) -> str | Path:
-    """The model that was chosen in `one_model`, as `choice.weights_file` takes it.
+    """Model that was chosen in `one_model`, as `choice.weights_file` takes it.
 
     Raises:
         UserError: the visitor's own file is missing.
@@ -48,7 +48,7 @@ def model_of(value: str, own: str | None) -> str | Path:
 def many_models(
     tab: gr.Tab, value: Sequence[str], elem_id: str
 ) -> tuple[gr.CheckboxGroup, gr.File]:
-    """Any number of models, with bicubic and HR to compare with, and the visitor's files."""
+    """Choice of any number of models, bicubic and HR among them, and the visitor's files."""
 
     def refreshed(value: list[str]) -> gr.CheckboxGroup:
         return gr.CheckboxGroup(_with_comparators(), value=value)
@@ -73,7 +73,7 @@ def _with_comparators() -> list[tuple[str, str]]:
 
 
 def two_or_three() -> tuple[gr.Column, gr.File, list[gr.Dropdown]]:
-    """Two models, a third one perhaps, and the visitor's files to choose from; hidden at first."""
+    """Choice of two models or three, with the visitor's files among them; hidden at first."""
     with gr.Column(visible=False, elem_id="any-models") as parts:
         own = gr.File(
             file_count="multiple",
@@ -91,7 +91,7 @@ def two_or_three() -> tuple[gr.Column, gr.File, list[gr.Dropdown]]:
 
 
 def offer(files: list[str] | None, *values: str) -> list[gr.Dropdown]:
-    """The dropdowns of `two_or_three` with all there is by now, the uploaded files among it.
+    """Dropdowns of `two_or_three` with all models by now, the uploaded files among them.
 
     Raises:
         UserError: there are too many files.

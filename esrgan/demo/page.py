@@ -1,4 +1,4 @@
-"""The page: its tabs, and how it is served."""
+"""The page: its tabs, and its server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ a GAN, and by everything between: **network α** blends the parameters of the tw
 
 
 def build() -> gr.Blocks:
-    """The page; models are loaded when they are first used."""
+    """Build the page; models are loaded when they are first used."""
     kept = seconds_kept()
     with Page(title="ESRGAN", delete_cache=(sweep_interval(kept), kept)) as page:
         gr.Markdown(INTRO)

@@ -1,4 +1,4 @@
-"""One picture at one point between two models, for programs. Knows nothing of gradio."""
+"""Upscaling and measuring at one point between two models, for programs. Knows no gradio."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ SSIM_WINDOW = 11
 
 
 def upscaled(picture: str | None, pair: Trio, alpha: float, mode: str) -> str:
-    """A PNG file, as `serve` gives it, of an uploaded LR picture's result.
+    """Upscale an uploaded LR picture into a PNG file, as `serve` gives it.
 
     Raises:
         UserError: there is no picture, as `comparison.begin`, or the networks can't be
@@ -33,7 +33,7 @@ def upscaled(picture: str | None, pair: Trio, alpha: float, mode: str) -> str:
 
 
 def measured(picture: str | None, pair: Trio, alpha: float, mode: str) -> dict[str, Any]:
-    """What became of an uploaded HR picture's LR, as numbers by name.
+    """Measure the result of an uploaded HR picture's LR: numbers by name.
 
     Raises:
         UserError: as `upscaled`, or the picture is too small to be measured.

@@ -1,4 +1,4 @@
-"""Start, Stop and a line of status: what the page has for everything that takes a while."""
+"""Start, Stop and status of what takes a while on the page."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class Work:
         inputs: Sequence[Component],
         outputs: Sequence[Component],
     ) -> Dependency:
-        """The event that Start is; the first argument of `steps` is the visitor's `Runs`."""
+        """Run `steps` at Start; their first argument is the visitor's `Runs`."""
         event: Dependency = self._start.click(
             told(steps), [self._runs, *inputs], list(outputs), **DEVICE, **self.waiting
         )

@@ -1,4 +1,4 @@
-"""What the Batch tab computes: many pictures through one model, into a zip. Knows no gradio."""
+"""Upscaling of many pictures by one model, into a zip. Knows nothing of gradio."""
 
 import re
 import shutil
@@ -50,7 +50,7 @@ MAX_NAME_BYTES, MAX_DEPTH = 150, 10
 
 @dataclass(frozen=True)
 class Wish:
-    """What a visitor asks for; files are uploads, of which only the names are the visitor's.
+    """Request of a batch; files are uploads, of which only the names are the visitor's.
 
     Attributes:
         uploads: pictures, and zips of them.
@@ -137,13 +137,13 @@ class Batch:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the bytes of the pictures, at the pace so far; None before there is one."""
+        """Time left by the bytes of the pictures, at the pace so far; None before there is one."""
         passed = sum(task.size for task in self.tasks[: self._handled])
         left = sum(task.size for task in self.tasks[self._handled :])
         return (time.monotonic() - self._begun) * left / passed if passed else None
 
     def begin(self, task: Task) -> None:
-        """Take a picture in hand."""
+        """Begin with a picture."""
         if not self._handled:
             self._begun = time.monotonic()
         self.current = task
@@ -186,7 +186,7 @@ class Batch:
                 self._handled += 1
 
     def end(self) -> None:
-        """Give up what is in hand, and make the zip of what is done; nothing if done before."""
+        """End the batch with a zip of what is done; nothing if it has ended before."""
         with self._changing:
             if self._ended:
                 return
@@ -200,7 +200,7 @@ class Batch:
 
 
 def run(wish: Wish) -> Generator[Batch, None, None]:
-    """The batch before and after each picture; it is one object throughout, and ends at the end.
+    """Run a batch; yields it before and after each picture, one object throughout.
 
     Raises:
         UserError: there is nothing to do or too much, or a model can't be used. What is wrong
@@ -262,7 +262,7 @@ def _check(wish: Wish) -> None:
 
 
 def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale, int]:
-    """The function from LR to SR, which ends with the batch, and its scale."""
+    """Function from LR to SR, which ends with the batch, and its scale."""
     networks = [comparison.upscaler(file).network for file in weights]
     make = partial(
         SharedUpscaler,
@@ -314,7 +314,7 @@ def _receive(wish: Wish, batch: Batch) -> None:
 
 
 def _pictures(uploads: Sequence[Path], failures: list[str]) -> Iterator[Uploaded]:
-    """What is to be upscaled; zips that can't be unpacked, and what else is in one, fail."""
+    """Uploaded pictures, also those in zips; what is no picture or can't be unpacked, fails."""
     for upload in uploads:
         try:
             for file in uploaded_files(upload):
@@ -329,12 +329,12 @@ def _pictures(uploads: Sequence[Path], failures: list[str]) -> Iterator[Uploaded
 
 
 def _failure(name: str, reason: str) -> str:
-    """A line for a picture; the reason names it, but without its folder."""
+    """Line of a failure; the reason names the picture, but without its folder."""
     return f"{name}: {reason}" if "/" in name or name not in reason else reason
 
 
 def _result_name(name: PurePosixPath, suffix: str, taken: set[str]) -> str:
-    """A name in the zip that no other result has, whatever system unpacks it; joins `taken`."""
+    """Name in the zip that no other result has, whatever system unpacks it; joins `taken`."""
     folders = [_plain(part) for part in name.parts[-MAX_DEPTH:-1]]
     for number in count(1):
         stem = _plain(name.stem) + (f" ({number})" if number > 1 else "")
@@ -346,14 +346,14 @@ def _result_name(name: PurePosixPath, suffix: str, taken: set[str]) -> str:
 
 
 def _plain(part: str) -> str:
-    """A part of a path as every file system takes it."""
+    """Part of a path as every file system takes it."""
     replaced = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", part)
     shortened = replaced.encode(errors="ignore")[:MAX_NAME_BYTES].decode(errors="ignore")
     return shortened.rstrip(" .") or "_"
 
 
 def _preview(picture: np.ndarray) -> np.ndarray:
-    """A small H×W×3 `uint8` picture of a result of any kind."""
+    """Small H×W×3 `uint8` picture of a result of any kind."""
     step = max(1, max(picture.shape[:2]) // (2 * PREVIEW_SIDE))
     small = Image.fromarray(to_uint8(np.ascontiguousarray(picture[::step, ::step])))
     small.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))

@@ -1,4 +1,4 @@
-"""How far a batch is, and what could not be done, as HTML."""
+"""Batch progress and failures as HTML."""
 
 from html import escape
 
@@ -10,7 +10,7 @@ SHOWN_FAILURES = 100
 
 
 def progress(batch: Batch) -> str:
-    """A bar with the picture in hand and the time left; at the end, how much was done."""
+    """Progress bar with the current picture and the time left; at the end, how much was done."""
     total, failed = len(batch.tasks), batch.handled - len(batch.done)
     if batch.current is None:
         stopped = "" if batch.complete else ", stopped"
@@ -29,14 +29,14 @@ def progress(batch: Batch) -> str:
 
 
 def caption(done: Done) -> str:
-    """A result's names, where they differ, and sizes."""
+    """Caption of a result: its names, where they differ, and sizes."""
     names = dict.fromkeys((done.task.name, done.task.result))
     (height, width), (tall, wide) = done.before, done.after
     return f"{' → '.join(names)} · {width}×{height} → {wide}×{tall}"
 
 
 def failures(batch: Batch) -> str:
-    """What could not be done, with the reasons; "" if there is nothing."""
+    """List of failures with their reasons; "" if there are none."""
     if not batch.failures:
         return ""
     lines = [f"<li>{escape(line)}</li>" for line in batch.failures[:SHOWN_FAILURES]]

@@ -69,7 +69,7 @@ def build(tab: gr.Tab) -> None:
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
-    """What is used for upscaling, in the order of the inputs of `upscale_all`."""
+    """Choice of one model or of two, in the order of the inputs of `upscale_all`."""
     kind = gr.Radio([ONE, TWO], value=ONE, label="Upscale with", elem_id="batch-kind")
     first, first_own = one_model(tab, "Model", PAIR[1], "batch-first")
     with gr.Column(visible=False) as between:
@@ -86,7 +86,7 @@ def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
 
 
 def _kind_chosen(kind: str, first: str) -> tuple[gr.Dropdown, gr.Column]:
-    """α goes from PSNR to GAN where nothing else was chosen."""
+    """Labels and ends of α for one model or two: from PSNR to GAN if nothing else was chosen."""
     if kind == TWO:
         value = PAIR[0] if first == PAIR[1] else first
         return gr.Dropdown(value=value, label="First model (α = 0)"), gr.Column(visible=True)
@@ -132,7 +132,7 @@ def upscale_all(
 
 
 def finish(batch: Batch | None) -> Iterator[tuple[Any, ...]]:
-    """What there is when no more comes."""
+    """Show the results at the end, also of a batch that was stopped or has failed."""
     if batch is None:
         yield "", *[gr.skip()] * 3
         return
@@ -141,7 +141,7 @@ def finish(batch: Batch | None) -> Iterator[tuple[Any, ...]]:
 
 
 def _drawn(batch: Batch) -> tuple[str, gr.DownloadButton, str, gr.Gallery]:
-    """The status, the download, the failures and the previews."""
+    """Outputs of a batch: status, download, failures and previews."""
     file = gr.DownloadButton(visible=False)
     if batch.file is not None:
         size = batch.file.stat().st_size / 2**20

@@ -1,4 +1,4 @@
-"""Below the viewer: a figure for a paper, and an animation of α.
+"""Panels below the viewer: a figure for a paper, and an animation of α.
 
 Layout and wiring; what is made is computed in `exporting`.
 """
@@ -53,7 +53,7 @@ def build(session: gr.State, viewer: Viewer) -> None:
 
 
 def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:
-    """Returns where the crops are listed."""
+    """Fill the figure's panel and return the list of crops."""
     numbers = gr.State({}, time_to_live=seconds_kept())
     with gr.Row():
         with gr.Column(min_width=300):
@@ -110,7 +110,7 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
 
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:
-    """A crop was marked in the viewer, or forgotten."""
+    """Take a crop that was marked in the viewer, or forget it."""
     yield _listed(session, compute.marked(marks, event.mark))
 
 
@@ -119,7 +119,7 @@ def collect(session: Session | None, marks: Marks) -> Iterator[tuple[Marks, str]
 
 
 def forget(marks: Marks) -> Iterator[tuple[Marks, str]]:
-    """Only the marked crop remains."""
+    """Forget the collected crops; only the marked one remains."""
     yield _listed(None, Marks(marks.current))
 
 
@@ -130,7 +130,7 @@ def _listed(session: Session | None, marks: Marks) -> tuple[Marks, str]:
 
 
 def rest(event: gr.EventData) -> Iterator[Alphas]:
-    """The sliders rest at these α."""
+    """α at which the sliders rest."""
     yield alphas_of(event)
 
 
@@ -146,7 +146,7 @@ def draw(
     suffix: str,
     width: float,
 ) -> Iterator[tuple[Any, ...]]:
-    """The figure, and meanwhile what is measured for it."""
+    """Draw the figure; yields the status meanwhile."""
     wish = FigureWish(panes, layout, suffix, width, (title or "").strip(), alphas)
     try:
         for drawing in runs.carry(runs.begin(), compute.figure(session, marks, wish, numbers)):
@@ -170,7 +170,7 @@ def animate(
     seconds: float,
     captioned: bool,
 ) -> Iterator[tuple[Any, ...]]:
-    """The animation, and meanwhile how far it is."""
+    """Draw the animation; yields the status meanwhile."""
     wish = AnimationWish(region, mode, suffix, steps, seconds, captioned)
     try:
         for made in runs.carry(runs.begin(), compute.animate(session, marks, wish)):
@@ -180,7 +180,7 @@ def animate(
 
 
 def _shown(animation: Path) -> tuple[Any, ...]:
-    """The animation's column, itself as a picture or video, and its file."""
+    """Outputs of an animation: its column, picture or video, and file."""
     name, is_video = str(animation), animation.suffix == ".mp4"
     return (
         gr.Column(visible=True),

@@ -1,4 +1,4 @@
-"""What a visitor takes home of a comparison: a figure for a paper, an animation of α.
+"""Figure for a paper and animation of α, both of a comparison.
 
 matplotlib and the encoders are imported when they are first needed.
 """
@@ -60,7 +60,7 @@ class Marks:
     collected: tuple[Rectangle, ...] = ()
 
     def within(self, width: int, height: int) -> "Marks":
-        """Those that lie inside a picture."""
+        """Marks that lie inside a picture."""
 
         def inside(crop: Rectangle) -> bool:
             return crop[0] + crop[2] <= width and crop[1] + crop[3] <= height
@@ -70,12 +70,12 @@ class Marks:
 
     @property
     def shown(self) -> tuple[Rectangle, ...]:
-        """What a figure shows: those collected or, without any, the one that is marked."""
+        """Crops of a figure: those collected or, without any, the marked one."""
         return self.collected or ((self.current,) if self.current else ())
 
 
 def marked(marks: Marks, mark: object) -> Marks:
-    """With the crop that the browser says was marked; None forgets it.
+    """Marks with the crop that the browser sent; None forgets it.
 
     Raises:
         UserError: it is no rectangle.
@@ -91,7 +91,7 @@ def marked(marks: Marks, mark: object) -> Marks:
 
 
 def with_current(marks: Marks) -> Marks:
-    """The marked crop joins those collected.
+    """Marks with the marked crop among those collected.
 
     Raises:
         UserError: none is marked, or there are enough.
@@ -106,7 +106,7 @@ def with_current(marks: Marks) -> Marks:
 
 
 def told_crops(marks: Marks) -> str:
-    """Which crops a figure will show."""
+    """Sentence on the crops that a figure will show."""
     if not marks.shown:
         return "No crop is marked: the place where the picture varies most is shown."
     listed = "; ".join(f"{w}×{h} at {x}, {y}" for x, y, w, h in marks.shown)
@@ -115,7 +115,7 @@ def told_crops(marks: Marks) -> str:
 
 @dataclass(frozen=True)
 class FigureWish:
-    """A figure as it is asked for.
+    """Request of a figure.
 
     Attributes:
         panes: keys of TITLES; those that the comparison lacks are left out.
@@ -135,7 +135,7 @@ class FigureWish:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on its way.
+    """Progress of a figure.
 
     Attributes:
         status: what is done now, in a few words.
@@ -240,7 +240,7 @@ def _available(session: Session, panes: Sequence[str]) -> list[str]:
 
 
 def _title(session: Session, name: str, at: Alphas) -> str:
-    """What stands at a pane: with its α, and with the names of models that are no built-in."""
+    """Title of a pane: with its α, and with the names of models that are no built-in."""
     if name not in (NETWORK, IMAGE):
         chosen = dict(zip(compute.RESULTS, session.comparison.trio.titles, strict=False))
         return chosen.get(name, TITLES[name])
@@ -257,7 +257,7 @@ def _third(session: Session, name: str, at: Alphas) -> float:
 
 
 def _picture(session: Session, name: str, at: Alphas) -> np.ndarray:
-    """What a pane shows, H×W×3 `uint8`, of the results' size."""
+    """Picture of a pane, H×W×3 `uint8`, of the results' size."""
     comparison, third = session.comparison, _third(session, name, at)
     if name == NETWORK:
         picture = compute.network_interpolated(comparison, at.network, third)
@@ -275,7 +275,7 @@ def _picture(session: Session, name: str, at: Alphas) -> np.ndarray:
 
 
 def _numbers(comparison: Comparison, name: str, picture: np.ndarray) -> str:
-    """What stands below a pane; LR is no result, and nothing is measured of it."""
+    """Numbers below a pane; none for LR, which is no result."""
     from esrgan.figures.illustrations import measured
 
     if name == LR:
@@ -294,7 +294,7 @@ def _new_folder() -> Path:
 
 @dataclass(frozen=True)
 class AnimationWish:
-    """An animation as it is asked for.
+    """Request of an animation.
 
     Attributes:
         region: WHOLE, or CROP: the one that is marked.
@@ -313,7 +313,7 @@ class AnimationWish:
 
 @dataclass(frozen=True)
 class Animation:
-    """An animation on its way: how far it is, and, at the end, the file."""
+    """Progress of an animation, and at the end its file."""
 
     status: str
     file: Path | None = None

@@ -15,7 +15,7 @@ from esrgan.models import zoo
 
 @dataclass(frozen=True)
 class Address:
-    """What an address asks for.
+    """Comparison that an address names.
 
     Attributes:
         example: a picture of the page's own.
@@ -33,7 +33,7 @@ class Address:
 
 
 def read(query: Mapping[str, str]) -> Address:
-    """What the part of an address after `?` asks for."""
+    """Read the part of an address after `?`; what is wrong there counts as missing."""
     known = examples.pictures()
     models = tuple(name for name in query.get("models", "").split(",") if name in zoo.MODELS)
     return Address(

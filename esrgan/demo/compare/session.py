@@ -1,4 +1,4 @@
-"""A visitor's comparison together with what of it was sent to the browser."""
+"""Session of a visitor: the comparison, and its view in the browser."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ class Session:
 
 
 def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
-    """LR, bicubic and, if there is one, HR.
+    """Begin a session with LR, bicubic and, if there is one, HR.
 
     Args:
         run: its name, of `stopping.Runs`.
@@ -62,7 +62,7 @@ def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = N
 
 
 def add_result(session: Session, comparison: Comparison) -> Session:
-    """The result that `comparison` has beyond the session's."""
+    """Add the result that `comparison` has beyond the session's."""
     name = list(comparison.results)[-1]
     picture = comparison.results[name]
     session = replace(session, comparison=comparison)
@@ -76,7 +76,7 @@ def add_result(session: Session, comparison: Comparison) -> Session:
 
 
 def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
-    """The network's picture at a key α."""
+    """Add the network's picture at a key α."""
     frame = Frame(alpha=alpha, **_files(picture, f"network-alpha-{alpha:.2f}"))
     line = _line(session.comparison, picture)
     return _changed(
@@ -87,12 +87,12 @@ def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
 
 
 def finished(session: Session) -> Session:
-    """No more frames will come; with what belongs to the α at which the sliders stand first."""
+    """Complete the session: with the exact picture and score of where the sliders stand first."""
     return _changed(at_rest(session, session.view.start or FIRST), complete=True)
 
 
 def at_rest(session: Session, at: Alphas) -> Session:
-    """The exact picture of the network between key frames, and the image interpolation's score."""
+    """Add the network's exact picture between key frames, and the image interpolation's score."""
     comparison = session.comparison
     if "after" not in comparison.results:
         at = at.model_copy(update={"third": 0.0})
@@ -125,7 +125,7 @@ def _changed(session: Session, **parts: object) -> Session:
 
 
 def _files(picture: np.ndarray, name: str) -> dict[str, ImageData]:
-    """The file to show, 8-bit without transparency, and the original where it is more."""
+    """Files of a picture: one to show, 8-bit and opaque, and the original if it is more."""
     shown = to_uint8(picture)
     shown = shown if shown.ndim == 2 else to_rgb(shown)
     files = {"file": ImageData(path=serve(shown, name))}
@@ -139,7 +139,7 @@ def _size(picture: np.ndarray) -> str:
 
 
 def _line(comparison: Comparison, picture: np.ndarray) -> str:
-    """The line under a result: its scores or, without an HR, its size."""
+    """Caption of a result: its scores or, without an HR, its size."""
     scores = compute.scores(comparison, picture)
     if scores is None:
         return _size(picture)

@@ -101,7 +101,7 @@ def build(page: gr.Blocks) -> None:
 
 
 def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
-    """Family, the fine-tuned one, uploaded files, and any two or three."""
+    """Choice of models: family, the fine-tuned one, uploaded files, and any two or three."""
     official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
     family = gr.Radio(
         [BUILTIN, OFFICIAL, ANY, TUNED],
@@ -129,7 +129,7 @@ def _shown_choices(
 
 
 def arrive(request: gr.Request) -> tuple[Any, ...]:
-    """What the page's address asks for; the page as it is where it asks for nothing."""
+    """Set the page to what its address asks for, and run it."""
     address = page_link.read(dict(request.query_params))
     if not request.query_params:
         return *[gr.skip()] * 6, None, uuid.uuid4().hex
@@ -201,7 +201,7 @@ def _warn_of_strangers(trio: Trio) -> None:
 
 @on_gpu(seconds=120)
 def computed(session: Session) -> Generator[Session, None, None]:
-    """The comparison with one result or key frame after another."""
+    """Run the comparison; yields the session with one result or key frame after another."""
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
         yield session
@@ -213,7 +213,7 @@ def computed(session: Session) -> Generator[Session, None, None]:
 
 
 def _key_alphas(view: View) -> Sequence[float]:
-    """Those between the ends, fewer the larger the picture."""
+    """Key α between the ends, fewer the larger the picture."""
     if view.obstacle:
         return ()
     pixels = view.height * view.width
@@ -223,8 +223,7 @@ def _key_alphas(view: View) -> Sequence[float]:
 def exactly(
     session: Session | None, runs: Runs, event: gr.EventData
 ) -> Iterator[tuple[Session, View]]:
-    """What only the server can tell of where the sliders rest: the network's picture between key
-    frames, and the scores."""
+    """Exact picture and scores of where the sliders rest, which the browser can't compute."""
     results = session.comparison.results if session else {}
     if session is None or event.run != session.view.run or "gan" not in results:
         yield gr.skip(), gr.skip()

@@ -37,7 +37,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in HR pixels
 
 
 def read_crops(text: str | None) -> list[Box]:
-    """Lines of x, y, width and height.
+    """Read crops: lines of x, y, width and height.
 
     Raises:
         UserError: a line is something else, or there are too many.
@@ -55,7 +55,7 @@ def read_crops(text: str | None) -> list[Box]:
 
 
 def write_crops(boxes: Sequence[Box]) -> str:
-    """As `read_crops` reads them."""
+    """Write crops as `read_crops` reads them."""
     return "\n".join(" ".join(map(str, box)) for box in boxes)
 
 
@@ -123,12 +123,12 @@ def illustrate(
 
 
 def _digest(width: float, crops: Sequence[Box]) -> str:
-    """A name for what the file's name does not say, so that no browser shows another figure."""
+    """Digest of what the file's name does not say, so that no browser shows another figure."""
     return hashlib.sha256(f"{width} {crops}".encode()).hexdigest()[:16]
 
 
 def _hr(evaluation: Evaluation, picture: str) -> np.ndarray:
-    """A ground truth, H×W×3 `uint8`, as it was compared.
+    """HR picture, H×W×3 `uint8`, as it was compared.
 
     Raises:
         UserError: it is none of the evaluation's.
@@ -208,7 +208,7 @@ def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":
 
 
 def _result_of(model: str, singles: Sequence[str]) -> str:
-    """A model's name in the results, where what is done after the network may stand behind it.
+    """Name of a model in the results, where what is done after the network may stand behind it.
 
     Raises:
         UserError: it has none.

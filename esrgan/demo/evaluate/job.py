@@ -1,4 +1,4 @@
-"""What the Evaluate tab computes: many pictures by many methods. Knows nothing of gradio."""
+"""Evaluation of many pictures by many methods. Knows nothing of gradio."""
 
 import shutil
 from collections import abc
@@ -39,7 +39,7 @@ FOLDER = "evaluations"
 
 @dataclass(frozen=True)
 class Wish:
-    """What a visitor asks for; files are uploads, of which only the names are the visitor's.
+    """Request of an evaluation; files are uploads, of which only the names are the visitor's.
 
     Attributes:
         hr, lr: pictures; without LR, it is made from HR.
@@ -69,7 +69,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How far it is.
+    """Evaluation in progress.
 
     Attributes:
         folder: of the pictures, those made from them, and what is downloaded; see `forget`.
@@ -88,7 +88,7 @@ class Evaluation:
 
 @on_gpu(seconds=300)
 def run(wish: Wish) -> abc.Generator[Evaluation, None, None]:
-    """The evaluation before its first row, and after each.
+    """Run an evaluation; yields it before its first row, and after each.
 
     Raises:
         UserError: a picture or model can't be read, is too large or does not fit, or there is too
@@ -111,7 +111,7 @@ def run(wish: Wish) -> abc.Generator[Evaluation, None, None]:
 
 @contextmanager
 def _seen_from(folder: Path) -> Iterator[None]:
-    """Messages name files as from inside the folder: LR/baby.png."""
+    """Errors with files named as from inside the folder: LR/baby.png."""
     try:
         yield
     except UserError as error:
@@ -119,7 +119,7 @@ def _seen_from(folder: Path) -> Iterator[None]:
 
 
 def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
-    """Everything is checked here; the rows are computed when they are asked for."""
+    """Check everything; the rows are computed when they are asked for."""
     _lay_out(wish, folder)
     others: list[Method] = []
     if wish.results:
@@ -207,7 +207,7 @@ def _check_pair(hr: Path, lr: Path | None, scale: int, others: Sequence[Method])
 
 
 def _names(wish: Wish) -> dict[str, str]:
-    """The label of each model, by what `select` knows it by: a name, or its weights file.
+    """Label of each model, by what `select` knows it by: a name, or its weights file.
 
     Raises:
         UserError: two have the same, or a model is not there any more.
@@ -242,7 +242,7 @@ def _strangers(ends: Sequence[Generator], modes: Sequence[str]) -> bool:
 
 
 def tables(evaluation: Evaluation) -> list[Path]:
-    """`results.csv`, `.md`, `.tex` and `.json` of the rows that there are, written."""
+    """Write `results.csv`, `.md`, `.tex` and `.json` of the rows that there are."""
     folder = evaluation.folder / TABLES
     save_results(evaluation.results, folder)
     save_tables(evaluation.results, folder)
@@ -250,7 +250,7 @@ def tables(evaluation: Evaluation) -> list[Path]:
 
 
 def pictures(evaluation: Evaluation) -> list[str]:
-    """The HR pictures of which there are results, by name."""
+    """Names of the HR pictures of which there are results."""
     return list(dict.fromkeys(score.picture for score in evaluation.results.scores))
 
 

@@ -1,4 +1,4 @@
-"""How far an evaluation is and what it has found, as HTML."""
+"""Evaluation progress and tables of scores as HTML."""
 
 from collections.abc import Sequence
 from html import escape
@@ -12,7 +12,7 @@ SHOWN_ROWS = 200
 
 
 def progress(state: Evaluation, ended: bool = False) -> str:
-    """A bar and "n of m rows"."""
+    """Progress bar and "n of m rows"."""
     done, total = len(state.results.scores), state.total
     if ended:
         bar, end = "", ", done" if done == total else ", stopped"
@@ -22,7 +22,7 @@ def progress(state: Evaluation, ended: bool = False) -> str:
 
 
 def score_tables(state: Evaluation) -> tuple[str, str]:
-    """The means, and the rows, the newest ones last."""
+    """Tables of the means and of the rows, the newest ones last."""
     results = state.results
     rows = results.scores[-SHOWN_ROWS:]
     return _table(state, results.means(), pictures=False), _table(state, rows, pictures=True)

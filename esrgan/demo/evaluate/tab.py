@@ -140,7 +140,7 @@ def _running_choice() -> list[gr.components.Component]:
 
 
 def _downloads() -> list[gr.DownloadButton]:
-    """The tables' files."""
+    """Download buttons of the tables."""
     with gr.Row():
         return [
             gr.DownloadButton(name, size="sm", min_width=120, elem_id=name.replace(".", "-"))
@@ -149,7 +149,7 @@ def _downloads() -> list[gr.DownloadButton]:
 
 
 def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
-    """Which figure; whether a click adds a crop; the figure, its file, its LaTeX, its place."""
+    """Choice of a figure; whether a click adds a crop; its picture, file, LaTeX and place."""
     with gr.Row():
         with gr.Column(min_width=300):
             kind = gr.Radio(KINDS, value=figures.PLANE, label="Figure", elem_id="figure-kind")
@@ -237,7 +237,7 @@ def _paths(files: Sequence[str] | None) -> list[Path]:
 def finish(
     state: Evaluation | None, kind: str, picture: str | None, _: str, suffix: str, width: float
 ) -> Iterator[tuple[Any, ...]]:
-    """All rows that there are when no more come, and what can be downloaded."""
+    """Show all rows at the end, the downloads and a figure; also of what was stopped."""
     before_figure = 3 + 1 + len(compute.TABLE_FILES) + 2
     if state is None or not state.results.scores:
         yield "There are no rows yet.", *[gr.skip()] * (before_figure - 1 + FIGURE_PARTS)
@@ -260,7 +260,7 @@ def finish(
 def place_crop(
     state: Evaluation | None, picture: str | None, crops: str, several: bool, click: gr.SelectData
 ) -> Iterator[str]:
-    """The crops with one around the click: one more, or the only one."""
+    """Set a crop around the click: one more, or the only one."""
     if state is None or picture is None:
         return
     before = figures.read_crops(crops)
@@ -272,7 +272,7 @@ def place_crop(
 def draw(
     state: Evaluation | None, kind: str, picture: str | None, crops: str, suffix: str, width: float
 ) -> Iterator[tuple[Any, ...]]:
-    """Another figure of the same results."""
+    """Draw another figure of the same results."""
     if state is not None:
         yield _figure(state, kind, picture, crops, suffix, width)
 

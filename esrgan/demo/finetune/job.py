@@ -59,7 +59,7 @@ _children: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True)
 class Settings:
-    """What a visitor chooses.
+    """Settings of a run, as a visitor chooses them.
 
     Attributes:
         stage: "psnr" (L1) or "gan" (Eq. 3).
@@ -81,7 +81,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and what was found in it."""
+    """State of a run, as its folder tells it."""
 
     folder: Path
     state: State
@@ -125,7 +125,7 @@ def _check_allowed() -> None:
 
 
 def look(name: str) -> Run:
-    """How a run stands.
+    """Read the state of a run.
 
     Raises:
         UserError: there is no such run.
@@ -183,7 +183,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 
 
 def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, float]]:
-    """A number by iteration, averaged over neighbours where there are too many to be drawn."""
+    """Curve of a number by iteration, averaged over neighbours where it has too many points."""
     points = [(line["iteration"], line[name]) for line in metrics if name in line]
     size = -(-len(points) // SHOWN_POINTS)
     groups = [points[start : start + size] for start in range(0, len(points), size or 1)]
@@ -191,14 +191,14 @@ def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, f
 
 
 def latest_sample(folder: Path) -> Path | None:
-    """The latest picture of what the run has learnt: rows of bicubic, SR and HR."""
+    """Latest sample of a run: rows of bicubic, SR and HR."""
     return max((folder / "samples").glob("[0-9]*.png"), default=None)
 
 
 def _seconds_left(
     folder: Path, metrics: Sequence[dict[str, float]], iterations: int
 ) -> float | None:
-    """From the pace since the process was started; None as long as there is none."""
+    """Time left by the pace since the process was started; None as long as there is none."""
     begun = _process(folder).get("time", 0)
     session = [line for line in metrics if line["time"] >= begun]
     steps = session[-1]["iteration"] - session[0]["iteration"] if session else 0

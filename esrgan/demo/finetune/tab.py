@@ -90,7 +90,7 @@ def build(tab: gr.Tab) -> None:
 
 
 def _choices(tab: gr.Tab) -> list[gr.components.Component]:
-    """The inputs of `start`, in its order."""
+    """Form of the settings, in the order of the inputs of `start`."""
     start_from, own = one_model(tab, "Start from", BUILTIN[0], "train-from")
     folders = [UPLOADED, *allowed_folders()]
     source = gr.Dropdown(
@@ -196,7 +196,7 @@ def go_on(name: str | None) -> Iterator[list[Any]]:
 
 
 def opened() -> list[Any]:
-    """The run in progress or else the latest, for a page that was just loaded."""
+    """Show the run in progress or else the latest, on a page that was just loaded."""
     if finetuning.refusal():
         return [gr.skip(), *watch(None, None)]
     names = finetuned.names()
@@ -209,7 +209,7 @@ def watch_anew(name: str | None) -> list[Any]:
 
 
 def watch(name: str | None, shown: list[Any] | None) -> list[Any]:
-    """What there is to see of a run; what was shown already is not sent again.
+    """Outputs of a run; what was shown already is not sent again.
 
     Args:
         name: of the run.

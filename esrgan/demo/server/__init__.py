@@ -1,1 +1,1 @@
-"""What the page needs of the machine: files, memory, turns, and the words for errors."""
+"""Server of the page: files, memory, turns of the device, and messages."""

@@ -1,4 +1,4 @@
-"""Memory that visitors have used goes back to the system. Nothing of it happens without glibc.
+"""Memory that is free goes back to the system. Nothing of it happens without glibc.
 
 Left to itself, glibc makes up to eight arenas per core for the threads of a server, and each keeps
 the holes between what lives on: some 200 MiB after a hundred pictures, which cost nothing to give
@@ -21,7 +21,7 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 def limit_arenas() -> None:
-    """To be called before there are threads, as arenas that exist remain."""
+    """Limit glibc's arenas; to be called before there are threads, as those that exist remain."""
     glibc = _glibc()
     if glibc is not None:
         glibc.mallopt(ARENA_MAX, ARENAS)

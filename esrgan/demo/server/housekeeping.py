@@ -1,4 +1,4 @@
-"""What the server keeps for its visitors does not stay: not for long, nor after a crash."""
+"""Deletion of what visitors leave: results and uploads after a while, and after a crash."""
 
 import os
 import re
@@ -67,7 +67,7 @@ def sweep(folder: Path, seconds: float, kept: Collection[Path] = ()) -> None:
 
 
 def _broken_off(file: Path) -> bool:
-    """Whether this is what an upload has left; the system's folder has everybody's such files."""
+    """Whether this is left of a broken upload; the system's folder has everybody's such files."""
     ours = file.parent != Path(tempfile.gettempdir())
     return ours and bool(BROKEN_OFF.fullmatch(file.name)) and file.is_file()
 

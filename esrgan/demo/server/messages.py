@@ -1,4 +1,4 @@
-"""What is said to people on the page: errors, that it stops, and durations."""
+"""Messages on the page: errors, that something stops, and durations."""
 
 import errno
 import os
@@ -68,12 +68,12 @@ def _shown(words: str) -> gr.Error:
 
 
 def stop(runs: Runs) -> Any:
-    """What a Stop button does; the status, which is left alone if nothing is at work."""
+    """Stop the latest run; returns the status, which is left alone if nothing is at work."""
     return "Stopping …" if runs.stop() else gr.skip()
 
 
 def duration(seconds: float) -> str:
-    """40 s, 12 min or 2.5 h."""
+    """Duration in words: 40 s, 12 min or 2.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

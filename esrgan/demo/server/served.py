@@ -1,4 +1,4 @@
-"""Pictures as files that the browser may fetch: lossless, and gone after a while."""
+"""Files that the browser may fetch: pictures are lossless, and gone after a while."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""One device, several visitors: their work takes turns, tile by tile. Knows nothing of gradio."""
+"""Sharing of the device: visitors' work takes turns, tile by tile. Knows nothing of gradio."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""What runs for a visitor ends when they say so, or begin another. Knows nothing of gradio.
+"""Stopping of what runs for a visitor, or by their next wish. Knows nothing of gradio.
 
 gradio's own `cancels` is not used: its last word of a cancelled event may reach the browser as an
 error, it knows nothing of events that an example has started, and the computation goes on.
@@ -14,11 +14,11 @@ Step = TypeVar("Step")
 
 
 class StoppedError(Exception):
-    """Nobody waits for the result any more."""
+    """Raised in a run that is not wanted any more."""
 
 
 class Runs:
-    """What a visitor has begun in one place of the page; only the latest is wanted.
+    """Runs of one visitor in one place of the page; only the latest is wanted.
 
     One and the same object in all of a visitor's events, so that an event still at work sees what a
     later one has done.

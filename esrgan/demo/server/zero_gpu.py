@@ -1,4 +1,4 @@
-"""Hugging Face's ZeroGPU: what needs the GPU runs in a process that has it for a while.
+"""ZeroGPU of Hugging Face: what needs the GPU runs in a process that has it for a while.
 
 Elsewhere nothing of this happens.
 """

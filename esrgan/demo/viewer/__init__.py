@@ -68,7 +68,7 @@ class Alphas(GradioModel):
 
 
 class Link(GradioModel):
-    """What of a comparison an address can name; `page_link` reads it.
+    """Address of a comparison; `page_link` reads it.
 
     Attributes:
         example: the file's name without suffix, or "" for a visitor's own picture.
@@ -84,7 +84,7 @@ class Link(GradioModel):
 
 
 class View(GradioModel):
-    """One comparison, as far as it has got.
+    """State of a comparison in the browser.
 
     Attributes:
         run: changes with every comparison.
@@ -139,7 +139,7 @@ class Viewer(gr.HTML):
 
 
 def script(module: str) -> str:
-    """A module of this folder and all that it imports as one script, which gr.HTML can run.
+    """Script of a module of this folder and of all that it imports, which gr.HTML can run.
 
     Imports and exports are left out, so that the modules share one scope: no two of them may
     declare the same name, and none may import in a circle.
@@ -158,7 +158,7 @@ def script(module: str) -> str:
 
 
 def alphas_of(event: gr.EventData) -> Alphas:
-    """Where the sliders rest, of a `release` event.
+    """α at which the sliders rest, of a `release` event.
 
     Raises:
         UserError: what the browser sent is no α.
