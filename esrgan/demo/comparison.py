@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.demo.limits import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
 from esrgan.evaluation.metrics import psnr, ssim
@@ -21,7 +22,7 @@ from esrgan.models.interpolation import (
     interpolate_images,
     share_ancestor,
 )
-from esrgan.pictures.images import crop_to_multiple, decode_image
+from esrgan.pictures.images import crop_to_multiple
 from esrgan.pictures.resize import imresize
 
 # Results of pictures up to this size are remembered, so that an example that everybody opens is
@@ -106,7 +107,7 @@ def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
     """
     path = Path(upload)
     limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
-    picture = decode_image(path.read_bytes(), path.name, limit)
+    picture = load_image(path, limit)
     scale = common_scale(trio)
     if not is_hr:
         if picture.shape[0] * picture.shape[1] * scale**2 > MAX_UPLOAD_PIXELS:

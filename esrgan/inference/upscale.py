@@ -171,11 +171,16 @@ class Upscaler:
 
 
 def upscale_file(
-    source: Path, target: Path, upscale: Upscale, max_pixels: int = MAX_PIXELS
+    source: Path,
+    target: Path,
+    upscale: Upscale,
+    max_pixels: int = MAX_PIXELS,
+    load: Callable[[Path, int], np.ndarray] = load_image,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Upscale a picture file into another, whose suffix says its format.
 
-    JPEG holds no transparency: it is laid over white.
+    JPEG holds no transparency: it is laid over white. `load` decodes the source, of `max_pixels` at
+    most.
 
     Returns:
         LR and SR, as `load_image` and `upscale` gave them.
@@ -183,7 +188,7 @@ def upscale_file(
     Raises:
         UserError: as `load_image` and `save_image`, or the network failed or ran out of memory.
     """
-    lr = load_image(source, max_pixels)
+    lr = load(source, max_pixels)
     try:
         sr = upscale(lr)
         save_image(to_rgb(sr) if target.suffix == ".jpg" else sr, target)

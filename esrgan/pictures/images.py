@@ -6,17 +6,18 @@ alpha), `uint8` or `uint16`, sRGB. A tensor is N×3×H×W float32 RGB in [0, 1].
 
 import io
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
-from torch import Tensor
 
 from esrgan.errors import UserError
 from esrgan.pictures import structure
 from esrgan.pictures.files import atomic_path
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Refused before decoding; 50 Mpx decode to 150 MB.
 MAX_PIXELS = 50_000_000
@@ -320,14 +321,16 @@ def to_rgb(image: np.ndarray) -> np.ndarray:
     return np.rint(blended).astype(image.dtype)
 
 
-def to_tensor(image: np.ndarray) -> Tensor:
+def to_tensor(image: np.ndarray) -> "Tensor":
     """H×W×3 `uint8` or `uint16` -> 1×3×H×W float32 in [0, 1]."""
+    import torch  # only here: what just decodes starts in a fraction of the time without it
+
     planes = np.ascontiguousarray(image.transpose(2, 0, 1))  # 3×H×W
     scaled = planes.astype(np.float32) / np.iinfo(image.dtype).max
     return torch.from_numpy(scaled).unsqueeze(0)
 
 
-def to_image(tensor: Tensor, dtype: type = np.uint8) -> np.ndarray:
+def to_image(tensor: "Tensor", dtype: type = np.uint8) -> np.ndarray:
     """1×3×H×W in [0, 1] (clipped) -> H×W×3 `uint8` or `uint16`, rounded to nearest."""
     white = np.iinfo(dtype).max
     planes = tensor.detach()[0].float().clamp(0, 1).mul(white).round()  # 3×H×W

@@ -22,6 +22,7 @@ from esrgan.demo.limits import (
     MAX_PICTURE_BYTES,
     MAX_UPLOAD_PIXELS,
 )
+from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError
@@ -223,7 +224,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
         try:
             batch.go_on()
             batch.check_room()
-            lr, sr = upscale_file(task.source, made, upscale, max_pixels)
+            lr, sr = upscale_file(task.source, made, upscale, max_pixels, load_image)
             batch.keep(task, lr, sr, made)
         except StoppedError:
             if batch.forgotten:  # after which this picture's result was still written

@@ -161,16 +161,17 @@ def compare(
         return
     run = runs.begin()
     trio = _trio(family, tuned, own or [], (first, second, third))
-    begun = compute.begin(upload, kind == AS_HR, trio)
-    _warn_of_strangers(trio)
-    link = Link(
-        example=examples.name_of(Path(upload)),
-        kind="hr" if kind == AS_HR else "lr",
-        models=trio.names,
-        mark=address.mark if address else (),
-    )
-    session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
     try:
+        with runs.listening(run):
+            begun = compute.begin(upload, kind == AS_HR, trio)
+        _warn_of_strangers(trio)
+        link = Link(
+            example=examples.name_of(Path(upload)),
+            kind="hr" if kind == AS_HR else "lr",
+            models=trio.names,
+            mark=address.mark if address else (),
+        )
+        session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
         for further in chain([session], runs.carry(run, computed(session))):
             if run != runs.latest:
                 raise StoppedError

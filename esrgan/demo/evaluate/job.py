@@ -10,6 +10,7 @@ from pathlib import Path
 
 from esrgan.demo import choice
 from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.server import decoding
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.zero_gpu import on_gpu
@@ -26,7 +27,7 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
 from esrgan.networks import Generator
-from esrgan.pictures.images import IMAGE_SUFFIXES, crop_to_multiple, decode_image, load_image
+from esrgan.pictures.images import IMAGE_SUFFIXES, crop_to_multiple, load_image
 
 # What one visitor may ask of the machine; `python -m esrgan evaluate` has no such limits.
 MAX_PICTURES = 30
@@ -187,11 +188,11 @@ def _lay_out(wish: Wish, folder: Path) -> None:
             if file.stem in stems:
                 raise UserError(f"{stems[file.stem]} and {file.name} have the same name.")
             stems[file.stem] = file.name
-            data = file.read_bytes()
-            decode_image(data, file.name, limit)
             if file.suffix.lower() not in IMAGE_SUFFIXES:
                 raise UserError(f"{file.name} has no ending of a picture, such as .png.")
-            (folder / name / file.name).write_bytes(data)
+            copied = folder / name / file.name
+            shutil.copyfile(file, copied)
+            decoding.load_image(copied, limit)  # what this process may then do as well
 
 
 def _check_pair(hr: Path, lr: Path | None, scale: int, others: Sequence[Method]) -> None:

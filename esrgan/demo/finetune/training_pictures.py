@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from esrgan.demo.limits import MAX_PICTURE_BYTES
+from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.uploads import uploaded_files
 from esrgan.errors import UserError
 from esrgan.pictures.images import IMAGE_SUFFIXES
@@ -36,10 +37,12 @@ def unpacked(uploads: Sequence[str], folder: Path) -> Path:
     """Copy uploaded pictures, and those in uploaded zips, into a folder under names of ours.
 
     Raises:
-        UserError: there are none, too many, too large ones, or a zip is damaged or hostile.
+        UserError: there are none, too many, too large ones, one can't be decoded, or a zip is
+            damaged or hostile.
     """
     folder.mkdir()
     number = total = 0
+    senders: dict[Path, str] = {}  # names of the copies
     for file in chain.from_iterable(map(uploaded_files, map(Path, uploads))):
         suffix = file.name.suffix.lower()
         if suffix not in IMAGE_SUFFIXES:
@@ -47,9 +50,21 @@ def unpacked(uploads: Sequence[str], folder: Path) -> Path:
         number += 1
         if number > MAX_PICTURES:
             raise UserError(f"These are more than {MAX_PICTURES} pictures, the page's limit.")
-        total += file.copy_to(folder / f"{number:05d}{suffix}", MAX_PICTURE_BYTES)
+        copied = folder / f"{number:05d}{suffix}"
+        total += file.copy_to(copied, MAX_PICTURE_BYTES)
         if total > MAX_TOTAL_BYTES:
             raise UserError(f"The pictures are more than {MAX_TOTAL_BYTES // 2**30} GB.")
+        senders[copied] = file.name.name
     if not number:
         raise UserError("Choose HR pictures to train on: files, or a zip of them.")
+    for copied, name in senders.items():
+        _check(copied, name)
     return folder
+
+
+def _check(copied: Path, name: str) -> None:
+    """Raises UserError: a picture can't be decoded, by the name that its sender gave it."""
+    try:
+        load_image(copied)
+    except UserError as error:
+        raise UserError(str(error).replace(copied.name, name)) from error

@@ -6,7 +6,7 @@ error, it knows nothing of events that an example has started, and the computati
 
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -49,6 +49,16 @@ class Runs:
     def wants(self, run: str) -> bool:
         return self._at_work and run == self.latest
 
+    @contextmanager
+    def listening(self, run: str) -> Iterator[None]:
+        """`go_on` within it ends this run; not to be left in another call than it was entered, as
+        each call of an event may come from another thread."""
+        before = _wanted.set(lambda: self.wants(run))
+        try:
+            yield
+        finally:
+            _wanted.reset(before)
+
     def carry(self, run: str, steps: Generator[Step, None, None]) -> Iterator[Step]:
         """The steps of a run, as long as it is wanted.
 
@@ -58,15 +68,12 @@ class Runs:
         try:
             with closing(steps):
                 while True:
-                    # Set and reset in one call, as each may come from another thread.
-                    before = _wanted.set(lambda: self.wants(run))
                     try:
-                        go_on()
-                        step = next(steps)
+                        with self.listening(run):
+                            go_on()
+                            step = next(steps)
                     except StopIteration:
                         return
-                    finally:
-                        _wanted.reset(before)
                     yield step
         finally:
             if run == self.latest:

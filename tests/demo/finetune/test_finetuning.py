@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import stop_the_first_comparison
 from gradio_client import Client, handle_file
@@ -25,6 +26,7 @@ from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
 from esrgan.demo.finetune.training_pictures import allowed_folders, unpacked
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
+from esrgan.pictures.images import encode_image
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 120_000  # of patience, in milliseconds
@@ -285,12 +287,22 @@ def zip_of(path: Path, members: dict[str, bytes]) -> str:
 
 
 def test_a_zip_is_unpacked_under_names_of_ours(tmp_path: Path) -> None:
-    members = {"a/1.PNG": b"1", "b/1.png": b"2", "notes.txt": b"x", "__MACOSX/._1.png": b"x"}
+    one, two = (encode_image(np.full((2, 2, 3), value, np.uint8)) for value in (1, 2))
+    members = {"a/1.PNG": one, "b/1.png": two, "notes.txt": b"x", "__MACOSX/._1.png": b"x"}
     folder = unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
-        "00001.png": b"1",
-        "00002.png": b"2",
+        "00001.png": one,
+        "00002.png": two,
     }
+
+
+def test_a_picture_that_can_not_be_decoded_is_named_before_the_training(
+    settings: Settings, pictures: list[str], tmp_path: Path, runs: Path, refused
+) -> None:
+    members = {"good.png": Path(pictures[0]).read_bytes(), "b/bad.png": b"text"}
+    with refused("bad.png is not a picture"):
+        finetuning.start(settings, [zip_of(tmp_path / "x.zip", members)])
+    assert list(runs.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:\\evil.png"])
