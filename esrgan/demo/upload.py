@@ -20,7 +20,7 @@ class UploadedImage(ImageData):
 
 
 class Upload(gr.Image):
-    """An image upload that hands over the file as it is, for `images.decode_image` to judge."""
+    """An image upload that hands over the file as it is, for `decoding.load_image` to judge."""
 
     is_template = True  # drawn by the browser as the Image that it is
     data_model = UploadedImage
