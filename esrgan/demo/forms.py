@@ -4,6 +4,7 @@ import gradio as gr
 
 from esrgan.demo.figure_file import FORMATS, WIDTHS, Illustrated
 
+MODES = [("the network", "network"), ("the image", "image")]  # what α interpolates
 Shown = tuple[str, gr.DownloadButton, str]
 
 

@@ -1,10 +1,15 @@
 """Limits of what one visitor may ask of the machine; the command line has none of them.
 
-Those of a single tab stand in its `job`, those of what everybody shares in `server`.
+Those of a single tab stand in its `job`, those of connections in `page`.
 """
+
+MAX_SECONDS = 3600  # of everything that is told step by step
 
 MAX_LR_PIXELS = 1_048_576
 MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS  # of HR pictures, and of results
 MAX_PICTURE_BYTES = 100 * 2**20
 MAX_BACK_PROJECTIONS = 50
+MAX_CROPS = 6  # of a figure
 MAX_MODEL_FILES = 12
+# The paper's model has 16.7 million parameters, and 192 channels where it is widest.
+MAX_PARAMETERS, MAX_CHANNELS = 40_000_000, 512

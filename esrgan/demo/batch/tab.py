@@ -26,7 +26,6 @@ from esrgan.models.interpolation import STRANGERS
 
 ONE, TWO = "One model", "Between two models (α)"
 FORMATS = [("PNG", "png"), ("WebP (lossless, 8 bits)", "webp"), ("JPEG", "jpg")]
-MODES = [("the network", "network"), ("the image", "image")]
 SHOWN = 24  # previews, the latest
 SECONDS_BETWEEN_DRAWINGS = 0.5
 
@@ -79,7 +78,11 @@ def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:
                 0, 1, DEFAULT_ALPHA, step=0.01, label="α", min_width=160, elem_id="batch-alpha"
             )
             mode = gr.Radio(
-                MODES, value="network", label="α interpolates", min_width=120, elem_id="batch-mode"
+                forms.MODES,
+                value="network",
+                label="α interpolates",
+                min_width=120,
+                elem_id="batch-mode",
             )
     kind.input(_kind_chosen, [kind, first], [first, between], **QUIETLY)
     return [kind, first, first_own, second, second_own, alpha, mode]

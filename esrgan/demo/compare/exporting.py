@@ -16,6 +16,7 @@ from esrgan.demo import comparison as compute
 from esrgan.demo.compare.session import Session
 from esrgan.demo.comparison import Comparison
 from esrgan.demo.figure_file import Illustrated, check_form, saved
+from esrgan.demo.limits import MAX_CROPS
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.viewer import Alphas
 from esrgan.errors import UserError
@@ -44,7 +45,6 @@ TITLES = {
     HR: "HR",
 }
 WHOLE, CROPS_ONLY, STRIP = "whole", "crops", "strip"
-MOST_CROPS = 6
 CROP = "crop"
 NOTHING_YET = "There is nothing to draw yet: wait until the models' results are there."
 ANIMATED = {"network": [NETWORK], "image": [IMAGE], "both": [NETWORK, IMAGE]}
@@ -100,8 +100,8 @@ def with_current(marks: Marks) -> Marks:
         raise UserError("Mark a crop first: click into one of the pictures above.")
     if marks.current in marks.collected:
         return marks
-    if len(marks.collected) == MOST_CROPS:
-        raise UserError(f"A figure of the page shows {MOST_CROPS} crops at most.")
+    if len(marks.collected) == MAX_CROPS:
+        raise UserError(f"A figure of the page shows {MAX_CROPS} crops at most.")
     return replace(marks, collected=(*marks.collected, marks.current))
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from esrgan.demo.evaluate.job import HR, KEPT, Evaluation, pictures
 from esrgan.demo.figure_file import Illustrated, check_form, saved
-from esrgan.demo.limits import MAX_LR_PIXELS
+from esrgan.demo.limits import MAX_CROPS, MAX_LR_PIXELS
 from esrgan.errors import UserError
 from esrgan.inference.blend import MODES
 from esrgan.models import zoo
@@ -28,8 +28,7 @@ PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
 BRIGHTNESS, STRIP = "brightness", "strip"
 OF_CROPS = (CROPS, ABLATION, BRIGHTNESS, STRIP)
 BEFORE, AFTER = "gan", "gan-after"
-# Crops of a figure, and the side of one that was set by a click, in HR pixels.
-MAX_CROPS, SIDE = 6, 64
+SIDE = 64  # of a crop that was set by a click, in HR pixels
 # The picture in which crops are marked: its longer side, and their colour.
 PLACE_SIDE, MARK = 640, (208, 0, 0)
 

@@ -17,6 +17,7 @@ from esrgan.demo.evaluate import illustrating as figures
 from esrgan.demo.evaluate import job as compute
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.evaluate.score_table import progress, score_tables
+from esrgan.demo.limits import MAX_CROPS
 from esrgan.demo.model_chooser import many_models
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
@@ -118,7 +119,7 @@ def _curve_choice() -> list[gr.components.Component]:
         elem_id="evaluate-alphas",
     )
     modes = gr.CheckboxGroup(
-        [("the network", "network"), ("the image", "image")],
+        forms.MODES,
         value=["network"],
         label="α interpolates",
         elem_id="evaluate-modes",
@@ -167,7 +168,7 @@ def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
                     info="In HR pixels; empty: where the picture varies most. Figs. 9 and 10 show "
                     "the first.",
                     lines=1,
-                    max_lines=figures.MAX_CROPS,
+                    max_lines=MAX_CROPS,
                     max_length=200,
                     elem_id="figure-crops",
                 )

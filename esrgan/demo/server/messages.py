@@ -11,12 +11,10 @@ from typing import Any
 
 import gradio as gr
 
+from esrgan.demo.limits import MAX_SECONDS
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.server.stopping import Runs
 from esrgan.errors import UserError
-
-# What one visitor may ask of the machine, of everything that is told step by step.
-MAX_SECONDS = 3600
 
 # How events are told that only the page itself has a use for.
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}

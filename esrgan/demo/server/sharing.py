@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import Conv2d
 
+from esrgan.demo.limits import MAX_CHANNELS, MAX_PARAMETERS
 from esrgan.demo.server.stopping import go_on
 from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
@@ -13,10 +14,6 @@ from esrgan.networks import Generator
 
 # Of events that run a network: so many at once, so that nobody waits for a whole batch.
 DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 4}
-
-# What one visitor's model may ask of the machine: the paper's has 16.7 million parameters, and 192
-# channels where it is widest.
-MAX_PARAMETERS, MAX_CHANNELS = 40_000_000, 512
 
 _turn = threading.Lock()
 

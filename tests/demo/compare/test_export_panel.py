@@ -17,6 +17,7 @@ from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks
 from esrgan.demo.compare.session import Session, add_result, begin
 from esrgan.demo.comparison import Trio
 from esrgan.demo.figure_file import Illustrated
+from esrgan.demo.limits import MAX_CROPS
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.demo.viewer import Alphas, Link
 from esrgan.evaluation.metrics import psnr, ssim
@@ -193,7 +194,7 @@ def test_marks_come_from_a_browser(refused: Refused) -> None:
             exporting.marked(marks, wrong)
     with refused("Mark a crop first"):
         exporting.with_current(Marks())
-    full = Marks(SECOND, tuple((x, 0, 9, 9) for x in range(exporting.MOST_CROPS)))
+    full = Marks(SECOND, tuple((x, 0, 9, 9) for x in range(MAX_CROPS)))
     with refused("6 crops"):
         exporting.with_current(full)
 
