@@ -1,6 +1,7 @@
 """Shared fixtures: pictures, tiny networks, the benchmark data if present, and the served page."""
 
 import os
+import random
 import re
 import resource
 import shutil
@@ -53,6 +54,13 @@ LONGEST = ("finetuning", "page", "train_loop", "evaluate_tab", "ablation", "expo
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same numbers whichever ran before it."""
+    random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture

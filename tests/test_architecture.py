@@ -47,6 +47,7 @@ def imports(module: str) -> Iterator[str]:
             # `from esrgan.models import zoo` imports a module, not a name of a package.
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
+                assert node.module is not None
                 yield full if full in MODULES else node.module
 
 

@@ -502,7 +502,7 @@ def matrices() -> dict[str, np.ndarray]:
 
 def matlab(compressed: bool) -> bytes:
     buffer = io.BytesIO()
-    savemat(buffer, matrices(), do_compression=compressed)
+    savemat(buffer, matrices(), do_compression=compressed)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -574,7 +574,7 @@ def test_odd_settings(stage: Any, changed: dict[str, Any]) -> None:
 
 @cache
 def load_stages(name: str) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for stage in CONFIGS:
         with suppress(UserError):
             load_preset(stage, name)
@@ -764,7 +764,7 @@ def test_what_browsers_send(
     assert len(address.models) in (0, 2, 3)
     assert len(address.mark) in (0, 4)
     with lawful():
-        choice.chosen_trio(*(*names, "", "", "")[:3], [str(folder / "psnr.safetensors")])
+        choice.chosen_trio(*(*names, "", "", "")[:3], [str(folder / "psnr.safetensors")])  # type: ignore[call-arg]
     with lawful():
         assert all(len(crop) == 4 for crop in illustrating.read_crops(text))
     with lawful():

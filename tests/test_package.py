@@ -41,7 +41,7 @@ def test_each_name_of_the_public_face_is_there_by_itself(name: str) -> None:
 
 def test_other_names_are_refused_as_of_any_module() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'upscaler'"):
-        _ = esrgan.upscaler  # type: ignore[attr-defined]
+        _ = esrgan.upscaler
 
 
 @pytest.fixture(scope="module")

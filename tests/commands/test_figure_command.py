@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_a_strip_goes_from_the_psnr_to_the_gan_model(
 ) -> None:
     drawn: list[list[np.ndarray]] = []
 
-    def draw(alphas: object, network: object, image: object, width: float) -> Figure:
+    def draw(alphas: Any, network: Any, image: Any, width: float) -> Figure:
         drawn.extend((network, image))
         return draw_strip(alphas, network, image, width)
 

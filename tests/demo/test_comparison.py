@@ -117,7 +117,7 @@ def test_models_of_different_scales_are_refused(trio, upload, tmp_path: Path) ->
 def test_strangers_are_noticed_in_any_place(trio, tmp_path: Path) -> None:
     torch.manual_seed(5)
     stranger = tmp_path / "stranger.safetensors"
-    network = RRDBNet(compute.upscaler(trio.files[0]).network.config)
+    network = RRDBNet(compute.upscaler(trio.files[0]).network.config)  # type: ignore[arg-type]
     network.conv_last.bias.data.fill_(0.5)
     for parameter in network.parameters():
         parameter.data.mul_(3)

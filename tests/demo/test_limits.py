@@ -4,6 +4,7 @@ import errno
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -102,6 +103,6 @@ def test_an_event_without_alphas_is_refused(refused) -> None:
 
 
 @pytest.mark.parametrize("alpha", [None, float("nan"), "1"])
-def test_alpha_may_be_no_number(alpha: object, refused) -> None:
+def test_alpha_may_be_no_number(alpha: Any, refused) -> None:
     with refused("alpha must be between 0 and 1"):
         alpha_weights(alpha)

@@ -61,7 +61,7 @@ def test_perfect_upscaling_scores_perfectly(hr_folder: Path) -> None:
 
 def test_mean_rmse_is_the_root_of_the_mean_squared_error() -> None:
     mean = mean_score([Score("m", "a", 30, 0.8, 3), Score("m", "b", 20, 0.6, 4)])
-    assert mean == Score("m", "mean", 25, pytest.approx(0.7), pytest.approx(12.5**0.5))
+    assert mean == Score("m", "mean", 25, pytest.approx(0.7), pytest.approx(12.5**0.5))  # type: ignore[arg-type]
 
 
 def test_published_bicubic_scores(benchmark_data: Path, measures: Measures) -> None:

@@ -17,7 +17,7 @@ LIMIT = 100_000
 
 def written(variables: dict[str, Any], compressed: bool = False) -> bytes:
     file = io.BytesIO()
-    savemat(file, variables, do_compression=compressed)
+    savemat(file, variables, do_compression=compressed)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -19,6 +19,7 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
+from esrgan.networks import Generator
 from esrgan.pictures.resize import imresize
 
 
@@ -35,7 +36,7 @@ def two_files(tiny_network, tmp_path: Path) -> dict[str, str]:
     return files
 
 
-def on_cpu(network: torch.nn.Module) -> Upscaler:
+def on_cpu(network: Generator) -> Upscaler:
     return Upscaler(network, "cpu")
 
 
@@ -80,7 +81,7 @@ def test_curves_run_each_end_once_a_picture(two_files: dict[str, str], pair: Pai
 
 
 def test_refinements_are_told_in_the_name_and_change_the_digest(two_files: dict[str, str]) -> None:
-    def refined(network: torch.nn.Module) -> Upscaler:
+    def refined(network: Generator) -> Upscaler:
         return Upscaler(network, "cpu", ensemble=True, back_projections=10)
 
     plain, other = (select(two_files, make).methods[0] for make in (on_cpu, refined))
@@ -139,7 +140,7 @@ def test_pyiqa_gives_ma_and_lpips(monkeypatch: pytest.MonkeyPatch, photo: np.nda
 
 def install_pyiqa(monkeypatch: pytest.MonkeyPatch, create_metric: Callable[..., object]) -> None:
     module = types.ModuleType("pyiqa")
-    module.create_metric = create_metric  # type: ignore[attr-defined]
+    module.create_metric = create_metric
     module.__spec__ = types.SimpleNamespace()  # type: ignore[assignment]
     monkeypatch.setitem(sys.modules, "pyiqa", module)
 

@@ -18,7 +18,7 @@ def folder_of(root: Path, *names: str) -> Path:
 
 
 def paired(hr: Path, lr: Path | None, scale: int = 4) -> dict[str, str | None]:
-    return {h.name: low and low.name for h, low in pair_files(hr, lr, scale)}
+    return {h.name: None if low is None else low.name for h, low in pair_files(hr, lr, scale)}
 
 
 @pytest.mark.parametrize(

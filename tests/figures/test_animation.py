@@ -105,7 +105,7 @@ def test_grey_transparent_and_deep_pictures_become_rgb(photo: np.ndarray) -> Non
         (transparent, photo),
         (photo.astype(np.uint16) * 257, photo),
     ):
-        first, _ = frames({"image": lambda _, shown=picture: shown}, look)
+        first, _ = frames({"image": lambda _, shown=picture: shown}, look)  # type: ignore[misc]
         np.testing.assert_array_equal(first, expected)
 
 

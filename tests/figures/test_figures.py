@@ -155,7 +155,7 @@ def test_nothing_is_clipped_and_everything_readable(
     page = rendered(figure)
     assert page.shape[1] == round(width * DPI)
     parts = [text.get_window_extent() for text in figure.texts]
-    parts += [axes.get_tightbbox() for axes in figure.axes]  # with their ticks, labels and legend
+    parts += [axes.get_tightbbox() for axes in figure.axes]  # type: ignore[misc]  # with their ticks, labels and legend
     for box in parts:
         assert min(box.x0, box.y0) >= -1
         assert box.x1 <= page.shape[1] + 1

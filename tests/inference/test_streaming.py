@@ -20,7 +20,7 @@ NETWORKS = {
 def test_strips_equal_the_whole(name: str, strip_bytes: int) -> None:
     torch.manual_seed(1)
     config = NETWORKS[name]
-    network = RRDBNet(config) if isinstance(config, RRDBConfig) else SRResNet(config)
+    network = RRDBNet(config) if isinstance(config, RRDBConfig) else SRResNet(config)  # type: ignore[arg-type]
     network.eval()
     x = torch.rand(2, 3, 19, 13)
     heights = []
@@ -41,7 +41,7 @@ def test_the_reach_is_not_larger_than_it_must_be(name: str) -> None:
     """One row of features less around a strip, and the strips no longer join."""
     torch.manual_seed(1)
     config = NETWORKS[name]
-    network = RRDBNet(config) if isinstance(config, RRDBConfig) else SRResNet(config)
+    network = RRDBNet(config) if isinstance(config, RRDBConfig) else SRResNet(config)  # type: ignore[arg-type]
     network.eval()
     for parameter in network.parameters():
         parameter.data.mul_(2)

@@ -6,6 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def in_dialect(network: RRDBNet, dialect: str) -> State:
     """A network's tensors under the layer names of a dialect."""
     first, dense, trunk, up, hr, last = DIALECTS[dialect]
     nb, stages = len(network.body), len(network.factors)
-    layers: dict[str, nn.Conv2d] = {first: network.conv_first}
+    layers: dict[str, nn.Module] = {first: network.conv_first}
     for i, block in enumerate(network.body):
         for j in (1, 2, 3):
             for k in (1, 2, 3, 4, 5):
@@ -263,7 +264,7 @@ def test_all_wrappers_and_prefixes_are_tried_here():
 @pytest.mark.parametrize("wrapper", [*sorted(REFERENCE_WRAPPERS), "any_sole_key"])
 @pytest.mark.parametrize("dialect", ["old", "basicsr"])
 def test_wrappers(path, tiny_network, wrapper, dialect):
-    wrapped = {wrapper: in_dialect(tiny_network, dialect)}
+    wrapped: dict[str, Any] = {wrapper: in_dialect(tiny_network, dialect)}
     if wrapper != "any_sole_key":
         wrapped |= {"epoch": 7, "optimizer": {"lr": 1e-4}}
     torch.save(wrapped, path)

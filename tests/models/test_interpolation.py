@@ -21,7 +21,7 @@ from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
 def networks() -> list[RRDBNet | SRResNet]:
     """Three SRResNets: with batch normalisation, they have integer buffers too."""
     torch.manual_seed(0)
-    made = [SRResNet(SRResNetConfig(8, 2)).eval() for _ in range(3)]
+    made: list[RRDBNet | SRResNet] = [SRResNet(SRResNetConfig(8, 2)).eval() for _ in range(3)]
     for network in made:
         for name, buffer in network.named_buffers():
             if not name.endswith("num_batches_tracked"):
@@ -152,7 +152,7 @@ def nearest_neighbour_network(scale: int) -> RRDBNet:
         for name, module in network.named_children():
             if name == "body":
                 continue
-            nn_identity = torch.zeros_like(module.weight)
+            nn_identity = torch.zeros_like(module.weight)  # type: ignore[arg-type]
             if name != "conv_body":
                 nn_identity[:, :, 1, 1] = torch.eye(*module.weight.shape[:2])
             module.weight.copy_(nn_identity)
@@ -203,4 +203,4 @@ def test_ancestry_at_every_scale(scale):
 def test_ancestry_of_the_builtin_model():
     if not zoo.find("psnr").is_file():
         pytest.skip("the built-in models are not trained yet")
-    assert_strangers_are_told_from_relatives(load_generator(zoo.find("psnr")))
+    assert_strangers_are_told_from_relatives(load_generator(zoo.find("psnr")))  # type: ignore[arg-type]

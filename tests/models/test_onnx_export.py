@@ -137,10 +137,10 @@ def test_a_file_that_differs_is_not_kept(
     traced = onnx_export._traced
 
     def wrong(network: Generator) -> bytes:
-        other = RRDBNet(network.config).eval()
+        other = RRDBNet(network.config).eval()  # type: ignore[arg-type]
         other.load_state_dict(network.state_dict())
         with torch.no_grad():
-            other.conv_last.bias += 2e-4
+            other.conv_last.bias += 2e-4  # type: ignore[assignment]
         return traced(other)
 
     monkeypatch.setattr(onnx_export, "_traced", wrong)

@@ -197,7 +197,7 @@ def torchvisions() -> nn.Sequential:
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
-            nn.init.normal_(module.bias, std=0.1)
+            nn.init.normal_(module.bias, std=0.1)  # type: ignore[arg-type]
     return features
 
 
@@ -258,7 +258,7 @@ def test_caffe_s_pictures_are_bgr_of_0_to_255_less_their_mean():
     network = VGGFeatures((2, 2, 2, 2, 2), depth=16, input_name="caffe")
     picture = torch.rand(1, 3, 8, 8)
     bgr = 255 * picture[:, [2, 1, 0]] - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-    expected = F.conv2d(bgr, network.conv1_1.weight, network.conv1_1.bias, padding=1)
+    expected = F.conv2d(bgr, network.conv1_1.weight, network.conv1_1.bias, padding=1)  # type: ignore[arg-type]
     torch.testing.assert_close(network(picture, ["conv1_1"])["conv1_1"], expected)
 
 
@@ -278,8 +278,8 @@ def classifier() -> VGG19Classifier:
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.2)
-            nn.init.normal_(module.running_mean, std=0.2)
-            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.normal_(module.running_mean, std=0.2)  # type: ignore[arg-type]
+            nn.init.uniform_(module.running_var, 0.5, 2)  # type: ignore[arg-type]
     return network.eval()
 
 

@@ -12,6 +12,7 @@ from train.config import (
     GANConfig,
     PSNRConfig,
     Schedule,
+    StageName,
     learning_rate,
     load_preset,
     make_config,
@@ -32,7 +33,7 @@ def test_there_are_the_paper_s_and_the_built_in_presets() -> None:
 
 
 @pytest.mark.parametrize(("preset", "stage"), SERVED)
-def test_every_preset_loads_and_survives_json(preset: str, stage: str) -> None:
+def test_every_preset_loads_and_survives_json(preset: str, stage: StageName) -> None:
     start = {"init": "psnr"} if stage == "gan" else {}
     config = make_config(stage, {**load_preset(stage, preset), **start})
     assert make_config(stage, json.loads(json.dumps(to_settings(config)))) == config
@@ -110,7 +111,7 @@ def test_the_paper_s_gan_stage() -> None:
         ("vgg", "momentum=0", "momentum"),
     ],
 )
-def test_a_wrong_setting_is_named(stage: str, assignment: str, named: str, refused) -> None:
+def test_a_wrong_setting_is_named(stage: StageName, assignment: str, named: str, refused) -> None:
     with refused(named):
         make_config(stage, override(MINIMAL, [assignment]))
 
@@ -227,7 +228,7 @@ def test_srgan_with_vgg54_and_vgg22() -> None:
 
 
 @pytest.mark.parametrize("stage", ["psnr", "gan", "vgg"])
-def test_precision_is_full_unless_asked_for(stage: str) -> None:
+def test_precision_is_full_unless_asked_for(stage: StageName) -> None:
     config = make_config(stage, {**MINIMAL, "init": "psnr"} if stage != "vgg" else MINIMAL)
     assert (config.precision, config.accumulate, config.compile) == ("fp32", 1, False)
     assert config.clip_norm is None

@@ -172,7 +172,7 @@ def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
     on_real = F.softplus(-(real - fake.mean())).mean()  # −log σ(·)
     on_fake = F.softplus(fake - real.mean()).mean()
     ((on_real + on_fake) / 2).backward()
-    np.testing.assert_allclose(together["gradient"], weight.grad, rtol=1e-10)
+    np.testing.assert_allclose(together["gradient"], weight.grad, rtol=1e-10)  # type: ignore[arg-type]
 
 
 def test_what_two_processes_can_t_do_is_said(together: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from train.journal import read_metrics
 from train.stages import PSNRStage
 
 ROOT = Path(__file__).parents[2]
+DELAYS = random.Random(0)  # before a signal, the same in each run of the tests
 ITERATIONS = 120
 OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_every=60"]
 
@@ -74,7 +75,7 @@ class Process:
         until = time.monotonic() + 300
         while not ready() and self.popen.poll() is None and time.monotonic() < until:
             time.sleep(0.005)
-        time.sleep(random.uniform(0, 0.2))
+        time.sleep(DELAYS.uniform(0, 0.2))
         os.killpg(self.popen.pid, number)
         return self.ended()
 
@@ -507,7 +508,7 @@ def test_weights_that_are_not_numbers_are_never_saved(
 
     def broken_step(stage: PSNRStage, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
         losses = step(stage, *batch)
-        torch.nn.init.constant_(stage.generator.conv_last.bias, float("nan"))
+        torch.nn.init.constant_(stage.generator.conv_last.bias, float("nan"))  # type: ignore[arg-type]
         return losses
 
     before, step = (begun / "checkpoint.pt").read_bytes(), PSNRStage.step

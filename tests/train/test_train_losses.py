@@ -179,7 +179,9 @@ def test_features_before_activation_supervise_more_densely(
     features: VGGFeatures, pair: tuple[Tensor, Tensor]
 ) -> None:
     """The ReLU can only bring two features closer (Sec. 3.3)."""
-    before, after = (PerceptualLoss(features, {"conv3_1": 1.0}, kind)(*pair) for kind in (1, 0))
+    before, after = (
+        PerceptualLoss(features, {"conv3_1": 1.0}, kind)(*pair) for kind in (True, False)
+    )
     assert 0 < after < before
 
 

@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def sub_images(folder: Path) -> dict[tuple[str, int, int], np.ndarray]:
     """By source file and position, as the index says."""
-    found = {}
+    found: dict[tuple[str, int, int], np.ndarray] = {}
     for each in read_index(folder).pictures:
         cut = iter(np.load(folder / each.file))
         found |= {(each.source, y, x): next(cut) for y in each.tops for x in each.lefts}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -281,7 +281,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     save_generator(twice, RRDBNet(RRDBConfig(8, 2, 4, scale=2)), {})
     first = batch_model(wish)
     empty = zip_of(tmp_path / "empty.zip", {})
-    cases: list[tuple[dict[str, object], str]] = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"uploads": []}, "Choose pictures first"),
         ({"uploads": [empty]}, "no pictures"),
         ({"uploads": [zip_of(tmp_path / "evil.zip", {"/x.png": b""})]}, "points out of it"),
@@ -382,7 +382,7 @@ def test_stop_ends_the_picture_in_hand_at_its_next_tile(
     finally:
         hook.remove()
     assert len(tiles) == 2  # of nine
-    assert batch.done == batch.failures == []
+    assert (batch.done, batch.failures) == ([], [])
     assert batch.file is None
 
 

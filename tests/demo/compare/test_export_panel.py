@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def crops_drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int, in
     """The crops that figures will show from here on."""
     seen: list[tuple[int, int, int, int]] = []
 
-    def draw(blocks: list, width: float) -> Figure:
+    def draw(blocks: list[Any], width: float) -> Figure:
         seen.extend((b.crop.x, b.crop.y, b.crop.width, b.crop.height) for b in blocks)
         return draw_crops(blocks, width)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -170,7 +170,7 @@ def test_the_ablation_figure_says_what_each_network_is_made_of(
     monkeypatch.setattr(
         illustrations,
         "draw_ablation",
-        lambda *args: drawn.extend(args) or draw_ablation(*args),  # type: ignore[func-returns-value]
+        lambda *args: drawn.extend(args) or draw_ablation(*args),
     )
     state = last(replace(wish, alphas=[], back_projections=1))
     crops = [(8, 12, 24, 16), (40, 0, 24, 16)]
@@ -267,7 +267,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     Image.new("RGB", (12, 40)).save(tiny)
     psnr = shutil.copy(wish.weights[0], tmp_path / "psnr.safetensors")
     alphas = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0]
-    cases: list[tuple[dict[str, object], str]] = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"hr": []}, "HR pictures first"),
         ({"hr": [one] * 31}, "30 pictures, not 31"),
         ({"hr": [one, one]}, "same name"),

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import stop_the_first_comparison
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -27,6 +26,7 @@ from esrgan.demo.finetune.training_pictures import allowed_folders, unpacked
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import encode_image
+from tests.conftest import stop_the_first_comparison
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 120_000  # of patience, in milliseconds
@@ -246,7 +246,7 @@ def test_how_a_run_ended_is_read_from_its_log(runs: Path, log: str, state: str, 
 
 
 def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
-    metrics = [{"iteration": n, "loss": n % 2} for n in range(1, 10_001)]
+    metrics = [{"iteration": float(n), "loss": float(n % 2)} for n in range(1, 10_001)]
     points = finetuning.curve(metrics, "loss")
     assert len(points) <= finetuning.SHOWN_POINTS
     assert points[-1][0] == 10_000
@@ -272,7 +272,7 @@ def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
     ],
 )
 def test_choices_out_of_their_limits(
-    settings: Settings, pictures: list[str], runs: Path, refused, change: dict
+    settings: Settings, pictures: list[str], runs: Path, refused, change: dict[str, Any]
 ) -> None:
     with refused():
         finetuning.start(replace(settings, **change), pictures)

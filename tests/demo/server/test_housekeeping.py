@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import free_port, wait_for
 from gradio_client import Client, handle_file
 from PIL import Image
 
 from esrgan.demo.server import housekeeping
 from esrgan.demo.server.housekeeping import new_folder, seconds_kept, sweep
+from tests.conftest import free_port, wait_for
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
@@ -113,9 +113,11 @@ def test_only_old_results_and_uploads_are_swept(tmp_path: Path) -> None:
     for folder in (example, upload):
         folder.mkdir()
         (folder / "x.png").write_bytes(b"x")
-    time.sleep(0.3)
+    # Nobody can set when a file changed.
+    while time.time() - (upload / "x.png").lstat().st_ctime <= 1:
+        time.sleep(0.05)
     new.mkdir()
-    sweep(tmp_path, 0.2, {example})
+    sweep(tmp_path, 1, {example})
     assert not old.exists()
     assert not upload.exists()
     assert not broken_off.exists()

@@ -159,7 +159,8 @@ def test_a_picture_must_be_marked_as_a_file(served: Path, private: Path) -> None
     context = {"validate_meta": True}
     marked = upload.data_model.model_validate({"path": "x", "meta": META}, context=context)
     assert upload.preprocess(marked) == "x"
-    for meta in ({}, {"meta": {}}, {"meta": {"_type": "other"}}):
+    others: tuple[dict[str, Any], ...] = ({}, {"meta": {}}, {"meta": {"_type": "other"}})
+    for meta in others:
         with pytest.raises(ValidationError):
             upload.data_model.model_validate({"path": "x", **meta}, context=context)
 

@@ -10,7 +10,7 @@ from esrgan.demo.server import sessions
 from esrgan.demo.server.sessions import Sessions
 from esrgan.demo.server.stopping import Runs
 
-deleted: list[Path] = []
+deleted: list[str] = []
 
 
 @pytest.fixture

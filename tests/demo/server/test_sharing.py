@@ -17,11 +17,13 @@ def test_only_one_computes_at_a_time_and_none_waits_for_the_others_end(
 ) -> None:
     inside: list[str] = []
     order: list[str] = []
+    begun = threading.Event()
 
     def slow(*_: object) -> None:
         inside.append(threading.current_thread().name)
         order.append(inside[-1])
-        time.sleep(0.05)
+        begun.set()
+        time.sleep(0.05)  # the work of a tile
         assert len(inside) == 1
         inside.pop()
 
@@ -35,7 +37,7 @@ def test_only_one_computes_at_a_time_and_none_waits_for_the_others_end(
     long = threading.Thread(target=work, args=("long", 8), name="long")
     short = threading.Thread(target=work, args=("short", 0), name="short")
     long.start()
-    time.sleep(0.02)
+    assert begun.wait(60)
     short.start()
     for thread in (long, short):
         thread.join(60)
