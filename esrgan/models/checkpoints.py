@@ -8,10 +8,11 @@ architecture is always read off the tensors' shapes, never assumed.
 import json
 import mmap
 import pickle
+import pickletools
 import re
-import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ PREFIXES = ("module.", "netG.", "generator.")
 DEEPEST_WRAPPING = 8
 # More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
 # 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
-MOST_TENSORS, LARGEST_PICKLE = 20_000, 10 * 2**20
+MOST_TENSORS, LARGEST_PICKLE = 20_000, 2**20
+# Pickles with which a file from before PyTorch 1.6 begins: two numbers, the system, the contents,
+# and the names of the numbers behind them.
+OLD_PICKLES = 5
 # What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after
 # a wrong sparse tensor it refuses the next file too, which may be another visitor's.
 HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
@@ -246,9 +250,26 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
         raise UserError(f"There is no weights file {path}.")
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty (0 bytes).")
+    _check_beginning(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     return _copied(_unwrap(_unpickle(path), path.name), path), {}
+
+
+def _check_beginning(path: Path) -> None:
+    """Raises UserError: it is what a browser or git saves in place of a weights file."""
+    with path.open("rb") as file:
+        start = file.read(200).lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise UserError(
+            f"{path.name} is a web page, not a weights file: open its address in a browser and "
+            "download the file itself."
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise UserError(
+            f"{path.name} is a Git LFS pointer, not the weights themselves: fetch them with "
+            "`git lfs pull`, or download the file."
+        )
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
@@ -275,9 +296,7 @@ def _unpickle(path: Path) -> object:
     what there is of it, whatever the pickle says, and nothing is unpacked."""
     try:
         is_zip = _check_for_harm(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's advice on files that it then refuses
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except UserError:
         raise
     except pickle.UnpicklingError as error:
@@ -308,12 +327,30 @@ def _check_for_harm(path: Path) -> bool:
         is_zip = data[:4] == b"PK\x03\x04"
     if is_zip:
         with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise UserError(
+                    f"{path.name} is a TorchScript program, not a weights file; nothing in it was "
+                    "run. Save the state dict of its model instead."
+                )
             for member in archive.infolist():
                 packed = member.compress_type != zipfile.ZIP_STORED
                 is_pickle = member.filename.endswith(".pkl")
                 if packed or (is_pickle and member.file_size > LARGEST_PICKLE):
                     raise harmful
+    elif _is_long_pickle(path):
+        raise harmful
     return is_zip
+
+
+def _is_long_pickle(path: Path) -> bool:
+    """Whether the contents of a PyTorch file from before 1.6 are longer than those of any model:
+    unpickling takes seconds for a megabyte."""
+    with path.open("rb") as file, suppress(ValueError):  # which torch refuses too
+        for _ in range(OLD_PICKLES):
+            for _, _, at in pickletools.genops(file):
+                if at is not None and at > LARGEST_PICKLE:
+                    return True
+    return False
 
 
 def _copied(state: State, path: Path) -> State:
@@ -343,7 +380,20 @@ def _unwrap(loaded: object, name: str) -> State:
     for prefix in PREFIXES:
         if all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
+    _check_types(state, name)
     return state
+
+
+def _check_types(state: State, name: str) -> None:
+    """Raises UserError: PyTorch stores numbers of such a type and can do no more with them."""
+    for dtype in {tensor.dtype for tensor in state.values()}:
+        try:
+            torch.empty(1, dtype=dtype).float()
+        except (NotImplementedError, RuntimeError) as error:
+            kind = str(dtype).removeprefix("torch.")
+            raise UserError(
+                f"{name} holds numbers of a type that can't be computed with: {kind}."
+            ) from error
 
 
 def _is_state(loaded: Mapping[Any, Any]) -> bool:

@@ -1,8 +1,11 @@
 """Pictures through a network: layouts, tiles, precision."""
 
 import copy
+import os
+import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from PIL import Image
 
 from esrgan.inference.upscale import WHOLE_PIXELS, Upscaler
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
+
+ROOT = Path(__file__).parents[2]
 
 
 def small_reach(scale: int = 4, unshuffle: int = 1) -> RRDBNet:
@@ -196,3 +201,22 @@ def test_openvino_is_refused_where_it_can_not_run(monkeypatch, refused):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with refused("pip install openvino"):
         Upscaler(small_reach(), "cpu", backend="openvino")
+
+
+def test_openvino_sends_nothing_home(tmp_path):
+    """Nor does it keep a number for this machine, as it would in the home folder."""
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    script = """
+import sys
+from esrgan.inference.openvino import openvino_network
+from esrgan.networks import RRDBConfig, RRDBNet
+openvino_network(RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4)))
+print([name for name in sys.modules if name.startswith("openvino_telemetry.")])
+"""
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | home
+    command = [sys.executable, "-c", script]
+    found = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout == "[]\n"
+    assert list(tmp_path.iterdir()) == []

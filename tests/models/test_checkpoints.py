@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -510,6 +511,60 @@ def test_files_that_are_no_weights(tmp_path, suffix, refused):
     path.unlink()
     path.mkdir()
     with refused("There is no weights file", path.name):
+        load_generator(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_what_browsers_and_git_save_instead_is_named(tmp_path, suffix, refused):
+    path = tmp_path / f"model{suffix}"
+    path.write_text("\n<!DOCTYPE html><html><title>Virus scan warning</title></html>")
+    with refused(path.name, "is a web page", "download"):
+        load_generator(path)
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:65fe\nsize 66958607\n")
+    with refused(path.name, "Git LFS pointer", "git lfs pull"):
+        load_generator(path)
+
+
+def test_known_files_that_are_no_weights(cases, refused):
+    for name, words in {"html.pth": "web page", "lfs.pth": "Git LFS pointer"}.items():
+        with refused(name, words):
+            load_generator(cases / name)
+
+
+def test_a_program_is_no_weights_file(path, state, refused):
+    torch.save(state, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("model/constants.pkl", b"\x80\x02).")
+    with refused("model.pth is a TorchScript program", "state dict"):
+        load_generator(path)
+
+
+def test_numbers_of_a_type_without_arithmetic(tmp_path, refused):
+    path = tmp_path / "f4.safetensors"
+    header = json.dumps({"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(2))
+    for load in (load_generator, load_features):
+        with refused("f4.safetensors"):
+            load(path)
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+@pytest.mark.parametrize(
+    "pickled",
+    [b"]" * 900_000 + b"a" * 899_999, b"]q\0" + b"h\0a" * 600_000],
+    ids=["lists in lists", "a list that holds itself"],
+)
+def test_long_pickles_are_refused_unread(path, is_zip, pickled, refused, monkeypatch):
+    """Unpickling takes seconds for a megabyte of them."""
+    torch.save({}, path, _use_new_zipfile_serialization=is_zip)
+    long = b"\x80\x02" + pickled + b"."
+    if is_zip:
+        repacked(path, lambda _: long)
+    else:
+        path.write_bytes(path.read_bytes().replace(pickle.dumps({}, 2), long, 1))
+    assert path.stat().st_size > len(long)
+    monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was unpickled"))
+    with refused("model.pth is not a PyTorch weights file"):
         load_generator(path)
 
 
