@@ -1,4 +1,4 @@
-"""What a visitor waits for: the page, the first panes, the α slider; in a real Chromium.
+"""Waiting times of a visitor: the page, the first panes, the α slider; in a real Chromium.
 
     python -m benchmarks.page --json page.json
 

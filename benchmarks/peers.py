@@ -1,4 +1,4 @@
-"""What our inference is measured against: the same weights, run by others as their users do."""
+"""Peers of our inference: the same weights, run by other projects as their users do."""
 
 import importlib.util
 from collections.abc import Callable

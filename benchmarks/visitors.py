@@ -181,7 +181,7 @@ class Visitor:
         return _judged(abs(told["psnr_y"] - expected["psnr_y"]) < 0.01)
 
     def compare(self) -> str:
-        """What the Compare tab does: a session, and a file for each key frame."""
+        """A comparison as the tab makes it: a session, and a file for each key frame."""
         colours = self._new_picture()
         models = (BUILTIN, None, None, "psnr", "gan", "")
         job = self.client.submit(handle_file(self.file), AS_HR, *models, api_name="/compare")

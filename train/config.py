@@ -1,4 +1,4 @@
-"""What a run is made of: one frozen dataclass a stage, read from small TOML presets."""
+"""Configuration of a run: one frozen dataclass a stage, read from small TOML presets."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What all stages share.
+    """Settings of all stages.
 
     Attributes:
         data: folders of pictures, read recursively.

@@ -154,7 +154,7 @@ def anywhere(flag: bool) -> bool:
 
 
 def gathered(own: Item) -> list[Item]:
-    """What each process has, in their order, in all of them."""
+    """Gather a value from each process, in their order, in all of them."""
     if world_size() == 1:
         return [own]
     found: list[Any] = [None] * world_size()

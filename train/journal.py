@@ -1,4 +1,4 @@
-"""What a run tells of itself as it goes on: numbers, pictures and warnings.
+"""Journal of a run: numbers, pictures and warnings.
 
 A run's folder holds them as `metrics.jsonl`, for TensorBoard, as `samples/` and as `validation/`.
 A line of `metrics.jsonl` is what was logged at once: {"iteration": 5, "time": seconds since 1970,
@@ -26,7 +26,7 @@ def metrics_path(run: Path) -> Path:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """What a run logged, in order; a line that was cut short by a crash is left out."""
+    """Read the metrics of a run, in order; a line that was cut short by a crash is left out."""
     try:
         lines = metrics_path(run).read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -70,7 +70,7 @@ class Journal:
 
 
 class Silence(Journal):
-    """What the other processes of a run have: they write nothing."""
+    """Journal of the other processes of a run, which writes nothing."""
 
     def __init__(self) -> None: ...
 

@@ -28,7 +28,7 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the iteration it reached and, in the main process, the exported weights."""
+    """Outcome of a run: the iteration it reached and, in the main process, the exported weights."""
 
     iteration: int
     finished: bool
@@ -180,7 +180,7 @@ def _progress(config: Config, start: int) -> "tqdm[Any]":
 
 
 def _shown(numbers: Mapping[str, float]) -> dict[str, str]:
-    """What of the numbers stands behind the progress bar."""
+    """Numbers behind the progress bar, as text."""
     return {
         name.removeprefix("loss/"): f"{value:.4g}"
         for name, value in numbers.items()

@@ -140,7 +140,7 @@ def _sources(folders: Sequence[Path], out: Path, cut: Cut) -> Sources:
 
 
 def _plan(folder: Path, target: Path, cut: Cut) -> tuple[list[Job], list[Skipped]]:
-    """What is to be done for a source, and the files whose header shows that they are of no use."""
+    """Pictures of a source that are to be cut, and the files that their headers rule out."""
     jobs: list[Job] = []
     skipped: list[Skipped] = []
     for file in list_images(folder):

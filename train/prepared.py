@@ -24,7 +24,7 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How pictures are cut.
+    """Size and step of sub-images.
 
     Attributes:
         size: side of the sub-images; a picture that is smaller gives smaller ones.
@@ -37,7 +37,7 @@ class Cut:
     smallest: int = 128
 
     def starts(self, length: int) -> list[int]:
-        """Where the sub-images begin along a side of this many pixels."""
+        """Offsets of the sub-images along a side of this many pixels."""
         last = max(0, length - self.size)
         return sorted({*range(0, last + 1, self.step), last})
 
@@ -105,7 +105,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Index:
-    """What a source gave: its folder, how it was cut, and what became of each picture."""
+    """Index of a prepared source: its folder, the cut, and each picture's sub-images or reason."""
 
     source: str
     cut: Cut

@@ -1,4 +1,4 @@
-"""Where training pictures come from: a folder, two folders of pairs, or a prepared folder.
+"""Sources of training pictures: a folder, two folders of pairs, or a prepared folder.
 
 A file that is of no use never stops a run: it is left out and named, unless all are.
 """

@@ -58,7 +58,7 @@ GRADIENTS = ("perceptual", "adversarial", "l1")
 
 
 class Stage(ABC):
-    """What the loop needs of a stage.
+    """A stage of training, as the loop sees it.
 
     Attributes:
         dataset: gives the pairs of tensors of which batches are made.
@@ -111,7 +111,7 @@ class Stage(ABC):
         self.scaler.step(optimizer)
 
     def share(self, loss: Tensor) -> Tensor:
-        """What a part's loss adds to the batch's, scaled for the backward pass."""
+        """A part's share of the batch's loss, scaled for the backward pass."""
         return self.scaler.scale(loss / self.config.accumulate)
 
     def autocast(self) -> torch.autocast:
@@ -187,7 +187,7 @@ class PSNRStage(Stage):
         return self.ema.module.eval()  # type: ignore[return-value]
 
     def validate(self) -> dict[str, float]:
-        """What becomes of flat pictures, and the means over the validation set of PSNR-Y, SSIM-Y,
+        """Errors on flat pictures, and the means over the validation set of PSNR-Y, SSIM-Y,
         ΔE and NIQE (fitted), the last over pictures large enough for it: as `python -m esrgan
         evaluate` measures them."""
         upscaler = Upscaler(self.averaged(), device=self.device)
@@ -491,7 +491,7 @@ def frozen(network: Generator, parts: Sequence[str]) -> Generator:
 
 
 def _parts_of(network: nn.Module) -> str:
-    """What `freeze` can name: the network's parts, and the first and last of those in a row."""
+    """Names for `freeze`: the network's parts, and the first and last of those in a row."""
     names = []
     for name, part in network.named_children():
         rows = list(part.children()) if isinstance(part, nn.Sequential) else []
@@ -519,7 +519,7 @@ def adam(network: nn.Module, config: PSNRConfig, device: torch.device) -> torch.
 
 
 def brightness_drift(sr: Tensor, hr: Tensor) -> Tensor:
-    """How much brighter SR is than HR on average, in grey levels of 255."""
+    """Mean brightness of SR less that of HR, in grey levels of 255."""
     return 255 * (sr.detach().mean() - hr.mean())
 
 

@@ -110,7 +110,7 @@ def read_settings(run: Path, stage: StageName) -> dict[str, Any] | None:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """Where a run is computed: code, versions and machine."""
+    """Environment of a run: code, versions and machine."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     versions = {}
     for package in PACKAGES:

@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 def name() -> str:
-    """What this command is called where it runs."""
+    """The name of this command: `esrgan` where it is installed, or `python -m esrgan`."""
     return program("esrgan", "esrgan")
 
 

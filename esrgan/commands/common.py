@@ -1,4 +1,4 @@
-"""What several commands share: options of running a network, and its upscaler."""
+"""Options of running a network that several commands share, and its upscaler."""
 
 import sys
 from argparse import Namespace

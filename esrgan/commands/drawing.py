@@ -1,4 +1,4 @@
-"""What the commands that draw share: options, pictures of methods, and writing the figure."""
+"""Options, pictures of methods and writing a figure, for the commands that draw."""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ def _kind(
 
 
 def _add_method_options(command: Parser) -> None:
-    """Where the pictures come from, besides --models."""
+    """Add the options that name pictures, besides --models."""
     command.add_argument(
         "--evaluation",
         type=Path,
@@ -147,7 +147,7 @@ def crops(options: Namespace) -> int:
 
 
 def _default_models(options: Namespace, names: Sequence[str]) -> None:
-    """What --models is if it was not given: these, or all that an evaluation holds."""
+    """Default of --models: these, or all that an evaluation holds."""
     if options.models is None and not options.evaluation:
         options.models = list(names)
 

@@ -64,7 +64,7 @@ def run(options: Namespace) -> int:
 def plan(
     inputs: Sequence[Path], out: Path, suffix: str, recursive: bool
 ) -> tuple[list[Job], list[str]]:
-    """What to read and where to write it, and what can't be done, each with its reason.
+    """Pairs of input and output files, and the inputs that can't be done, each with its reason.
 
     Results of a folder keep their sub-folders; nothing is written over an input or twice.
     """

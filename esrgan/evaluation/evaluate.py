@@ -89,7 +89,7 @@ def evaluate(
 
 
 def _flat(method: Method) -> float | str:
-    """What becomes of flat pictures, or why that can't be said."""
+    """Largest error on flat pictures in grey levels, or the reason why there is none."""
     return "pictures only" if method.upscale is None else flat_deviation(method.upscale)
 
 

@@ -26,7 +26,7 @@ def brightness(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
 
 
 def brightness_shift(sr: np.ndarray, hr: np.ndarray) -> float:
-    """How much brighter SR is than HR on average, in grey levels of 0 … 255; darker is below 0.
+    """Mean brightness of SR less that of HR, in grey levels of 0 … 255; darker is below 0.
 
     Args:
         sr, hr: as `brightness` takes them, of one size.

@@ -1,4 +1,4 @@
-"""What can stand in a table or a figure: networks, points between two, and what others made."""
+"""Methods of a table or a figure: networks, points between two, results of others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,7 +177,7 @@ def _running(upscaler: Upscaler, scale: int | None) -> tuple[object, ...]:
 
 
 def refinements(upscaler: Upscaler) -> str:
-    """What is done after the network, to be told in its name: " ×8 BP10"."""
+    """Self-ensemble and back-projection as a suffix of a method's name: " ×8 BP10"."""
     ensemble = " ×8" if upscaler.ensemble else ""
     return ensemble + (f" BP{upscaler.back_projections}" if upscaler.back_projections else "")
 

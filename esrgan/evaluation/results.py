@@ -59,7 +59,7 @@ class Score:
 
     @property
     def method(self) -> tuple[str, str | None, float | None]:
-        """What the rows that are averaged have in common."""
+        """Name, mode and α shared by the rows of one mean."""
         return self.model, self.mode, self.alpha
 
 
@@ -132,7 +132,7 @@ def mean_score(scores: Sequence[Score]) -> Score:
 
 
 def picture_path(folder: Path, score: Score) -> Path:
-    """Where `evaluate` keeps the SR picture of a row."""
+    """The file of a row's SR picture in the folder of an evaluation."""
     method = score.model if score.alpha is None else f"{score.model} {score.mode} {score.alpha:g}"
     safe = "".join("_" if c in '/\\:*?"<>|' else c for c in method)
     return folder / "pictures" / safe / f"{Path(score.picture).stem}.png"

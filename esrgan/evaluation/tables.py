@@ -52,7 +52,7 @@ def make_table(
     """Numbers as they are printed.
 
     Args:
-        results: whence the headings come.
+        results: the evaluation, for the headings.
         scores: a row each.
         narrow: columns of which no number could be had become notes; else the reason stands in
             every cell.

@@ -1,4 +1,4 @@
-"""What lies between two models as an animation: α from 0 to 1 and back, as GIF, WebP or MP4.
+"""Animation of α between two models, from 0 to 1 and back, as GIF, WebP or MP4.
 
 Plain pictures in, a file out. A crop is magnified by a whole factor, pixel by pixel.
 """
@@ -40,7 +40,7 @@ PALETTE_PIXELS = 400_000
 
 @dataclass(frozen=True)
 class Look:
-    """What an animation shows, and how.
+    """Settings of an animation: its crop, size and time.
 
     Attributes:
         crop: of the pictures; None for the whole.

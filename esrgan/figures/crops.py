@@ -61,13 +61,13 @@ class CropExample:
 
     @property
     def caption_width(self) -> int:
-        """What stands below a crop needs it."""
+        """Width for the text below a crop."""
         return max(CAPTION_WIDTH, LETTER * max(len(result.numbers) for result in self.results))
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Where the parts of an example are, in pixels."""
+    """Layout of an example: places of its parts, in pixels."""
 
     columns: int
     rows: int

@@ -47,7 +47,7 @@ Drawn = tuple[Figure, str]  # with its caption
 
 @dataclass(frozen=True)
 class Row:
-    """What a method made of a picture, H×W×3 `uint8`, and its numbers as far as they are known."""
+    """A method's result of a picture, H×W×3 `uint8`, and its numbers as far as they are known."""
 
     score: Score
     picture: np.ndarray
@@ -78,7 +78,7 @@ def kept(
     modes: Sequence[str] = MODES,
     alphas: Sequence[float] = (),
 ) -> Example:
-    """What `evaluate` kept of a picture.
+    """A picture's results in the folder of an evaluation.
 
     Args:
         results: of the evaluation.
@@ -166,7 +166,7 @@ def features_figure(
 def kept_numbers(
     results: Results, shown: Sequence[Example]
 ) -> tuple[str, list[list[MethodResult]]]:
-    """What the numbers are, and each example's pictures with their numbers."""
+    """Headings of the numbers, and each example's pictures with their numbers."""
     measure = _measure([row.score for each in shown for row in each.rows])
     found = []
     for each in shown:
@@ -193,7 +193,7 @@ def measured_numbers(shown: Sequence[Example]) -> tuple[str, list[list[MethodRes
 
 
 def measures(has_hr: bool = True) -> str:
-    """What the numbers of `measured` are."""
+    """Headings of the numbers of `measured`."""
     label = load_pristine().label
     return f"PSNR / SSIM / {label}" if has_hr else label
 

@@ -230,7 +230,7 @@ def pixels(inches: float) -> int:
 
 
 def shown_size(width: int, height: int, room: int) -> tuple[int, int]:
-    """How large to show a crop: the largest whole multiple in `room` pixels of width, or, if it is
+    """Magnification of a crop: the largest whole multiple in `room` pixels of width, or, if it is
     wider than that, shrunk to it."""
     if width > room:
         return room, max(1, round(height * room / width))

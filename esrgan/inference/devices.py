@@ -1,4 +1,4 @@
-"""Where networks run."""
+"""Devices: choosing one, and moving networks to it."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""What can be done to any model's result afterwards: self-ensemble, back-projection (Sec. 4.5)."""
+"""Self-ensemble and back-projection (Sec. 4.5), for any model."""
 
 from collections.abc import Callable
 

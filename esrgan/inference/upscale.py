@@ -144,7 +144,7 @@ class Upscaler:
 
     @torch.inference_mode()
     def _tile(self, lr: Tensor, tile: Tile) -> Tensor:
-        """What becomes of a tile, without its surroundings."""
+        """SR of a tile, without its surroundings."""
         if self.before_tile is not None:
             self.before_tile()
         sr = self_ensemble(self._run)(lr) if self.ensemble else self._run(lr)

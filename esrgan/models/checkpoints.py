@@ -292,8 +292,11 @@ def _check_count(tensors: int, name: str) -> None:
 
 
 def _unpickle(path: Path) -> object:
-    """What a PyTorch file holds. The tensors of a zip lie in the file, so that none is read beyond
-    what there is of it, whatever the pickle says, and nothing is unpacked."""
+    """Unpickle a PyTorch file, weights only.
+
+    The tensors of a zip lie in the file, so that none is read beyond what there is of it, whatever
+    the pickle says, and nothing is unpacked.
+    """
     try:
         is_zip = _check_for_harm(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)

@@ -108,7 +108,7 @@ class _Map:
 
 
 class _Workspace:
-    """What the dense blocks of a trunk compute in, allocated once."""
+    """Buffers of a trunk's dense blocks, allocated once."""
 
     def __init__(self, trunk: _Map, growth_channels: int) -> None:
         features, _, width = trunk.padded.shape

@@ -19,7 +19,7 @@ INITIAL_SCALE = 0.1
 
 @dataclass(frozen=True)
 class RRDBConfig:
-    """What an RRDBNet is made of; the defaults are the paper's ×4 network (16.7 M parameters).
+    """Configuration of an RRDBNet; the defaults are the paper's ×4 network (16.7 M parameters).
 
     Attributes:
         num_features: channels of the trunk.
@@ -139,7 +139,7 @@ class RRDBNet(nn.Module):
         return out[..., : height * self.scale, : width * self.scale]
 
     def features(self, x: Tensor) -> Tensor:
-        """What is computed before the upsampling: N×F×⌈H/r⌉×⌈W/r⌉, r the unshuffle factor."""
+        """Features before the upsampling: N×F×⌈H/r⌉×⌈W/r⌉, r the unshuffle factor."""
         shallow = self.shallow(x)
         return shallow + self.conv_body(self.body(shallow))
 

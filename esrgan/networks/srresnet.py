@@ -9,7 +9,7 @@ from esrgan.errors import UserError
 
 @dataclass(frozen=True)
 class SRResNetConfig:
-    """What an SRResNet is made of; the defaults are SRGAN's.
+    """Configuration of an SRResNet; the defaults are SRGAN's.
 
     Attributes:
         num_features: channels of the trunk.
@@ -77,7 +77,7 @@ class SRResNet(nn.Module):
         return self.enlarged(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What is computed before the upsampling: N×F×H×W."""
+        """Features before the upsampling: N×F×H×W."""
         first: Tensor = self.activation(self.conv_first(x))
         return first + self.norm_body(self.conv_body(self.body(first)))
 

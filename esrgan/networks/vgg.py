@@ -25,7 +25,7 @@ InputName = Literal["torchvision", "caffe"]
 
 @dataclass(frozen=True)
 class Input:
-    """What a network was trained to be given: (x − mean) / std of pictures in [0, 1].
+    """Input normalisation of a network: (x − mean) / std of pictures in [0, 1].
 
     Attributes:
         mean, std: of the three channels, in their order.
@@ -64,7 +64,7 @@ def block_widths(width: float) -> list[int]:
 
 
 def torchvision_index(block: int, index: int, depth: int = 19) -> int:
-    """Where conv{block}_{index} stands in `features` of torchvision's vgg16 or vgg19 (no BN)."""
+    """The index of conv{block}_{index} in `features` of torchvision's vgg16 or vgg19 (no BN)."""
     # A convolution and its ReLU each, and one pooling a block.
     before = sum(2 * count + 1 for count in BLOCKS[depth][: block - 1])
     return before + 2 * (index - 1)

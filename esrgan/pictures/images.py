@@ -128,7 +128,7 @@ def _check_structure(data: bytes, name: str) -> None:
 
 
 def _available_formats() -> list[str]:
-    """What this Pillow was built with: AVIF is optional."""
+    """Picture formats of this Pillow: AVIF is optional."""
     Image.init()
     return [name for name in READABLE_FORMATS if name in Image.OPEN]
 

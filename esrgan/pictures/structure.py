@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def hazard(data: bytes) -> str | None:
-    """Why decoding these bytes may cost far more than they are worth, or None.
+    """The reason to refuse a file that may cost far more to decode than it is worth, or None.
 
     Args:
         data: a picture file or EXIF; of anything else nothing is said.
@@ -87,7 +87,7 @@ def _scans(jpeg: bytes) -> int:
 
 
 def _tiff_starts(data: bytes) -> Iterator[int]:
-    """Where directories begin in a file of another format, up to one more than allowed."""
+    """Offsets of the TIFF directories in a file of another format, up to one more than allowed."""
     for start in TIFF_STARTS:
         at = -1
         for _ in range(MOST_DIRECTORIES + 1):
