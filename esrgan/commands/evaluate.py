@@ -1,8 +1,10 @@
 """`python -m esrgan evaluate`: measure models, and all that lies between two, on pictures."""
 
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -72,7 +74,9 @@ def run(options: Namespace) -> int:
     selection = chosen_methods(options)
     scale, chosen = selection.scale, selection.methods
     files = pair_files(options.hr, options.lr, scale)
-    measures = Measures(pristine, learned_metrics())
+    with redirect_stdout(sys.stderr):  # pyiqa prints what it does; a table may go into a pipe
+        learned = learned_metrics()
+    measures = Measures(pristine, learned)
     known = _known(options.out)
     scores: list[Score] = []
 

@@ -1,11 +1,13 @@
 """Ma's score and LPIPS, from `pyiqa` where it is installed and can fetch its parameters."""
 
-import contextlib
 import importlib
 import importlib.util
-import socket
+import json
+import os
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,14 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "ma": ("nrqm", {"crop_border": 4, "color_space": "ycbcr"}),
     "lpips": ("lpips", {}),
 }
-CONNECTION_SECONDS = 20
+# Of patience with a connection that says nothing, and with all downloads of a metric.
+CONNECTION_SECONDS, DOWNLOAD_SECONDS = 20, 1800
+FETCH = """
+import json, socket, sys
+socket.setdefaulttimeout(float(sys.argv[1]))
+import pyiqa
+pyiqa.create_metric(sys.argv[2], device="cpu", **json.loads(sys.argv[3]))
+"""
 
 
 def learned_metrics() -> dict[str, Metric | str]:
@@ -37,8 +46,8 @@ def learned_metrics() -> dict[str, Metric | str]:
 
 def _metric(pyiqa: Any, name: str, settings: dict[str, Any]) -> Metric | str:
     try:
-        with _impatient_and_quiet():
-            module = pyiqa.create_metric(name, device=torch.device("cpu"), **settings)
+        _fetch(name, json.dumps(settings))
+        module = pyiqa.create_metric(name, device=torch.device("cpu"), **settings)
     except Exception:  # downloads fail in many ways
         return "parameters not to be had"
 
@@ -50,13 +59,20 @@ def _metric(pyiqa: Any, name: str, settings: dict[str, Any]) -> Metric | str:
     return measure
 
 
-@contextlib.contextmanager
-def _impatient_and_quiet() -> Iterator[None]:
-    """pyiqa downloads without a time limit and prints what it does."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(CONNECTION_SECONDS)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
+@cache
+def _fetch(name: str, settings: str) -> None:
+    """Have another process download what a metric needs, if it is not there: pyiqa sets no time
+    limit, and one for all connections of this process is not ours to set.
+
+    Raises:
+        CalledProcessError, TimeoutExpired: it could not.
+    """
+    subprocess.run(
+        [sys.executable, "-c", FETCH, str(CONNECTION_SECONDS), name, settings],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=DOWNLOAD_SECONDS,
+        check=True,
+    )
