@@ -27,7 +27,8 @@ COPY esrgan esrgan
 COPY train train
 COPY assets assets
 RUN python -m compileall -q esrgan train
-# What is fine-tuned in the page; -v NAME:/home/user/app/runs keeps it.
+# What is fine-tuned in the page, which -e ESRGAN_ALLOW_TRAINING=1 switches on;
+# -v NAME:/home/user/app/runs keeps it.
 RUN install -d -o user runs
 
 USER user

@@ -1,17 +1,19 @@
 """Models that were fine-tuned on this server: the runs' folders, weights and starting points.
 
-Knows nothing of gradio.
+A run belongs to the visitor who started it; others don't see it, unless the server's owner sets
+ESRGAN_SHARED_RUNS=1. Runs that were started without the page belong to all. Knows nothing of
+gradio.
 """
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from esrgan import assets
 from esrgan.demo.comparison import Trio
-from esrgan.demo.server.served import served_folder
+from esrgan.demo.server.served import shared_copy
+from esrgan.demo.server.visitors import visitor
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.pictures.files import atomic_path
@@ -24,7 +26,22 @@ def runs_folder() -> Path:
 
 
 def names() -> list[str]:
-    """Names of all runs, the latest first."""
+    """Names of the visitor's runs, the latest first."""
+    return [name for name in all_names() if _belongs_to_visitor(runs_folder() / name)]
+
+
+def _belongs_to_visitor(run: Path) -> bool:
+    owner = read_json(run / "owner.json").get("visitor")
+    return owner in (None, visitor()) or os.environ.get("ESRGAN_SHARED_RUNS") == "1"
+
+
+def write_owner(run: Path) -> None:
+    """Note whose request started the run."""
+    write_json(run / "owner.json", {"visitor": visitor()})
+
+
+def all_names() -> list[str]:
+    """Names of all runs, whosever they are, the latest first."""
     if not runs_folder().is_dir():
         return []
     found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
@@ -56,11 +73,7 @@ def result(name: str) -> Path | None:
     weights = weights_in(folder_of(name))
     if not weights.is_file():
         return None
-    copied = served_folder() / f"{name}-{weights.stat().st_mtime_ns}" / f"{name}.safetensors"
-    if not copied.is_file():
-        with atomic_path(copied) as temporary:
-            shutil.copyfile(weights, temporary)
-    return copied
+    return shared_copy(weights, f"{name}.safetensors")
 
 
 def trio(name: str | None) -> Trio:

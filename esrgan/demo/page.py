@@ -17,7 +17,7 @@ from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page
-from esrgan.demo.server.served import served_folder
+from esrgan.demo.server.served import jobs_folder, served_folder
 from esrgan.demo.server.sessions import Sessions
 
 MAX_UPLOAD = "100mb"
@@ -72,6 +72,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
     # The copies of the examples, which are made once.
     kept = {Path(file).parent for block in page.blocks.values() for file in _kept_files(block)}
+    jobs_folder()  # and away with those of a server that was killed
     keep_sweeping(served_folder(), kept)
     # Whoever asks without the queue would pass its limits.
     page.queue(max_size=QUEUE_LENGTH, api_open=False)

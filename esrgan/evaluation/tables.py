@@ -112,11 +112,23 @@ def text_table(results: Results, scores: Sequence[Score]) -> str:
 
 
 def csv_table(results: Results) -> str:
-    """All rows, then the means."""
+    """All rows, then the means; what a spreadsheet would compute begins with an apostrophe."""
     table = make_table(results, [*results.scores, *results.means()], narrow=False)
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([table.head, *table.rows])
+    rows = [[_inert(cell) for cell in row] for row in (table.head, *table.rows)]
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """The cell so that no spreadsheet takes a file's name for a formula; numbers stay numbers."""
+    if not cell.startswith(("=", "+", "-", "@", "\t")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def markdown_table(results: Results) -> str:

@@ -69,6 +69,16 @@ def test_csv_holds_every_row_and_reason(results):
     assert rows[5][:5] == ["p–g", "image", "0.2", "mean", "25.00"]
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"])
+def test_csv_gives_a_spreadsheet_no_formula_and_its_numbers(name):
+    score = Score(name, name, 30.0, 0.8, 3.0, 28.0, 6.5, brightness=-1.084)
+    _, row, _ = csv.reader(io.StringIO(csv_table(Results((score,), niqe_label="NIQE")), newline=""))
+    assert [cell for cell in row if cell.startswith(("=", "@", "\t"))] == []
+    assert row.count(f"'{name}") == 2
+    assert "-1.08" in row
+    assert [float(cell) for cell in row if cell.startswith(("+", "-"))] == [-1.08]
+
+
 def test_markdown_has_as_many_cells_in_every_line(results):
     lines = [line for line in markdown_table(results).splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines[:4]} == {16}  # the means: no column of pictures

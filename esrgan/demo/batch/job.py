@@ -23,10 +23,11 @@ from esrgan.demo.limits import (
     MAX_UPLOAD_PIXELS,
 )
 from esrgan.demo.server.decoding import load_image
+from esrgan.demo.server.quota import check_free
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError
-from esrgan.demo.server.uploads import Uploaded, uploaded_files
+from esrgan.demo.server.uploads import Reception, TooManyError, Uploaded
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
@@ -40,7 +41,6 @@ from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint
 MAX_PICTURES = 200
 MAX_TOTAL_BYTES = 2**30
 MAX_RESULT_BYTES = 2 * 2**30
-MIN_FREE_BYTES = 2**30  # of the disk, which are not ours to fill
 
 FORMATS = ("png", "webp", "jpg")
 FOLDER, RESULTS, ERRORS = "batches", "esrgan-results.zip", "errors.txt"
@@ -159,8 +159,7 @@ class Batch:
         if self._bytes >= MAX_RESULT_BYTES:
             limit = MAX_RESULT_BYTES / 2**30
             raise UserError(f"The results are {limit:.3g} GB already, the page's limit.")
-        if shutil.disk_usage(self.folder).free < MIN_FREE_BYTES:
-            raise UserError("The server's disk is full.")
+        check_free(self.folder)
 
     def keep(self, task: Task, lr: np.ndarray, sr: np.ndarray, made: Path) -> None:
         """Put a result's file into the zip.
@@ -213,7 +212,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
     try:
         upscale, scale = _upscale(wish, weights, batch)
         _receive(wish, batch)
-    except UserError:
+    except (UserError, StoppedError, OSError):
         forget(batch)
         raise
     max_pixels = min(MAX_LR_PIXELS, MAX_UPLOAD_PIXELS // scale**2)
@@ -295,6 +294,7 @@ def _receive(wish: Wish, batch: Batch) -> None:
                 f"The page takes up to {MAX_PICTURES} pictures at once, and these are more; "
                 "`python -m esrgan upscale` takes any number."
             )
+        batch.check_room()
         source = batch.folder / f"picture-{number}" / _plain(file.name.name)
         source.parent.mkdir(parents=True)
         try:
@@ -316,15 +316,18 @@ def _receive(wish: Wish, batch: Batch) -> None:
 
 def _pictures(uploads: Sequence[Path], failures: list[str]) -> Iterator[Uploaded]:
     """Uploaded pictures, also those in zips; what is no picture or can't be unpacked, fails."""
-    for upload in uploads:
+    received = Reception(uploads)
+    for upload in received.uploads:
         try:
-            for file in uploaded_files(upload):
+            for file in received.files(upload):
                 if upload.suffix.lower() != ".zip" or file.name.suffix.lower() in IMAGE_SUFFIXES:
                     yield file
                 elif file.name.suffix.lower() == ".zip":
                     failures.append(f"{file.name} is a zip in {upload.name}: unpack it first.")
                 else:
                     failures.append(f"{file.name} in {upload.name} is no picture by its name.")
+        except TooManyError:
+            raise
         except UserError as error:
             failures.append(str(error))
 

@@ -13,6 +13,7 @@ from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_P
 from esrgan.demo.server import decoding
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
+from esrgan.demo.server.stopping import StoppedError, go_on
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.evaluation.evaluate import Measures, evaluate
@@ -100,7 +101,7 @@ def run(wish: Wish) -> abc.Generator[Evaluation, None, None]:
     with _seen_from(folder):
         try:
             state, rows = _begun(wish, folder)
-        except UserError:
+        except (UserError, StoppedError):
             shutil.rmtree(folder, ignore_errors=True)
             raise
         yield state
@@ -185,6 +186,7 @@ def _lay_out(wish: Wish, folder: Path) -> None:
         (folder / name).mkdir(parents=True)
         stems: dict[str, str] = {}
         for file in files:
+            go_on()
             if file.stem in stems:
                 raise UserError(f"{stems[file.stem]} and {file.name} have the same name.")
             stems[file.stem] = file.name

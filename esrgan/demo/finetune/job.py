@@ -22,6 +22,7 @@ from typing import Any, Literal
 from esrgan.command_line import python_module
 from esrgan.demo.finetune.training_pictures import chosen_folder, unpacked
 from esrgan.demo.finetuned import (
+    all_names,
     folder_of,
     names,
     read_json,
@@ -29,7 +30,9 @@ from esrgan.demo.finetuned import (
     weights_in,
     write_json,
     write_origin,
+    write_owner,
 )
+from esrgan.demo.server.access import is_local
 from esrgan.demo.server.sharing import check_size
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
@@ -107,12 +110,17 @@ def refusal() -> str | None:
     """Why this server doesn't train, or None if it does."""
     if on_zero_gpu():
         return "Training is off here: a ZeroGPU Space lends its GPU for seconds only."
-    if os.environ.get("SPACE_ID") and os.environ.get("ESRGAN_ALLOW_TRAINING") != "1":
+    if is_local() or os.environ.get("ESRGAN_ALLOW_TRAINING") == "1":
+        return None
+    if os.environ.get("SPACE_ID"):
         return (
             "Training is off on this Space: run the page on a machine of your own, or, as the "
             "Space's owner, set ESRGAN_ALLOW_TRAINING=1."
         )
-    return None
+    return (
+        "Training is off, as not only this machine's users reach the page. Its owner can switch it "
+        "on: ESRGAN_ALLOW_TRAINING=1."
+    )
 
 
 def _check_allowed() -> None:
@@ -145,8 +153,8 @@ def look(name: str) -> Run:
 
 
 def running() -> str | None:
-    """The name of the run in progress; there is one at most."""
-    return next((name for name in names() if _is_running(runs_folder() / name)), None)
+    """The name of the run in progress, whosever it is; there is one at most."""
+    return next((name for name in all_names() if _is_running(runs_folder() / name)), None)
 
 
 def _process(folder: Path) -> dict[str, Any]:
@@ -233,6 +241,7 @@ def start(settings: Settings, uploads: Sequence[str] = (), folder: str | None = 
             data = chosen_folder(folder) if folder else unpacked(uploads, run / "pictures")
             origin = _origin(settings.start, run)
             write_origin(run, settings.start, origin)
+            write_owner(run)
             _launch(run, _arguments(settings, run, data, origin))
         except OSError as error:
             shutil.rmtree(run, ignore_errors=True)
@@ -288,6 +297,8 @@ def _one_at_a_time() -> Iterator[None]:
     try:
         busy = running()
         if busy:
+            if busy not in names():
+                raise UserError("Busy: another visitor trains a model. One run at a time; wait.")
             raise UserError(f"Busy: {busy} is training. One run at a time; stop it, or wait.")
         yield
     finally:
@@ -306,7 +317,8 @@ def _check_settings(settings: Settings) -> None:
     }
     for name, value in numbers.items():
         low, high = LIMITS[name]
-        if not isinstance(value, int | float) or not low <= value <= high:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value <= high:
             raise UserError(f"The {name} must be a number between {low:g} and {high:g}.")
     if settings.crop_size % 32:
         raise UserError("The crop size must be a multiple of 32.")

@@ -17,9 +17,8 @@ from esrgan.demo.finetune.job import Run, Settings
 from esrgan.demo.finetune.training_pictures import allowed_folders
 from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.messages import QUIETLY, duration, told
-from esrgan.demo.server.served import serve
+from esrgan.demo.server.served import shared_copy
 from esrgan.errors import UserError
-from esrgan.pictures.images import load_image
 
 POLL_SECONDS = 2
 PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
@@ -200,7 +199,8 @@ def opened() -> list[Any]:
     if finetuning.refusal():
         return [gr.skip(), *watch(None, None)]
     names = finetuned.names()
-    name = finetuning.running() or next(iter(names), None)
+    running = finetuning.running()
+    name = running if running in names else next(iter(names), None)
     return [gr.Dropdown(names, value=name), *watch(name, None)]
 
 
@@ -251,7 +251,7 @@ def _download(run: Run) -> gr.DownloadButton:
 
 
 def _sample(file: Path) -> str:
-    return serve(load_image(file), f"sample-{file.stem}")
+    return str(shared_copy(file, f"sample-{file.name}"))
 
 
 def _plots(run: Run) -> list[gr.LinePlot]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.decoding import load_image
-from esrgan.demo.server.uploads import uploaded_files
+from esrgan.demo.server.quota import check_free
+from esrgan.demo.server.uploads import Reception
 from esrgan.errors import UserError
 from esrgan.pictures.images import IMAGE_SUFFIXES
 
@@ -43,7 +44,9 @@ def unpacked(uploads: Sequence[str], folder: Path) -> Path:
     folder.mkdir()
     number = total = 0
     senders: dict[Path, str] = {}  # names of the copies
-    for file in chain.from_iterable(map(uploaded_files, map(Path, uploads))):
+    received = Reception([Path(upload) for upload in uploads])
+    for file in chain.from_iterable(map(received.files, received.uploads)):
+        check_free(folder)
         suffix = file.name.suffix.lower()
         if suffix not in IMAGE_SUFFIXES:
             continue

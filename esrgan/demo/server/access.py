@@ -37,7 +37,7 @@ def is_shared() -> bool:
 
 def is_local() -> bool:
     """Whether only this machine's users reach the page."""
-    return _is_loopback(listening_host()) and not is_shared() and "SPACE_ID" not in os.environ
+    return _is_loopback(listening_host()) and not is_shared() and not os.environ.get("SPACE_ID")
 
 
 def host_of(netloc: str) -> str:

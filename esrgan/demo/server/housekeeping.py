@@ -31,11 +31,16 @@ def seconds_kept() -> int:
     return max(1, int(given)) if given.isdecimal() else 3600
 
 
-def new_folder() -> Path:
-    """A temporary folder of this process; those of processes that have died are deleted."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+def new_folder(parent: Path | None = None, prefix: str = PREFIX) -> Path:
+    """A temporary folder of this process; those of processes that have died are deleted.
+
+    Args:
+        parent: where it is made; the system's folder for such ones if None.
+        prefix: of its name, and of those that are deleted.
+    """
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{prefix}*"):
         _delete_if_abandoned(folder)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     lock = FileLock(folder / LOCK)
     lock.acquire()
     _locks.append(lock)

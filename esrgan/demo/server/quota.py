@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from esrgan.errors import UserError
+
 # A visitor is known by a cookie that anybody can throw away: the server's quota is what protects
 # the disk, the visitor's is for those who mean no harm.
 VISITOR_BYTES = 4 * 2**30
@@ -16,6 +18,12 @@ SERVER_BYTES = 32 * 2**30
 MIN_FREE_BYTES = 2**30  # of the disk, which are not ours to fill
 
 DISK_FULL = "The server's disk is full."
+
+
+def check_free(folder: Path) -> None:
+    """Raises UserError: the folder's disk has no room left for visitors."""
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        raise UserError(DISK_FULL)
 
 
 class Quota:

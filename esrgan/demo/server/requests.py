@@ -8,6 +8,7 @@ hexadecimal digits, a hash of the content and of a secret of this process. Folde
 results can't be named at all.
 """
 
+import math
 import re
 import stat
 from pathlib import Path
@@ -42,10 +43,21 @@ class Page(gr.Blocks):
         """As in `Blocks`.
 
         Raises:
-            gr.Error: the inputs name a file that is not `is_stored`.
+            gr.Error: the inputs name a file that is not `is_stored`, or what should be a number is
+                none.
         """
         check_files(inputs)
+        for block, value in zip(block_fn.inputs, inputs, strict=False):
+            if isinstance(block, gr.Number | gr.Slider) and not _is_number(value):
+                raise gr.Error(f"{block.label} must be a number.", print_exception=False)
         return await super().preprocess_data(block_fn, inputs, *rest, **more)
+
+
+def _is_number(value: object) -> bool:
+    """Whether this is a finite number, or nothing, of which the page's functions can tell."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_files(inputs: Any) -> None:

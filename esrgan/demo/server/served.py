@@ -1,18 +1,23 @@
 """Files that the browser may fetch: pictures are lossless, and gone after a while."""
 
+import hashlib
 import os
+import secrets
 import shutil
 import time
 import uuid
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from esrgan.demo.server.housekeeping import new_folder
+from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import encode_image
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
+JOBS_PREFIX = "esrgan-jobs-"
 SECONDS_KEPT = 24 * 3600
 
 
@@ -43,9 +48,45 @@ def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:
     return str(path)
 
 
+def shared_copy(source: Path, name: str) -> Path:
+    """Copy of a file that the browser may fetch, made once for each state of the file.
+
+    Nobody can guess where it lies. It is swept as results are, once nobody asks for it any more.
+
+    Args:
+        source: the file, which may be replaced later.
+        name: of the copy, as a download shows it.
+    """
+    state = f"{source}\0{source.stat().st_mtime_ns}".encode()
+    digest = hashlib.blake2b(state, key=_secret(), digest_size=16)
+    copied = served_folder() / digest.hexdigest() / name
+    with suppress(OSError):
+        os.utime(copied.parent)  # so that it stays
+    if not copied.is_file():
+        with atomic_path(copied) as temporary:
+            shutil.copyfile(source, temporary)
+    return copied
+
+
+@cache
+def _secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def jobs_folder() -> Path:
+    """The folder of this process's jobs; those of servers that were killed are deleted."""
+    return _jobs_folder(served_folder())
+
+
+@cache
+def _jobs_folder(served: Path) -> Path:
+    served.mkdir(parents=True, exist_ok=True)
+    return new_folder(served, JOBS_PREFIX)
+
+
 def job_folder(kind: str) -> Path:
     """The folder of a new job; former jobs' that nobody has told us to forget are deleted."""
-    jobs = served_folder() / kind
+    jobs = jobs_folder() / kind
     for folder in jobs.glob("*"):
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > SECONDS_KEPT:

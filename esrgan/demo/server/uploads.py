@@ -6,13 +6,14 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from esrgan.demo.server.stopping import go_on
 from esrgan.errors import UserError
 
 ENCRYPTED = 0x1  # a bit of a member's flags
@@ -20,6 +21,8 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 CHUNK = 2**20
 # A zip's table of contents is read into memory at once; this is some ten thousand files.
 MAX_CONTENTS_BYTES = 2 * 2**20
+# Of one request, whatever the files are; each is looked at once, however often it is named.
+MAX_ZIPS, MAX_MEMBERS = 20, 10_000
 # What the standard library raises for damaged zips, besides what it documents.
 ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -30,6 +33,45 @@ ZIP_ERRORS = (
     ValueError,
     struct.error,
 )
+
+
+class TooManyError(UserError):
+    """A request holds more than the page takes, so that it is refused as a whole."""
+
+
+class Reception:
+    """The uploads of one request: each of them once, and a bounded number of files in all.
+
+    Attributes:
+        uploads: the files and zips.
+    """
+
+    def __init__(self, uploads: Sequence[Path]) -> None:
+        """Raises TooManyError: there are too many zips."""
+        self.uploads = list(dict.fromkeys(uploads))
+        self._left = MAX_MEMBERS
+        if sum(map(_is_zip, self.uploads)) > MAX_ZIPS:
+            raise TooManyError(f"The page takes up to {MAX_ZIPS} zips at once; do them in parts.")
+
+    def files(self, upload: Path) -> "Iterator[Uploaded]":
+        """As `uploaded_files`.
+
+        Raises:
+            TooManyError: there are too many files in all the zips so far.
+            StoppedError: nobody waits for them any more.
+        """
+        for file in uploaded_files(upload):
+            go_on()
+            if not self._left:
+                raise TooManyError(
+                    f"There are more than {MAX_MEMBERS} files in these; do them in parts."
+                )
+            self._left -= 1
+            yield file
+
+
+def _is_zip(upload: Path) -> bool:
+    return upload.suffix.lower() == ".zip"
 
 
 @dataclass(frozen=True)
@@ -51,6 +93,7 @@ class Uploaded:
 
         Raises:
             UserError: it has more than `limit` bytes, or is damaged.
+            StoppedError: nobody waits for it any more.
         """
         too_large = f"{self.name.name} is larger than {limit / 2**20:.3g} MB."
         if self.size > limit:
@@ -59,6 +102,7 @@ class Uploaded:
         damaged = f"{self.name.name} is damaged: its zip can't be unpacked there."
         with _zip_errors(damaged), self.opened() as source, target.open("wb") as copy:
             while size <= limit and (chunk := source.read(CHUNK)):
+                go_on()
                 copy.write(chunk)
                 size += len(chunk)
         if size > limit:
@@ -74,7 +118,7 @@ def uploaded_files(upload: Path) -> Iterator[Uploaded]:
     Raises:
         UserError: the zip is damaged, encrypted, hostile, or packed in an unusual way.
     """
-    if upload.suffix.lower() == ".zip":
+    if _is_zip(upload):
         yield from _members(upload)
     else:
         yield Uploaded(

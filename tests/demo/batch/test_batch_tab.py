@@ -14,7 +14,11 @@ from PIL import Image
 
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
+from esrgan.demo.server import quota
+from esrgan.demo.server import uploads as reception
 from esrgan.demo.server.served import FOLDER_VARIABLE
+from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.server.uploads import Uploaded
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, save_generator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SECONDS = 120_000  # of patience, in milliseconds
+JOBS = f"*/{compute.FOLDER}/*"  # below what is served
 Refused = Callable[..., AbstractContextManager[None]]
 
 
@@ -299,8 +304,7 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     for changes, words in cases:
         with refused(words):
             next(compute.run(replace(wish, **changes)))
-    folder = served / compute.FOLDER
-    assert not folder.exists() or list(folder.iterdir()) == []
+    assert list(served.glob(JOBS)) == []
 
 
 def test_limits_of_one_visitor(
@@ -314,7 +318,7 @@ def test_limits_of_one_visitor(
             patch.setattr(compute, limit, value)
             with refused(words):
                 next(compute.run(wish))
-    assert list((served / compute.FOLDER).iterdir()) == []
+    assert list(served.glob(JOBS)) == []
     sizes = [upload.stat().st_size for upload in wish.uploads]
     with monkeypatch.context() as patch:
         patch.setattr(compute, "MAX_PICTURE_BYTES", max(sizes) - 1)
@@ -328,8 +332,51 @@ def test_limits_of_one_visitor(
         assert all("results are" in line for line in batch.failures)
         assert len(batch.failures) == 4
     with monkeypatch.context() as patch:
-        patch.setattr(compute, "MIN_FREE_BYTES", 2**60)
-        assert all("disk is full" in line for line in ended(wish).failures)
+        patch.setattr(quota, "MIN_FREE_BYTES", 2**60)
+        with refused("disk is full"):
+            next(compute.run(wish))
+
+
+def test_an_upload_that_is_named_many_times_is_done_once(wish: Wish) -> None:
+    batch = ended(replace(wish, uploads=[wish.uploads[0]] * 300))
+    assert [done.task.name for done in batch.done] == [wish.uploads[0].name]
+
+
+def test_a_request_holds_a_bounded_number_of_files_and_zips(
+    wish: Wish, tmp_path: Path, served: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    zips = []
+    for number in range(3):
+        zips.append(tmp_path / f"{number}.zip")
+        with zipfile.ZipFile(zips[-1], "w") as archive:
+            for member in range(4):
+                archive.writestr(f"{number} {member}.txt", "no picture")
+    monkeypatch.setattr(reception, "MAX_MEMBERS", 10)
+    with refused("more than 10 files"):
+        next(compute.run(replace(wish, uploads=zips)))
+    monkeypatch.setattr(reception, "MAX_ZIPS", 2)
+    with refused("up to 2 zips"):
+        next(compute.run(replace(wish, uploads=zips)))
+    assert list(served.glob(JOBS)) == []
+
+
+def test_stop_is_heard_while_files_are_received(
+    wish: Wish, served: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, received = Runs(), []
+
+    def stopped_at_the_second(file: Uploaded, target: Path, limit: int) -> int:
+        received.append(file.name)
+        if len(received) == 2:
+            runs.stop()
+        return copy_to(file, target, limit)
+
+    copy_to = Uploaded.copy_to
+    monkeypatch.setattr(Uploaded, "copy_to", stopped_at_the_second)
+    with pytest.raises(StoppedError):
+        next(runs.carry(runs.begin(), compute.run(wish)))
+    assert len(received) == 2 < len(wish.uploads)
+    assert list(served.glob(JOBS)) == []
 
 
 def test_a_result_is_no_larger_than_the_page_takes(
@@ -394,7 +441,7 @@ def test_nothing_is_left_of_a_batch_that_is_forgotten(wish: Wish, served: Path, 
     compute.forget(batch)
     compute.forget(None)
     assert list(states) == []
-    assert list((served / compute.FOLDER).iterdir()) == []
+    assert list(served.glob(JOBS)) == []
 
 
 def test_pictures_are_deleted_as_they_are_done(wish: Wish) -> None:

@@ -23,6 +23,7 @@ from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Settings
 from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
 from esrgan.demo.finetune.training_pictures import allowed_folders, unpacked
+from esrgan.demo.server.visitors import COOKIE, visiting
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import encode_image
@@ -32,10 +33,16 @@ ROOT = Path(__file__).parents[3]
 SECONDS = 120_000  # of patience, in milliseconds
 
 
+OWNERS_CHOICES = (
+    *("SPACE_ID", "SPACES_ZERO_GPU", "GRADIO_SERVER_NAME", "GRADIO_SHARE"),
+    *("ESRGAN_TRAINING_FOLDERS", "ESRGAN_ALLOW_TRAINING", "ESRGAN_SHARED_RUNS"),
+)
+
+
 @pytest.fixture(autouse=True)
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder of runs; a run that a test leaves is stopped."""
-    for name in ("SPACE_ID", "SPACES_ZERO_GPU", "ESRGAN_TRAINING_FOLDERS"):
+    for name in OWNERS_CHOICES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ESRGAN_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
@@ -261,6 +268,7 @@ def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
     [
         {"iterations": 0},
         {"iterations": None},
+        {"iterations": True},
         {"iterations": float("nan")},
         {"iterations": 10**9},
         {"batch_size": 1},
@@ -363,6 +371,47 @@ def test_no_training_on_a_space(
         finetuning.start(settings, pictures)
 
 
+@pytest.mark.parametrize(
+    "reached", [{"GRADIO_SERVER_NAME": "0.0.0.0"}, {"GRADIO_SHARE": "True"}], ids=["host", "share"]
+)
+def test_training_is_off_where_others_reach_the_page(
+    settings, pictures, runs: Path, monkeypatch: pytest.MonkeyPatch, refused, reached
+) -> None:
+    assert finetuning.refusal() is None
+    for name, value in reached.items():
+        monkeypatch.setenv(name, value)
+    with refused("Training is off", "ESRGAN_ALLOW_TRAINING=1"):
+        finetuning.start(settings, pictures)
+    assert not runs.exists()
+    monkeypatch.setenv("ESRGAN_ALLOW_TRAINING", "1")
+    assert finetuning.refusal() is None
+
+
+def test_a_run_belongs_to_who_started_it(
+    settings, pictures, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    mine, theirs = ({COOKIE: letter * 43} for letter in "ab")
+    with visiting(mine, None):
+        name = finetuning.start(replace(settings, iterations=10_000), pictures)
+    with visiting(theirs, None):
+        assert finetuned.names() == finetuned.finished_names() == []
+        for touch in (finetuning.stop, finetuning.resume, finetuning.look, finetuned.result):
+            with refused("no such training run"):
+                touch(name)
+        with refused("another visitor trains"):
+            finetuning.start(settings, pictures)
+        monkeypatch.setenv("ESRGAN_SHARED_RUNS", "1")
+        assert finetuned.names() == [name]
+        monkeypatch.delenv("ESRGAN_SHARED_RUNS")
+    assert finetuned.names() == [], "nor does the page list it before anybody has asked"
+    with visiting(mine, "another session"):
+        wait_until(lambda: finetuning.look(name).iteration > 0)
+        finetuning.stop(name)
+        wait_until(lambda: finetuning.look(name).state == "stopped")
+        assert finetuned.finished_names() == [name]
+    assert "a" * 43 not in (finetuned.runs_folder() / name / "owner.json").read_text()
+
+
 # ---------------------------------------------------------------- through the page
 
 
@@ -388,6 +437,46 @@ def test_the_server_itself_refuses_on_a_space(
         with pytest.raises(AppError, match="off on this Space"):
             client.predict(None, api_name=name)
     assert not runs.exists()
+
+
+@pytest.mark.parametrize("iterations", [True, "5"])
+def test_a_number_that_is_none_is_told(
+    served: str, pictures: list[str], runs: Path, iterations: object
+) -> None:
+    client = Client(served, verbose=False)
+    files = [handle_file(file) for file in pictures]
+    choices = [
+        "psnr",
+        None,
+        UPLOADED,
+        files,
+        GAN,
+        AFTER,
+        STANDARD,
+        5e-3,
+        1,
+        iterations,
+        1e-4,
+        2,
+        32,
+    ]
+    with pytest.raises(AppError, match="Iterations must be a number"):
+        client.predict(*choices, api_name="/fine_tune")
+    assert not runs.exists()
+
+
+def test_looking_at_a_run_again_copies_no_sample_again(
+    served: str, settings: Settings, pictures: list[str], tmp_path: Path
+) -> None:
+    name = finetuning.start(replace(settings, iterations=2), pictures)
+    wait_until(lambda: finetuning.look(name).state == "finished")
+    client = Client(served, verbose=False)
+    client.predict(api_name="/opened")
+    counts = set()
+    for _ in range(4):
+        client.predict(name, api_name="/watch_anew")
+        counts.add(sum(file.is_file() for file in (tmp_path / "served").rglob("*")))
+    assert len(counts) == 1
 
 
 @pytest.mark.browser
@@ -429,12 +518,12 @@ def test_a_visitor_trains_a_model_and_compares_it(
 
     visitor.get_by_role("tab", name="Compare").click()
     visitor.locator("#models").get_by_text("Fine-tuned here").click()
-    expect(visitor.locator("#tuned input")).to_have_value(finetuned.names()[0])
+    expect(visitor.locator("#tuned input")).to_have_value(finetuned.all_names()[0])
     visitor.locator("#start").click()
     # Unlike the page's first comparison, this is one of two models.
     compared = visitor.locator(".viewer[data-complete=true]:not(:has([data-chip=after]))")
     expect(compared).to_be_visible(timeout=SECONDS)
-    names = Path(settings.start).name, finetuned.names()[0]
+    names = Path(settings.start).name, finetuned.all_names()[0]
     expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
     expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from esrgan.demo.server import housekeeping
 from esrgan.demo.server.housekeeping import new_folder, seconds_kept, sweep
+from esrgan.demo.server.served import jobs_folder, shared_copy
 from tests.conftest import free_port, wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,52 @@ def test_a_killed_servers_files_are_deleted_by_the_next_and_a_living_ones_are_no
     assert ours.is_dir()
     living.kill()
     living.wait(20)
+
+
+JOBS = """
+from esrgan.demo.server.served import job_folder
+print(job_folder("batches"), flush=True)
+input()
+"""
+
+
+def test_a_killed_servers_jobs_are_deleted_by_the_next_where_the_owner_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", JOBS],
+        cwd=ROOT,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    batch = Path(process.stdout.readline().strip())
+    assert tmp_path in batch.parents
+    (batch / "picture.png").write_bytes(b"x")
+    process.kill()
+    process.wait(20)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    ours = jobs_folder()
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [ours]
+
+
+def test_a_copy_is_made_once_for_each_state_of_its_file_and_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, file = tmp_path / "served", tmp_path / "weights"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(served))
+    file.write_bytes(b"before")
+    copies = {shared_copy(file, "mine.safetensors") for _ in range(60)}
+    assert [path.read_bytes() for path in copies] == [b"before"]
+    assert len(list(served.rglob("*.safetensors"))) == 1
+    file.write_bytes(b"after")
+    os.utime(file, ns=(0, 1))
+    assert shared_copy(file, "mine.safetensors").read_bytes() == b"after"
+    assert {path.name for path in copies} == {"mine.safetensors"}
+    sweep(served, -1)
+    assert list(served.iterdir()) == []
 
 
 @contextmanager

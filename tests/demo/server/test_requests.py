@@ -112,6 +112,20 @@ def test_every_input_of_every_endpoint_refuses_every_other_path(
     assert sum(len(function.inputs) for function in built.fns.values()) > 100
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), True, "1", [1]])
+def test_a_number_that_is_none_is_told(built: gr.Blocks, number: object) -> None:
+    tried = 0
+    for function in built.fns.values():
+        for place, block in enumerate(function.inputs):
+            if isinstance(block, gr.Number | gr.Slider):
+                inputs: list[Any] = [None] * len(function.inputs)
+                inputs[place] = number
+                with pytest.raises(gr.Error, match="must be a number"):
+                    asyncio.run(built.preprocess_data(function, inputs, None))
+                tried += 1
+    assert tried > 10
+
+
 def post(address: str, route: str, body: Any) -> str:
     request = urllib.request.Request(
         f"{address}/gradio_api/{route}",
