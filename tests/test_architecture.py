@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LADDER = (
     {"esrgan.errors", "esrgan.assets", "esrgan.latex"},
     {"esrgan.command_line", "esrgan.pictures", "esrgan.networks"},
-    {"esrgan.models"},
+    {"esrgan.models", "esrgan.run_folder"},
     {"esrgan.inference"},
     {"esrgan.evaluation"},
     {"esrgan.figures"},

@@ -8,7 +8,6 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +17,7 @@ from esrgan.command_line import Parser, program, run
 from esrgan.errors import UserError
 from esrgan.inference.devices import choose_device
 from esrgan.pictures.files import atomic_path
+from esrgan.run_folder import config_path
 from train import distributed, prepare
 from train.acceleration import set_up_cuda
 from train.config import (
@@ -35,7 +35,7 @@ from train.sources import Skipped
 from train.stages import Stage, build_stage
 from train.state import (
     commands,
-    config_path,
+    failure_told,
     load_checkpoint,
     read_settings,
     reserved,
@@ -142,14 +142,20 @@ def main() -> int:
     with distributed.processes(choose_device(config.device)) as device:
         if device.type == "cuda":
             set_up_cuda(config.tf32)
-        writing = nullcontext() if options.dry_run else reserved(options.out)
-        stage = build_stage(config, device)
-        with writing:
-            start = load_checkpoint(options.out, stage)
-            distributed.check_agreement(start)
-            if options.dry_run:
-                return _rehearse(options, config, stage, device, start)
-            return _train(options, config, stage, device, start)
+        if options.dry_run:
+            stage = build_stage(config, device)
+            return _rehearse(options, config, stage, device, _start(options.out, stage))
+        with failure_told(options.out, config.iterations):
+            stage = build_stage(config, device)
+            with reserved(options.out):
+                return _train(options, config, stage, device, _start(options.out, stage))
+
+
+def _start(run: Path, stage: Stage) -> int:
+    """The iteration from which it goes on, the same in all processes."""
+    start = load_checkpoint(run, stage)
+    distributed.check_agreement(start)
+    return start
 
 
 def _rehearse(

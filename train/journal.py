@@ -1,8 +1,6 @@
 """Journal of a run: numbers, pictures and warnings.
 
 A run's folder holds them as `metrics.jsonl`, for TensorBoard, as `samples/` and as `validation/`.
-A line of `metrics.jsonl` is what was logged at once: {"iteration": 5, "time": seconds since 1970,
-"loss/l1": …}, or {…, "warning": "…"}.
 """
 
 import json
@@ -19,19 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import to_image
-
-
-def metrics_path(run: Path) -> Path:
-    return run / "metrics.jsonl"
-
-
-def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Read the metrics of a run, in order; a line that was cut short by a crash is left out."""
-    try:
-        lines = metrics_path(run).read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+from esrgan.run_folder import metrics_path, read_metrics
 
 
 class Journal:

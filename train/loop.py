@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from esrgan.errors import UserError
+from esrgan.run_folder import Status, read_metrics, write_status
 from train import distributed
 from train.config import Config, learning_rate
 from train.data import batches
-from train.journal import Journal, Silence, open_journal, read_metrics
+from train.journal import Journal, Silence, open_journal
 from train.stages import Stage
 from train.state import save_checkpoint, save_if_best
 from train.watch import Watch
@@ -62,6 +63,8 @@ def train(
         _progress(config, start) as progress,
     ):
         watch = _watch(run, start)
+        if main:
+            write_status(run, Status("running", start, config.iterations))
 
         def warn(warnings: list[str], iteration: int) -> None:
             for warning in warnings:
@@ -102,6 +105,7 @@ def train(
                 if main:
                     save_if_best(run, stage, figures, {**facts, "iterations": iteration})
                     save_checkpoint(run, iteration, stage)
+                    write_status(run, Status("running", iteration, config.iterations))
             if last:
                 break
         if iteration == start:  # nothing was left to do
@@ -109,7 +113,11 @@ def train(
         seconds = round(time.monotonic() - begun, 1)
         ended = {**facts, **figures, "iterations": iteration, "seconds_of_last_session": seconds}
         weights = stage.export(run, ended) if main else None
-        return Outcome(iteration, iteration >= config.iterations, weights)
+        finished = iteration >= config.iterations
+        if main:
+            state: Literal["finished", "stopped"] = "finished" if finished else "stopped"
+            write_status(run, Status(state, iteration, config.iterations))
+        return Outcome(iteration, finished, weights)
 
 
 def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> Iterator[Batch]:

@@ -32,6 +32,7 @@ from esrgan.networks import (
 )
 from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
+from esrgan.run_folder import weights_path
 from train import distributed
 from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
 from train.config import Config, GANConfig, PSNRConfig, VGGConfig
@@ -221,7 +222,7 @@ class PSNRStage(Stage):
         return unit_range(torch.cat(rows, dim=1))  # 3×4S×3S
 
     def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
-        path = folder / "generator.safetensors"
+        path = weights_path(folder)
         save_generator(path, self.averaged(), facts)
         return path
 

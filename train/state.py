@@ -24,12 +24,22 @@ from filelock import FileLock, Timeout
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import read_facts
 from esrgan.pictures.files import atomic_path
+from esrgan.run_folder import (
+    Status,
+    checkpoint_path,
+    config_path,
+    environment_path,
+    metrics_path,
+    read_metrics,
+    read_status,
+    status_path,
+    write_status,
+)
 from train import distributed
 from train.config import Config, StageName, make_config, to_settings
 from train.stages import Stage
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
-ENVIRONMENT = "environment.json"  # in a run's folder: its sessions
 # The figures of which the smallest is the best.
 SMALLER_IS_BETTER = ("validation/niqe",)
 # A run whose processes have just been killed may hold its folder for so many seconds.
@@ -65,21 +75,39 @@ def reserved(run: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def failure_told(run: Path, iterations: int) -> Iterator[None]:
+    """Leave word in the run's folder, if there is one, of what ends the run early.
+
+    Nothing is said where another process trains, or of a command that fails before it goes on with
+    a run: that stands as it stood.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if run.is_dir() and distributed.is_main():
+            with suppress(UserError), reserved(run):
+                before = read_status(run)
+                if before is None or (before.state, before.pid) == ("running", os.getpid()):
+                    reached = max((int(line["iteration"]) for line in read_metrics(run)), default=0)
+                    write_status(run, _ended_by(error, reached, iterations))
+        raise
+
+
+def _ended_by(error: BaseException, iteration: int, iterations: int) -> Status:
+    if isinstance(error, KeyboardInterrupt):
+        return Status("stopped", iteration, iterations)
+    told = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return Status("failed", iteration, iterations, str(told))
+
+
 def _left_behind(run: Path) -> Iterator[Path]:
     """Half-written files of a training's, of `atomic_path`; not those of the page that began it."""
     for folder in (run, run / "best", run / "samples", *(run / "validation").glob("*")):
         for pattern in (".*.pt.*.tmp", ".*.png.*.tmp", ".*.safetensors.*.tmp"):
             yield from folder.glob(pattern)
-    for name in (".config.json.*.tmp", ".environment.json.*.tmp", ".metrics.jsonl.*.tmp"):
-        yield from run.glob(name)
-
-
-def config_path(run: Path) -> Path:
-    return run / "config.json"
-
-
-def checkpoint_path(run: Path) -> Path:
-    return run / "checkpoint.pt"
+    for path in (config_path(run), environment_path(run), metrics_path(run), status_path(run)):
+        yield from run.glob(f".{path.name}.*.tmp")
 
 
 def save_config(run: Path, stage: StageName, config: Config) -> None:
@@ -150,7 +178,7 @@ def save_environment(run: Path, start: int, device: torch.device) -> None:
     sessions = _sessions(run)
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     sessions.append({"begun": begun, "from_iteration": start, **environment(device)})
-    with atomic_path(run / ENVIRONMENT) as temporary:
+    with atomic_path(environment_path(run)) as temporary:
         temporary.write_text(json.dumps(sessions, indent=2) + "\n", "utf-8")
 
 
@@ -167,7 +195,7 @@ def commands(run: Path) -> str:
 
 def _sessions(run: Path) -> list[dict[str, Any]]:
     try:
-        sessions = json.loads((run / ENVIRONMENT).read_text("utf-8"))
+        sessions = json.loads((environment_path(run)).read_text("utf-8"))
         return [session for session in sessions if {"command", "from_iteration"} <= session.keys()]
     except (OSError, ValueError, AttributeError, TypeError):
         return []

@@ -1,6 +1,5 @@
 """`python -m esrgan ablation`: train the models of Fig. 8 one after another, and draw it."""
 
-import json
 import signal
 import subprocess
 from argparse import Namespace
@@ -15,7 +14,7 @@ from esrgan.commands.common import add_running_options
 from esrgan.commands.drawing import ablation_drawn, add_crop_option, add_width_option
 from esrgan.errors import UserError
 from esrgan.figures import PAGE_WIDTH, save_figure
-from esrgan.models.checkpoints import read_facts
+from esrgan.run_folder import read_status, weights_path
 
 EXAMPLES = [assets.EXAMPLES / name for name in ("chelsea.png", "motorcycle.png")]
 
@@ -79,7 +78,7 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        return self.folder / "generator.safetensors"
+        return weights_path(self.folder)
 
 
 def add(command: Parser) -> None:
@@ -128,16 +127,11 @@ def plan(presets: Sequence[str], folder: Path) -> list[Run]:
 
 
 def finished(run: Run, iterations: int | None) -> bool:
-    """Whether a run has made all its iterations: those asked for, or else those it was begun with.
-
-    Raises:
-        UserError: its weights are damaged.
-    """
-    settings = run.folder / "config.json"
-    if not (run.weights.is_file() and settings.is_file()):
+    """Whether a run has made all its iterations: those asked for, or else those it began with."""
+    status = read_status(run.folder)
+    if status is None or status.state not in ("finished", "stopped"):
         return False
-    wanted = iterations or json.loads(settings.read_text("utf-8"))["iterations"]
-    return int(read_facts(run.weights).get("iterations", 0)) >= wanted
+    return run.weights.is_file() and status.iteration >= (iterations or status.iterations)
 
 
 def training_words(run: Run, options: Namespace) -> list[str]:

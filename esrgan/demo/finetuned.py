@@ -17,6 +17,7 @@ from esrgan.demo.server.visitors import visitor
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.pictures.files import atomic_path
+from esrgan.run_folder import weights_path
 
 
 def runs_folder() -> Path:
@@ -50,7 +51,7 @@ def all_names() -> list[str]:
 
 def finished_names() -> list[str]:
     """Names of the runs that have a result, the latest first; also of those stopped early."""
-    return [name for name in names() if weights_in(runs_folder() / name).is_file()]
+    return [name for name in names() if weights_path(runs_folder() / name).is_file()]
 
 
 def folder_of(name: str) -> Path:
@@ -60,17 +61,13 @@ def folder_of(name: str) -> Path:
     return runs_folder() / name
 
 
-def weights_in(folder: Path) -> Path:
-    return folder / "generator.safetensors"
-
-
 def result(name: str) -> Path | None:
     """Weights of a run as a file that the browser may fetch, or None if there are none yet.
 
     It is a copy with a name of its own for each state of the weights: a run that goes on replaces
     them, while those who loaded the file take it for one that does not change.
     """
-    weights = weights_in(folder_of(name))
+    weights = weights_path(folder_of(name))
     if not weights.is_file():
         return None
     return shared_copy(weights, f"{name}.safetensors")

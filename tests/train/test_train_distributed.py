@@ -16,9 +16,9 @@ import torch
 from torch.nn import functional as F
 
 from esrgan.errors import UserError
+from esrgan.run_folder import read_metrics, read_status
 from train import distributed
 from train.config import StageName, load_preset, make_config
-from train.journal import read_metrics
 from train.loop import loaded, set_rate, to_numbers
 from train.losses import RelativisticAverageGANLoss
 from train.stages import build_stage
@@ -217,7 +217,9 @@ def test_torchrun_goes_on_from_the_last_checkpoint(arguments: list[object], tmp_
     assert code == 0, err
     assert "in 2 processes" in out
     assert "resuming at iteration" in out
-    assert out.count("finished at iteration 300") == 1  # the main one speaks
+    status = read_status(killed)
+    assert status is not None
+    assert (status.state, status.iteration) == ("finished", 300)
     assert ended(undisturbed)[0] == 0
     assert losses(killed) == losses(whole)
     sessions = json.loads((killed / "environment.json").read_text())

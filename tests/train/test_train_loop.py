@@ -24,8 +24,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from esrgan.command_line import run as run_command
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.pictures.images import list_images
+from esrgan.run_folder import Status, read_metrics, read_status
 from train.__main__ import main
-from train.journal import read_metrics
 from train.stages import PSNRStage
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +134,15 @@ def metrics(run: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in json.loads(line).items() if k != "time"} for line in lines]
 
 
+def standing(run: Path) -> tuple[str, int, int, str]:
+    """What `status.json` says, but for whose and when it is."""
+    status = read_status(run)
+    assert isinstance(status, Status)
+    assert status.pid > 0
+    assert time.time() - 1000 < status.time <= time.time()
+    return status.state, status.iteration, status.iterations, status.message
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -143,6 +152,7 @@ def test_a_run_leaves_weights_samples_and_curves(
 ) -> None:
     run = uninterrupted("psnr")
     assert checkpoint(run)["iteration"] == ITERATIONS
+    assert standing(run) == ("finished", ITERATIONS, ITERATIONS, "")
     assert json.loads((run / "config.json").read_text("utf-8"))["iterations"] == ITERATIONS
     assert load_generator(run / "generator.safetensors").config.num_features == 8
     facts = read_facts(run / "generator.safetensors")
@@ -223,6 +233,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     )
     assert code == -signal.SIGKILL
     assert 0 < checkpoint(run)["iteration"] < ITERATIONS
+    assert standing(run)[0] == "running"  # there was nobody left to say otherwise
     assert not (run / "generator.safetensors").exists()
 
     code, out, err = Process("psnr", "--preset", "tiny", "--out", run, "--resume").ended()
@@ -291,6 +302,7 @@ def test_ctrl_c_saves_and_the_run_goes_on_later(
     reached = checkpoint(run)["iteration"]
     assert 0 < reached < ITERATIONS
     assert out.splitlines()[-1].startswith(f"stopped; go on with --resume at iteration {reached}")
+    assert standing(run) == ("stopped", reached, ITERATIONS, "")
     assert read_facts(run / "generator.safetensors")["iterations"] == reached
     load_generator(run / "generator.safetensors")
 
@@ -458,7 +470,8 @@ def test_a_warning_is_in_the_terminal_and_in_the_metrics(
     assert "darker" in warning["warning"]
     assert written == [f"warning at iteration 10: {warning['warning']}"]
     assert command("gan", "--out", run, "--resume", "--iterations", 14)[0] == 0
-    assert sum("warning" in line for line in metrics(run)) == 1  # not again
+    told = [line["warning"] for line in metrics(run) if "warning" in line]
+    assert sum("darker" in each for each in told) == 1  # not again
 
 
 def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
@@ -466,7 +479,7 @@ def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
     with (begun / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"iteration": 6, "time": 0, "loss/l1": 1}\n{"iteration": 7, "ti')
     assert command(*resumed(begun, "iterations=10"))[0] == 0
-    assert [line["iteration"] for line in metrics(begun)] == [5, 10]
+    assert [line["iteration"] for line in metrics(begun) if "loss/l1" in line] == [5, 10]
 
 
 def test_a_resumed_classifier_equals_an_uninterrupted_one(
@@ -497,6 +510,9 @@ def test_a_diverging_run_stops_and_keeps_its_checkpoint(command, begun: Path) ->
     before = (begun / "checkpoint.pt").read_bytes()
     changes = resumed(begun, "schedule.learning_rate=1e30", "iterations=20", "sample_every=7")
     assert_refused(command(*changes), "diverged", "iteration 7")
+    state, _, iterations, message = standing(begun)
+    assert (state, iterations) == ("failed", 20)
+    assert "diverged" in message
     assert (begun / "checkpoint.pt").read_bytes() == before
     assert not (begun / "samples" / "0000007.png").exists()
 

@@ -5,7 +5,6 @@ leads a session of its own, so that it goes on when the page or the server is cl
 again, to be watched and stopped, when the server is back.
 """
 
-import json
 import os
 import secrets
 import shutil
@@ -27,7 +26,6 @@ from esrgan.demo.finetuned import (
     names,
     read_json,
     runs_folder,
-    weights_in,
     write_json,
     write_origin,
     write_owner,
@@ -38,6 +36,7 @@ from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator
+from esrgan.run_folder import config_path, read_metrics, read_status, weights_path
 
 PRESET = "finetune"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
@@ -139,7 +138,7 @@ def look(name: str) -> Run:
         UserError: there is no such run.
     """
     folder = folder_of(name)
-    config = read_json(folder / "config.json")
+    config = read_json(config_path(folder))
     metrics = read_metrics(folder)
     iteration = int(metrics[-1]["iteration"]) if metrics else 0
     iterations, stage = int(config.get("iterations", 0)), str(config.get("stage", ""))
@@ -148,7 +147,7 @@ def look(name: str) -> Run:
             return Run(folder, "stopping", iteration, iterations, stage)
         left = _seconds_left(folder, metrics, iterations)
         return Run(folder, "running", iteration, iterations, stage, left)
-    state, message = _ending((folder / "log.txt").read_text("utf-8", "replace"))
+    state, message = _ending(folder)
     return Run(folder, state, iteration, iterations, stage, None, message)
 
 
@@ -163,31 +162,20 @@ def _process(folder: Path) -> dict[str, Any]:
     return read_json(folder / "process.json")
 
 
-def _ending(log: str) -> tuple[State, str]:
-    """The state that the log of a process which is gone tells of, and a sentence if it failed."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if line.startswith("finished at iteration"):
-            return "finished", ""
-        if line.startswith(("stopped;", "python -m train: stopped.", "KeyboardInterrupt")):
+def _ending(folder: Path) -> tuple[State, str]:
+    """The state of a run whose process is gone, and a sentence if it failed."""
+    status, process = read_status(folder), _process(folder)
+    if status is None or status.time < process.get("time", 0):  # an earlier process's
+        if process.get("stopping"):
             return "stopped", ""
-        if line.startswith("python -m train"):
-            return "failed", line.partition(": ")[2].replace(f"{runs_folder()}{os.sep}", "")
-    if "Traceback (most recent call last):" in lines:
-        return "failed", f"The training ended with an error: {lines[-1]}"
-    return "failed", "The training was ended from outside, perhaps for want of memory."
+        log = (folder / "log.txt").read_text("utf-8", "replace").strip()
+        return "failed", f"The training ended before it began. {log[log.rfind(chr(10)) + 1 :]}"
+    if status.state == "running":
+        return "failed", "The training was ended from outside, perhaps for want of memory."
+    return status.state, status.message.replace(f"{runs_folder()}{os.sep}", "")
 
 
 # ---------------------------------------------------------------- numbers and pictures
-
-
-def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """What the run logged; see `train.loop`. A line that is being written is left out."""
-    try:
-        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, float]]:
@@ -410,7 +398,7 @@ def _origin(start: str | Path, run: Path) -> Path:
     """
     if isinstance(start, str) and start in zoo.MODELS:
         return zoo.find(start)
-    source = weights_in(folder_of(start)) if isinstance(start, str) else start
+    source = weights_path(folder_of(start)) if isinstance(start, str) else start
     if source.suffix not in WEIGHTS_SUFFIXES:
         raise UserError(f"{source.name} is not a weights file (.safetensors or .pth).")
     check_size(load_generator(source))

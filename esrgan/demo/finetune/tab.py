@@ -19,6 +19,7 @@ from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.messages import QUIETLY, duration, told
 from esrgan.demo.server.served import shared_copy
 from esrgan.errors import UserError
+from esrgan.run_folder import read_metrics
 
 POLL_SECONDS = 2
 PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
@@ -255,7 +256,7 @@ def _sample(file: Path) -> str:
 
 
 def _plots(run: Run) -> list[gr.LinePlot]:
-    metrics = finetuning.read_metrics(run.folder)
+    metrics = read_metrics(run.folder)
     return [_drawn(metrics, lines) for lines in PLOTS.values()]
 
 

@@ -27,6 +27,7 @@ from esrgan.demo.server.visitors import COOKIE, visiting
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import encode_image
+from esrgan.run_folder import Status, read_metrics, write_status
 from tests.conftest import stop_the_first_comparison
 
 ROOT = Path(__file__).parents[3]
@@ -92,7 +93,7 @@ def test_a_run_from_start_to_result(
 
     run = ended(name)
     assert (run.state, run.iteration, run.iterations, run.stage) == ("finished", 12, 12, "psnr")
-    metrics = finetuning.read_metrics(run.folder)
+    metrics = read_metrics(run.folder)
     assert [x for x, _ in finetuning.curve(metrics, "loss/l1")] == list(range(1, 13))
     sample = finetuning.latest_sample(run.folder)
     assert sample is not None
@@ -192,8 +193,10 @@ def test_stopped_by_a_restarted_server_and_resumed(
     second = finetuned.result(name)
     assert second is not None
     assert second != first
-    seen = [line["iteration"] for line in finetuning.read_metrics(run.folder)]
-    assert seen == sorted(set(seen))
+    for name in ("loss/l1", "validation/flat"):
+        seen = [line["iteration"] for line in read_metrics(run.folder) if name in line]
+        assert seen
+        assert seen == sorted(set(seen))
 
 
 def test_a_gan_run_is_told_all_its_settings(settings: Settings, pictures: list[str]) -> None:
@@ -229,27 +232,32 @@ def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
 
 
 @pytest.mark.parametrize(
-    ("log", "state", "words"),
+    ("status", "stopping", "state", "words"),
     [
-        ("python -m train: loss/l1 became nan: the training diverged.", "failed", "diverged"),
-        ("Traceback (most recent call last):\n  x\nMemoryError: no", "failed", "MemoryError: no"),
-        ("12 iterations of 4 crops, seed 0", "failed", "ended from outside"),
-        ("", "failed", "ended from outside"),
-        ("python -m train: stopped.", "stopped", ""),
-        ("Traceback (most recent call last):\n  import\nKeyboardInterrupt", "stopped", ""),
-        ("finished at iteration 5: x\nsome warning", "finished", ""),
+        (Status("failed", 3, 9, "loss/l1 became nan."), False, "failed", "loss/l1 became nan."),
+        (Status("running", 3, 9), False, "failed", "ended from outside"),
+        (Status("stopped", 3, 9), True, "stopped", ""),
+        (Status("finished", 9, 9), False, "finished", ""),
+        (Status("finished", 9, 9, time=1.0), False, "failed", "before it began"),  # resumed since
+        (None, False, "failed", "before it began"),
+        (None, True, "stopped", ""),
     ],
 )
-def test_how_a_run_ended_is_read_from_its_log(runs: Path, log: str, state: str, words: str) -> None:
+def test_how_a_run_ended_is_read_from_its_status(
+    runs: Path, status: Status | None, stopping: bool, state: str, words: str
+) -> None:
     """The process of `process.json` is one that is alive, but began at another time."""
     folder = runs / "run"
     folder.mkdir(parents=True)
-    (folder / "log.txt").write_text(log)
-    identity = {"pid": os.getpid(), "started": "never", "time": 0}
+    (folder / "log.txt").touch()
+    identity = {"pid": os.getpid(), "started": "never", "time": 2.0, "stopping": stopping}
     (folder / "process.json").write_text(json.dumps(identity))
+    if status is not None:
+        write_status(folder, status)
     run = finetuning.look("run")
     assert run.state == state
     assert words in run.message
+    assert bool(run.message) == bool(words)
 
 
 def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
