@@ -118,10 +118,9 @@ def upscale_all(
         models.append(model_of(second, second_own))
     uploads = [Path(file) for file in files or ()]
     wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
-    run = runs.begin()
-    yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
     drawn = 0.0
-    with suppress(StoppedError):
+    with suppress(StoppedError), runs.running() as run:
+        yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
         for number, batch in enumerate(runs.carry(run, compute.run(wish))):
             if number == 0:
                 compute.forget(before)

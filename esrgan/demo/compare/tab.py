@@ -159,23 +159,23 @@ def compare(
     if upload is None:
         gr.Info("Choose a picture first.")
         return
-    run = runs.begin()
-    trio = _trio(family, tuned, own or [], (first, second, third))
     try:
-        with runs.listening(run):
-            begun = compute.begin(upload, kind == AS_HR, trio)
-        _warn_of_strangers(trio)
-        link = Link(
-            example=examples.name_of(Path(upload)),
-            kind="hr" if kind == AS_HR else "lr",
-            models=trio.names,
-            mark=address.mark if address else (),
-        )
-        session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
-        for further in chain([session], runs.carry(run, computed(session))):
-            if run != runs.latest:
-                raise StoppedError
-            yield further, further.view
+        with runs.running() as run:
+            trio = _trio(family, tuned, own or [], (first, second, third))
+            with runs.listening(run):
+                begun = compute.begin(upload, kind == AS_HR, trio)
+            _warn_of_strangers(trio)
+            link = Link(
+                example=examples.name_of(Path(upload)),
+                kind="hr" if kind == AS_HR else "lr",
+                models=trio.names,
+                mark=address.mark if address else (),
+            )
+            session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
+            for further in chain([session], runs.carry(run, computed(session))):
+                if run != runs.latest:
+                    raise StoppedError
+                yield further, further.view
     except StoppedError:
         yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
 

@@ -213,10 +213,9 @@ def evaluate(
         Path(pristine) if pristine else None,
         learned,
     )
-    run = runs.begin()
-    yield gr.skip(), "Loading …", *[gr.skip()] * 4
     drawn = 0.0
-    with suppress(StoppedError):
+    with suppress(StoppedError), runs.running() as run:
+        yield gr.skip(), "Loading …", *[gr.skip()] * 4
         for state in runs.carry(run, compute.run(wish)):
             if not state.results.scores:
                 compute.forget(before)

@@ -64,7 +64,7 @@ class Guard:
             headers = _headers(scope)
             self._check(scope, headers)
             if UPLOAD.fullmatch(scope["path"]):
-                await self._upload(scope, receive, send)
+                await self._upload(scope, headers, receive, send)
             else:
                 await self.app(scope, receive, _remembered(scope, headers, send))
         except RefusedError as refused:
@@ -90,23 +90,30 @@ class Guard:
         if not length.isdecimal() or "transfer-encoding" in headers:
             raise RefusedError(411, "The length of what is sent must be told beforehand.")
         if UPLOAD.fullmatch(scope["path"]):
-            address = (scope.get("client") or ("",))[0]
-            visitor = identity(_cookies(headers), address) or ""
-            words = self.quota.take(visitor, int(length))
-            if words:
-                raise RefusedError(507 if words == DISK_FULL else 413, words)
+            _refuse(self.quota.refusal(_uploader(scope, headers), int(length)))
             return
         limit = MAX_MCP_BODY_BYTES if MCP.match(scope["path"]) else MAX_BODY_BYTES
         if int(length) > limit:
             raise RefusedError(413, f"A request may have up to {limit / 2**20:.3g} MB.")
 
-    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An upload, whose failure is told in words instead of a bare "Internal Server Error".
+    async def _upload(
+        self, scope: Scope, headers: dict[str, str], receive: Receive, send: Send
+    ) -> None:
+        """An upload, counted as it comes, whose failure is told in words instead of a bare
+        "Internal Server Error".
 
         Raises:
-            RefusedError: the disk is full.
+            RefusedError: it passes a quota, or it can't be stored.
         """
-        failed = False
+        visitor = _uploader(scope, headers)
+        failed = broken_off = False
+
+        async def counted() -> Message:
+            nonlocal broken_off
+            message = await receive()
+            broken_off = message["type"] == "http.disconnect"
+            _refuse(self.quota.take(visitor, len(message.get("body", b""))))
+            return message
 
         async def unless_failed(message: Message) -> None:
             nonlocal failed
@@ -115,15 +122,29 @@ class Guard:
                 await send(message)
 
         try:
-            await self.app(scope, receive, unless_failed)
-        except OSError as error:
-            if not failed:
+            await self.app(scope, counted, unless_failed)
+        except Exception as error:
+            if broken_off and failed:  # nobody is there to be told
+                return
+            if not failed or not isinstance(error, OSError):
                 raise
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             words = DISK_FULL if full else "The file could not be stored; try again."
             raise RefusedError(507, words) from error
         if failed:
             raise RefusedError(500, "The file could not be stored; try again.")
+
+
+def _uploader(scope: Scope, headers: dict[str, str]) -> str:
+    """Whose quota an upload counts in: the browser's or, without a cookie, the address's."""
+    address = (scope.get("client") or ("",))[0]
+    return identity(_cookies(headers), address) or ""
+
+
+def _refuse(words: str | None) -> None:
+    """Raises RefusedError: there is a reason."""
+    if words:
+        raise RefusedError(507 if words == DISK_FULL else 413, words)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

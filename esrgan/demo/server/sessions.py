@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import gradio as gr
+from fastapi import HTTPException
 from gradio.state_holder import SessionState, StateHolder
 
 from esrgan.demo.server.stopping import Runs
@@ -16,6 +17,14 @@ from esrgan.demo.server.stopping import Runs
 MAX_EMPTY = 100  # sessions that own nothing, 0.1 MB each
 MAX_OWNING = 500
 BUSY = "The server is busy: it holds results for as many visitors as it can. Try again later."
+
+
+class BusyError(HTTPException, gr.Error):
+    """There is no room for one more: a 503 of gradio's routes, and in words from its queue."""
+
+    def __init__(self) -> None:
+        HTTPException.__init__(self, 503, BUSY)
+        gr.Error.__init__(self, BUSY, print_exception=False)
 
 
 class Sessions(StateHolder):
@@ -34,7 +43,7 @@ class Sessions(StateHolder):
         """The state of a session, new if there is none.
 
         Raises:
-            gr.Error: there are too many that own something already.
+            BusyError: there are too many that own something already.
         """
         with self.lock:
             state = self.session_data.get(session_id)
@@ -56,7 +65,7 @@ class Sessions(StateHolder):
         old = datetime.now() - timedelta(seconds=self.seconds)
         owning = [name for name in idle if name not in empty and self.time_last_used[name] < old]
         if not owning:
-            raise gr.Error(BUSY, print_exception=False)
+            raise BusyError
         self._forget(owning[0])
 
     def _forget(self, name: str) -> None:

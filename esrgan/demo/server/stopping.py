@@ -36,6 +36,19 @@ class Runs:
         self.latest, self._at_work = uuid.uuid4().hex, True
         return self.latest
 
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """A new run, at work within it at most: also if it is given up before its first step."""
+        run = self.begin()
+        try:
+            yield run
+        finally:
+            self._end(run)
+
+    def _end(self, run: str) -> None:
+        if run == self.latest:
+            self.stop()
+
     @property
     def at_work(self) -> bool:
         """Whether the latest run has neither ended nor been stopped."""
@@ -76,8 +89,7 @@ class Runs:
                         return
                     yield step
         finally:
-            if run == self.latest:
-                self.stop()
+            self._end(run)
 
 
 _wanted: ContextVar[Callable[[], bool]] = ContextVar("wanted", default=lambda: True)

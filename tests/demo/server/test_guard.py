@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -121,6 +122,53 @@ def test_uploads_have_a_quota_per_visitor(served: str, monkeypatch: pytest.Monke
     assert "try again later" in answers[-1][2]
     second = {**headers, "Cookie": "esrgan-visitor=" + "b" * 43}
     assert ask(served, "POST", "/gradio_api/upload", second, body)[0] == 200
+
+
+def announce(address: str, size: int, cookie: str) -> socket.socket:
+    """A connection that has announced an upload of so many bytes, and sent none."""
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    lines = [
+        "POST /gradio_api/upload HTTP/1.1",
+        f"Host: {address}",
+        f"Cookie: esrgan-visitor={cookie * 43}",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {size}",
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection
+
+
+def test_uploads_that_never_come_count_in_no_quota(
+    served: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    headers, body = upload(600)
+    taken = ask(served, "POST", "/gradio_api/upload", headers, body)
+    assert taken[0] == 200
+    monkeypatch.setattr(quota, "SERVER_BYTES", 2**40)
+    monkeypatch.setattr(quota, "VISITOR_BYTES", 2**38)
+    monkeypatch.setattr(quota, "MIN_FREE_BYTES", -(2**50))
+    for cookie in "abcdefgh":
+        with announce(served, 2**37, cookie) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(2**16) == b"", "nobody is there to be told"
+    assert ask(served, "POST", "/gradio_api/upload", headers, body)[0] == 200
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_uploads_at_once_pass_no_quota_together(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers, body = upload(1000)
+    monkeypatch.setattr(quota, "VISITOR_BYTES", len(body) * 3 // 2)
+    cookie = {"Cookie": "esrgan-visitor=" + "c" * 43}
+    with announce(served, len(body), "c") as first:
+        second = ask(served, "POST", "/gradio_api/upload", {**headers, **cookie}, body)
+        assert second[0] == 200
+        first.sendall(body)
+        answer = first.recv(2**16).decode()
+    assert answer.startswith("HTTP/1.1 413")
+    assert "try again later" in answer
 
 
 def test_a_full_disk_is_said_in_a_sentence(served: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,26 @@
 """Sessions: those that own something stay, whatever names others invent."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
+from fastapi.testclient import TestClient
+from gradio.routes import App
 
 from esrgan.demo.batch.job import Batch
+from esrgan.demo.batch.tab import ONE, upscale_all
+from esrgan.demo.compare.tab import AS_LR, compare
+from esrgan.demo.evaluate.tab import AS_EXAMPLES, evaluate
 from esrgan.demo.server import sessions
 from esrgan.demo.server.sessions import Sessions
 from esrgan.demo.server.stopping import Runs
 
 deleted: list[str] = []
+
+Refused = Callable[..., AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -64,6 +74,24 @@ def test_a_newcomer_is_told_that_the_server_is_busy(page: gr.Blocks, few: None) 
     assert [held[name][result] for name in "ab"] == ["a", "b"]
 
 
+@pytest.mark.parametrize("route", ["queue/join", "call/look", "run/look"])
+def test_the_routes_say_so_too(page: gr.Blocks, few: None, route: str) -> None:
+    with page:
+        gr.Button().click(lambda: 7, None, gr.Number(), api_name="look", queue=False)
+    (look,) = page.fns
+    page.queue()
+    app = App.create_app(page)
+    app.state_holder = held = Sessions(page, 3600)
+    result, _ = states(page)
+    for name in "ab":
+        held[name][result] = name
+    asked = {"data": [], "fn_index": look, "session_hash": "c"}
+    client = TestClient(app)
+    answer = client.post(f"/gradio_api/{route}", json=asked)
+    assert (answer.status_code, answer.json()["detail"]) == (503, sessions.BUSY)
+    assert client.post(f"/gradio_api/{route}", json={**asked, "session_hash": "a"}).is_success
+
+
 def test_the_oldest_goes_with_its_files(page: gr.Blocks, few: None) -> None:
     held = Sessions(page, 0)
     result, _ = states(page)
@@ -88,3 +116,35 @@ def test_the_page_lets_a_batch_go_with_its_folder(
         (state,) = (b for b in blocks if "batch" in b.delete_callback.__module__)
         held[str(number)][state._id] = Batch(folder)
     assert [folder.exists() for folder in folders] == [False, True, True]
+
+
+def given_up() -> dict[str, Callable[[Runs], Iterator[Any]]]:
+    """Events of the page that have begun a run, by their names."""
+    nothing: list[str] = []
+    return {
+        "batch": lambda runs: upscale_all(
+            runs, None, nothing, "png", ONE, "gan", None, "psnr", None, 1.0, "network", False, 0
+        ),
+        "evaluate": lambda runs: evaluate(
+            *(runs, None, AS_EXAMPLES, nothing, nothing, nothing, "", [], [], ["gan"], nothing),
+            *(False, 0, None, False),
+        ),
+    }
+
+
+@pytest.mark.parametrize("event", given_up())
+def test_whoever_leaves_at_the_first_words_is_not_at_work(event: str) -> None:
+    runs = Runs()
+    told = given_up()[event](runs)
+    next(told)
+    assert runs.at_work
+    told.close()
+    assert not runs.at_work
+
+
+def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path, refused: Refused) -> None:
+    (tmp_path / "notes.png").write_bytes(b"just a text")
+    runs = Runs()
+    with refused("not a picture"):
+        next(compare(runs, str(tmp_path / "notes.png"), AS_LR, "", None, [], "", "", "", None))
+    assert not runs.at_work

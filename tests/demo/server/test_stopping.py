@@ -68,6 +68,29 @@ def test_a_failed_run_is_not_at_work() -> None:
     assert not runs.stop()
 
 
+def test_a_run_that_is_given_up_before_its_first_step_is_not_at_work() -> None:
+    """As when a browser is closed while "Loading …" is all that it was told."""
+    runs = Runs()
+
+    def event() -> Generator[object, None, None]:
+        with runs.running() as run:
+            yield "Loading …"
+            yield from runs.carry(run, Steps()())
+
+    told = event()
+    assert (next(told), runs.at_work) == ("Loading …", True)
+    told.close()
+    assert not runs.at_work
+
+
+def test_an_earlier_run_that_ends_leaves_a_later_one_at_work() -> None:
+    runs = Runs()
+    with runs.running() as first:
+        later = runs.begin()
+    assert runs.wants(later)
+    assert not runs.wants(first)
+
+
 def test_what_belongs_to_no_run_goes_on() -> None:
     runs = Runs()
     carried = runs.carry(runs.begin(), Steps()())
