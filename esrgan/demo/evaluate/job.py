@@ -11,6 +11,7 @@ from pathlib import Path
 from esrgan.demo import choice
 from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server import decoding
+from esrgan.demo.server.quota import check_free
 from esrgan.demo.server.served import job_folder
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError, go_on
@@ -101,7 +102,7 @@ def run(wish: Wish) -> abc.Generator[Evaluation, None, None]:
     with _seen_from(folder):
         try:
             state, rows = _begun(wish, folder)
-        except (UserError, StoppedError):
+        except (UserError, StoppedError, OSError):
             shutil.rmtree(folder, ignore_errors=True)
             raise
         yield state
@@ -187,6 +188,7 @@ def _lay_out(wish: Wish, folder: Path) -> None:
         stems: dict[str, str] = {}
         for file in files:
             go_on()
+            check_free(folder)
             if file.stem in stems:
                 raise UserError(f"{stems[file.stem]} and {file.name} have the same name.")
             stems[file.stem] = file.name

@@ -60,14 +60,17 @@ class Reception:
             TooManyError: there are too many files in all the zips so far.
             StoppedError: nobody waits for them any more.
         """
-        for file in uploaded_files(upload):
+        for file in uploaded_files(upload, self._count):
             go_on()
-            if not self._left:
-                raise TooManyError(
-                    f"There are more than {MAX_MEMBERS} files in these; do them in parts."
-                )
-            self._left -= 1
             yield file
+
+    def _count(self, number: int) -> None:
+        go_on()
+        self._left -= number
+        if self._left < 0:
+            raise TooManyError(
+                f"There are more than {MAX_MEMBERS} files in these; do them in parts."
+            )
 
 
 def _is_zip(upload: Path) -> bool:
@@ -110,26 +113,34 @@ class Uploaded:
         return size
 
 
-def uploaded_files(upload: Path) -> Iterator[Uploaded]:
+def uploaded_files(
+    upload: Path, count: Callable[[int], None] = lambda _: None
+) -> Iterator[Uploaded]:
     """The upload itself or, if it is a zip, the files in it, without hidden ones.
 
     A member can be read until the next one is asked for.
+
+    Args:
+        upload: the file.
+        count: is given the number of entries, hidden ones and folders too, before they are read.
 
     Raises:
         UserError: the zip is damaged, encrypted, hostile, or packed in an unusual way.
     """
     if _is_zip(upload):
-        yield from _members(upload)
+        yield from _members(upload, count)
     else:
+        count(1)
         yield Uploaded(
             PurePosixPath(upload.name), upload.stat().st_size, partial(io.FileIO, upload)
         )
 
 
-def _members(upload: Path) -> Iterator[Uploaded]:
+def _members(upload: Path, count: Callable[[int], None]) -> Iterator[Uploaded]:
     with _ZipBytes(upload) as data:
         with _zip_errors(f"{upload.name} is damaged, or it is no zip."):
             archive = zipfile.ZipFile(data)
+        count(len(archive.infolist()))
         named = [(_safe_name(member, upload.name), member) for member in archive.infolist()]
         members = [(name, m) for name, m in named if not m.is_dir() and not _is_hidden(name)]
         if any(member.flag_bits & ENCRYPTED for _, member in members):

@@ -18,6 +18,7 @@ from scipy.io import savemat
 from esrgan.demo.evaluate import illustrating
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.evaluate.job import Evaluation, Wish
+from esrgan.demo.server import quota
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.evaluation.evaluate import measure
 from esrgan.evaluation.methods import model_settings
@@ -291,6 +292,24 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     for changes, words in cases:
         with refused(words):
             next(evaluation.run(replace(wish, **changes)))
+    assert list(served.glob(f"*/{evaluation.FOLDER}/*")) == []
+
+
+def test_a_full_disk_is_told_before_it_is_filled(
+    wish: Wish, served: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setattr(quota, "MIN_FREE_BYTES", 2**60)
+    with refused("disk is full"):
+        next(evaluation.run(wish))
+    assert list(served.glob(f"*/{evaluation.FOLDER}/*")) == []
+
+
+def test_nothing_is_left_when_the_disk_fills_meanwhile(
+    wish: Wish, served: Path, full_disk: None
+) -> None:
+    assert wish.hr[0].stat().st_size > 20_000, "more than a file may now have"
+    with pytest.raises(OSError, match="File too large"):
+        next(evaluation.run(wish))
     assert list(served.glob(f"*/{evaluation.FOLDER}/*")) == []
 
 

@@ -166,7 +166,8 @@ def test_uploads_at_once_pass_no_quota_together(
         second = ask(served, "POST", "/gradio_api/upload", {**headers, **cookie}, body)
         assert second[0] == 200
         first.sendall(body)
-        answer = first.recv(2**16).decode()
+        with first.makefile("rb") as answering:
+            answer = answering.read().decode()
     assert answer.startswith("HTTP/1.1 413")
     assert "try again later" in answer
 

@@ -3,14 +3,15 @@
 import io
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from esrgan.demo.server import uploads
-from esrgan.demo.server.uploads import Uploaded, uploaded_files
+from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.server.uploads import Reception, TooManyError, Uploaded, uploaded_files
 
 Refused = Callable[..., AbstractContextManager[None]]
 MB = 2**20
@@ -133,3 +134,37 @@ def test_a_table_of_contents_that_would_fill_the_memory(
     monkeypatch.setattr(uploads, "MAX_CONTENTS_BYTES", 70_000)
     with refused("many.zip holds too many files"):
         list(uploaded_files(upload))
+
+
+def test_hidden_files_and_folders_count_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "hidden.zip"
+    with zipfile.ZipFile(archive, "w") as written:
+        for number in range(4):
+            written.writestr(f".hidden {number}", "")
+            written.mkdir(f"folder {number}")
+    monkeypatch.setattr(uploads, "MAX_MEMBERS", 8)
+    assert list(Reception([archive]).files(archive)) == []
+    monkeypatch.setattr(uploads, "MAX_MEMBERS", 7)
+    with pytest.raises(TooManyError, match="more than 7 files"):
+        list(Reception([archive]).files(archive))
+
+
+def test_stop_is_heard_between_zips_of_hidden_files(tmp_path: Path) -> None:
+    archives = [tmp_path / f"{number}.zip" for number in range(3)]
+    for archive in archives:
+        with zipfile.ZipFile(archive, "w") as written:
+            written.writestr(".hidden", "")
+    runs, looked_at = Runs(), []
+
+    def receiving() -> Generator[None, None, None]:
+        for archive in archives:
+            looked_at.append(archive)
+            list(Reception(archives).files(archive))
+            runs.stop()
+        yield
+
+    with pytest.raises(StoppedError):
+        next(runs.carry(runs.begin(), receiving()))
+    assert looked_at == archives[:2]
