@@ -48,7 +48,7 @@ TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
 # Modules that take longest, with which the workers begin, so that none waits for another's last.
-LONGEST = ("finetuning", "page", "train_loop", "evaluate_tab", "ablation", "exporting", "fuzz")
+LONGEST = ("finetuning", "page", "train_loop", "evaluate_tab", "ablation", "figures_panel", "fuzz")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,9 +38,9 @@ from scipy.io import savemat
 from esrgan.demo import choice, point
 from esrgan.demo.batch import job as batch
 from esrgan.demo.compare import page_link
-from esrgan.demo.compare.exporting import Marks, marked
+from esrgan.demo.compare.figure import Marks, marked
 from esrgan.demo.comparison import Trio
-from esrgan.demo.evaluate import illustrating
+from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Settings
@@ -766,7 +766,7 @@ def test_what_browsers_send(
     with lawful():
         choice.chosen_trio(*(*names, "", "", "")[:3], [str(folder / "psnr.safetensors")])  # type: ignore[call-arg]
     with lawful():
-        assert all(len(crop) == 4 for crop in illustrating.read_crops(text))
+        assert all(len(crop) == 4 for crop in figures.read_crops(text))
     with lawful():
         assert isinstance(marked(Marks(), sent), Marks)
     with lawful():

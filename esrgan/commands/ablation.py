@@ -6,14 +6,17 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from esrgan import assets
 from esrgan.command_line import Parser, python_module
-from esrgan.commands.common import add_running_options
-from esrgan.commands.drawing import ablation_drawn, add_crop_option, add_width_option
+from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.commands.figure import add_crop_option, add_width_option, check_crop_count, crop_each
 from esrgan.errors import UserError
+from esrgan.evaluation.methods import model_settings
 from esrgan.figures import PAGE_WIDTH, save_figure
+from esrgan.figures.compose import ablation_figure, made
 from esrgan.run_folder import read_status, weights_path
 
 EXAMPLES = [assets.EXAMPLES / name for name in ("chelsea.png", "motorcycle.png")]
@@ -92,12 +95,12 @@ def add(command: Parser) -> None:
     add_crop_option(command)
     add_width_option(command, PAGE_WIDTH)
     add_running_options(command)
-    # What `evaluate` would ask for besides.
-    command.set_defaults(run=run, evaluation=None, results=[], alphas=[], mode=None, scale=None)
+    command.set_defaults(run=run)
 
 
 def run(options: Namespace) -> int:
     """Train what is not trained yet, then write ablation.png and ablation.pdf."""
+    check_crop_count(options.crop, options.pictures)
     folder = options.out / "tiny" if options.tiny else options.out
     presets = [preset for preset in COLUMNS if preset.removeprefix("ablation-") in options.columns]
     runs = plan(presets, folder)
@@ -107,8 +110,13 @@ def run(options: Namespace) -> int:
         print(f"[{number}/{len(runs)}] {each.stage} {each.preset}: {state}", flush=True)
         if not done:
             _train(each, options)
-    models = {COLUMNS[r.preset].title: str(r.weights) for r in runs if r.stage == "gan"}
-    figure, _ = ablation_drawn(models, options.pictures, options)
+    weights = {COLUMNS[r.preset].title: str(r.weights) for r in runs if r.stage == "gan"}
+    make = partial(make_upscaler, options=options)
+    chosen = choose_methods(list(weights.values()), make)
+    shown = [made(chosen.methods, file, chosen.scale) for file in options.pictures]
+    settings = dict(zip(weights, map(model_settings, chosen.models.values()), strict=True))
+    crops = crop_each(shown, options.crop)
+    figure, _ = ablation_figure(shown, crops, settings, options.width)
     for name in ("ablation.png", "ablation.pdf"):
         save_figure(figure, folder / name)
         print(folder / name)

@@ -10,6 +10,9 @@ import torch
 
 from esrgan.command_line import Parser
 from esrgan.errors import UserError
+from esrgan.evaluation import methods
+from esrgan.evaluation.methods import Selection
+from esrgan.inference.blend import MakeUpscaler
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import (
@@ -56,6 +59,30 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
         options.back_projection,
         backend=options.backend,
     )
+
+
+def choose_methods(
+    models: Sequence[str],
+    make: MakeUpscaler,
+    alphas: Sequence[float] = (),
+    modes: Sequence[str] | None = None,
+    results: Sequence[str] = (),
+    scale: int | None = None,
+) -> Selection:
+    """`methods.select` of names and of folders NAME=DIR, with a note on strangers.
+
+    Raises:
+        UserError: as it, or there are modes without α.
+    """
+    if modes and not alphas:
+        raise UserError("--mode needs --alphas, such as --alphas 0 0.2 0.4 0.6 0.8 1.")
+    names, modes = list(dict.fromkeys(models)), modes or ["network"]
+    folders = [methods.from_folder(*methods.named_folder(text)) for text in results]
+    labels = dict(zip(names, methods.labels(names), strict=True))
+    chosen = methods.select(labels, make, alphas, modes, folders, scale)
+    if chosen.ends and "network" in modes:
+        note_strangers(chosen.ends)  # refuses different shapes
+    return chosen
 
 
 def network_at(

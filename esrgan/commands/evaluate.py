@@ -11,12 +11,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
-from esrgan.errors import UserError
-from esrgan.evaluation import methods, tables
+from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.evaluation import tables
 from esrgan.evaluation.evaluate import Measures, evaluate
 from esrgan.evaluation.learned_metrics import learned_metrics
-from esrgan.evaluation.methods import PAIR, Selection
+from esrgan.evaluation.methods import PAIR
 from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import pair_files
 from esrgan.evaluation.results import FILE, Results, Score, load_results, save_results, without
@@ -71,7 +70,14 @@ def add(command: Parser) -> None:
 def run(options: Namespace) -> int:
     """A table of scores, a line a method and picture and a mean a method."""
     pristine = load_pristine(options.niqe_model)
-    selection = chosen_methods(options)
+    selection = choose_methods(
+        options.models,
+        partial(make_upscaler, options=options),
+        options.alphas,
+        options.mode,
+        options.results,
+        options.scale,
+    )
     scale, chosen = selection.scale, selection.methods
     files = pair_files(options.hr, options.lr, scale)
     with redirect_stdout(sys.stderr):  # pyiqa prints what it does; a table may go into a pipe
@@ -120,26 +126,3 @@ def _summary(results: Results, options: Namespace) -> str:
         lines = means
     table = tables.text_table(results, lines)
     return f"{table}\n{options.out}: {FILE}, {', '.join(tables.WRITERS)}" if options.out else table
-
-
-def chosen_methods(options: Namespace) -> Selection:
-    """The scale and the rows that the options ask for.
-
-    Raises:
-        UserError: as `methods.select`, or options contradict each other.
-    """
-    if options.mode and not options.alphas:
-        raise UserError("--mode needs --alphas, such as --alphas 0 0.2 0.4 0.6 0.8 1.")
-    names = list(dict.fromkeys(options.models))
-    modes = options.mode or ["network"]
-    chosen = methods.select(
-        dict(zip(names, methods.labels(names), strict=True)),
-        partial(make_upscaler, options=options),
-        options.alphas,
-        modes,
-        [methods.from_folder(*methods.named_folder(text)) for text in options.results],
-        options.scale,
-    )
-    if chosen.ends and "network" in modes:
-        note_strangers(chosen.ends)  # refuses different shapes
-    return chosen

@@ -2,19 +2,14 @@
 
 from argparse import Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options
-from esrgan.commands.drawing import (
-    ablation_drawn,
-    add_crop_option,
-    add_width_option,
-    examples,
-    write,
-)
+from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
 from esrgan.errors import UserError
-from esrgan.evaluation.methods import PAIR, labels
+from esrgan.evaluation.methods import COMPARATORS, PAIR, Selection, labels, model_settings
+from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import load_results
 from esrgan.figures import (
     COLUMN_WIDTH,
@@ -22,15 +17,20 @@ from esrgan.figures import (
     Crop,
     active_share,
     check_figure_path,
+    latex_figure,
+    save_figure,
 )
-from esrgan.figures.illustrations import (
+from esrgan.figures.compose import (
+    Drawn,
     Example,
+    ablation_figure,
     brightness_figure,
     crops_figure,
     crops_of,
     features_figure,
-    kept_numbers,
-    measured_numbers,
+    kept,
+    made,
+    measured,
     plane_figure,
     strip_figure,
 )
@@ -65,6 +65,32 @@ def _kind(
     return command
 
 
+def add_width_option(command: Parser, width: float) -> None:
+    about = f"of the figure; a paper's column is {COLUMN_WIDTH} (default: {width:g})"
+    command.add_argument("--width", type=float, default=width, metavar="INCHES", help=about)
+
+
+def add_crop_option(command: Parser) -> None:
+    command.add_argument(
+        "--crop",
+        nargs=4,
+        type=int,
+        action="append",
+        metavar=("X", "Y", "W", "H"),
+        help="in HR pixels, again for more (default: where the picture varies most)",
+    )
+
+
+def _write(drawn: Drawn, options: Namespace) -> int:
+    """Save a figure as -o says and, if asked to, print its LaTeX; the exit code."""
+    figure, caption = drawn
+    save_figure(figure, options.out)
+    print(options.out)
+    if options.latex:
+        print(latex_figure(options.out, options.width, caption))
+    return 0
+
+
 def _add_method_options(command: Parser) -> None:
     """Add the options that name pictures, besides --models."""
     command.add_argument(
@@ -75,7 +101,49 @@ def _add_method_options(command: Parser) -> None:
     )
     add_crop_option(command)
     add_running_options(command)
-    command.set_defaults(results=[], alphas=[], mode=None, scale=None)
+
+
+def _chosen(
+    options: Namespace,
+    models: Sequence[str],
+    alphas: Sequence[float] = (),
+    modes: Sequence[str] | None = None,
+    results: Sequence[str] = (),
+) -> Selection:
+    make = partial(make_upscaler, options=options)
+    return choose_methods(models, make, alphas, modes, results)
+
+
+def _kept(
+    options: Namespace,
+    files: Sequence[Path],
+    models: Sequence[str] | None,
+    alphas: Sequence[float] = (),
+    modes: Sequence[str] | None = None,
+) -> list[Example]:
+    """What `evaluate` kept of pictures in the folder of --evaluation.
+
+    Args:
+        files: of HR pictures; names are enough.
+        models: None for all that there are.
+    """
+    results = load_results(options.evaluation)
+    names = None if models is None else labels(models)
+    curves = (modes or ["network"], alphas)
+    return [kept(results, options.evaluation, file, names, *curves) for file in files]
+
+
+def _example(
+    options: Namespace,
+    models: Sequence[str],
+    alphas: Sequence[float] = (),
+    modes: Sequence[str] | None = None,
+) -> Example:
+    """The one picture of a figure: kept, or made here and now."""
+    if options.evaluation:
+        return _kept(options, [options.picture], models, alphas, modes)[0]
+    chosen = _chosen(options, models, alphas, modes)
+    return made(chosen.methods, options.picture, chosen.scale)
 
 
 def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
@@ -87,7 +155,7 @@ def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
 
 def plane(options: Namespace) -> int:
     drawn = plane_figure(load_results(options.evaluation), options.measure, options.width)
-    return write(*drawn, options)
+    return _write(drawn, options)
 
 
 def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
@@ -116,7 +184,7 @@ def features(options: Namespace) -> int:
     )
     for layer, share in shares.items():
         print(f"{layer} {100 * share:6.2f} % active")
-    return write(*drawn, options)
+    return _write(drawn, options)
 
 
 def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
@@ -135,21 +203,20 @@ def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
 
 
 def crops(options: Namespace) -> int:
-    _default_models(options, ["bicubic", *PAIR])
-    shown = examples(options, options.pictures)
+    models, files = options.models, options.pictures
     if options.evaluation:
-        label, results = kept_numbers(load_results(options.evaluation), shown)
+        label = load_results(options.evaluation).niqe_label
+        shown = _kept(options, files, models, options.alphas, options.mode)
+        shown = [example.with_hr() for example in shown]
     else:
-        label, results = measured_numbers(shown)
+        models = models or ["bicubic", *PAIR]
+        chosen = _chosen(options, models, options.alphas, options.mode, options.results)
+        pristine = load_pristine()
+        label = pristine.label
+        examples = [made(chosen.methods, file, chosen.scale) for file in files]
+        shown = [measured(example, chosen.scale, pristine) for example in examples]
     whole = not options.crops_only
-    drawn = crops_figure(shown, results, label, options.crop, options.width, whole)
-    return write(*drawn, options)
-
-
-def _default_models(options: Namespace, names: Sequence[str]) -> None:
-    """Default of --models: these, or all that an evaluation holds."""
-    if options.models is None and not options.evaluation:
-        options.models = list(names)
+    return _write(crops_figure(shown, label, options.crop, options.width, whole), options)
 
 
 def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
@@ -163,9 +230,33 @@ def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
 
 
 def ablation(options: Namespace) -> int:
-    names = list(dict.fromkeys(options.models))
-    models = dict(zip(labels(names), names, strict=True))
-    return write(*ablation_drawn(models, options.pictures, options), options)
+    names, files = list(dict.fromkeys(options.models)), options.pictures
+    check_crop_count(options.crop, files)
+    others = [name for name in names if name in COMPARATORS]
+    if others:
+        raise UserError(f"This figure compares models, and {others[0]} is none.")
+    if options.evaluation:
+        shown = _kept(options, files, names)
+        models = [zoo.load(name) for name in names]
+    else:
+        chosen = _chosen(options, names)
+        shown = [made(chosen.methods, file, chosen.scale) for file in files]
+        models = list(chosen.models.values())
+    settings = dict(zip(labels(names), map(model_settings, models), strict=True))
+    crops = crop_each(shown, options.crop)
+    return _write(ablation_figure(shown, crops, settings, options.width), options)
+
+
+def check_crop_count(crops: Sequence[Sequence[int]] | None, pictures: Sequence[Path]) -> None:
+    """Raises UserError if crops are given, but not one a picture."""
+    if crops and len(crops) != len(pictures):
+        raise UserError(f"Give one --crop a picture: {len(pictures)}, not {len(crops)}.")
+
+
+def crop_each(shown: Sequence[Example], crops: Sequence[Sequence[int]] | None) -> list[Crop]:
+    """One crop an example: those given, or where the pictures vary most."""
+    wanted = [[crop] for crop in crops] if crops else [None] * len(shown)
+    return [crops_of(each.hr, crop)[0] for each, crop in zip(shown, wanted, strict=True)]
 
 
 def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
@@ -178,10 +269,10 @@ def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
 
 
 def brightness(options: Namespace) -> int:
-    (example,) = examples(options, [options.picture])
+    example = _example(options, options.models)
     before, after = (row.picture for row in example.rows)
     crop = _one_crop(example, options)
-    return write(*brightness_figure(example, before, after, crop, options.width), options)
+    return _write(brightness_figure(example, before, after, crop, options.width), options)
 
 
 def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
@@ -192,14 +283,13 @@ def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
     command.add_argument("--models", nargs=2, metavar=names, help="default: psnr gan")
     _add_method_options(command)
     command.add_argument("--alphas", nargs="+", type=float, default=list(STRIP_ALPHAS), metavar="A")
-    command.set_defaults(mode=list(MODES))
 
 
 def strip(options: Namespace) -> int:
-    _default_models(options, PAIR)
-    (example,) = examples(options, [options.picture])
+    models = options.models or ([] if options.evaluation else PAIR)
+    example = _example(options, models, options.alphas, MODES)
     crop = _one_crop(example, options)
-    return write(*strip_figure(example, options.alphas, crop, options.width), options)
+    return _write(strip_figure(example, options.alphas, crop, options.width), options)
 
 
 def _one_crop(example: Example, options: Namespace) -> Crop:

@@ -17,7 +17,7 @@ WIDTHS = {"Column": 3.4, "Page": 7.0}  # of a paper, in inches
 
 
 @dataclass(frozen=True)
-class Illustrated:
+class FigureFile:
     """Drawn figure as files.
 
     Attributes:
@@ -47,11 +47,11 @@ def saved(
     suffix: str,
     width: float,
     place: Path | None = None,
-) -> Illustrated:
+) -> FigureFile:
     """Write a figure, and as PNG too, to be shown."""
     from esrgan.figures import latex_figure, save_figure
 
     file, shown = folder / f"{name}.{suffix}", folder / f"{name}.png"
     for path in {file, shown}:
         save_figure(figure, path)
-    return Illustrated(file, shown, latex_figure(Path(file.name), width, caption), place)
+    return FigureFile(file, shown, latex_figure(Path(file.name), width, caption), place)

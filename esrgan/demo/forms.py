@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from esrgan.demo.figure_file import FORMATS, WIDTHS, Illustrated
+from esrgan.demo.figure_file import FORMATS, WIDTHS, FigureFile
 
 MODES = [("the network", "network"), ("the image", "image")]  # what α interpolates
 Shown = tuple[str, gr.DownloadButton, str]
@@ -40,7 +40,7 @@ def preview(name: str) -> gr.Image:
     return gr.Image(show_label=False, buttons=["fullscreen"], interactive=False, elem_id=name)
 
 
-def shown(drawn: Illustrated) -> Shown:
+def shown(drawn: FigureFile) -> Shown:
     """Values of a figure for the preview and the two of `download_parts`."""
     file = gr.DownloadButton(f"Download {drawn.file.name}", value=drawn.file)
     return str(drawn.shown), file, drawn.latex

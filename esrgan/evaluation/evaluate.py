@@ -98,7 +98,7 @@ def _hash(text: str) -> str:
 
 
 def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> Numbers:
-    """All numbers of one SR picture (Sec. 4.2), as `evaluate`, training and figures show them.
+    """All numbers of one SR picture (Sec. 4.2), as `evaluate` and training show them.
 
     Args:
         sr, hr: H×W, H×W×3 or H×W×4, `uint8`, of one size.
@@ -113,19 +113,30 @@ def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> N
         name: metric if isinstance(metric, str) else _finite(metric(sr, hr))
         for name, metric in measures.learned.items()
     }
-    niqe = niqe_or_reason(sr, measures.pristine)
+    numbers = basic_numbers(sr, hr, scale, measures.pristine)
     differences = colour_difference(sr, hr)
     return {
-        "psnr_y": psnr(sr, hr, scale),
-        "ssim_y": ssim(sr, hr, scale),
+        **numbers,
         "rmse_y": rmse(sr, hr, scale),
         "psnr_rgb": psnr(sr, hr, scale, "rgb"),
         "brightness": brightness_shift(sr, hr),
         "delta_e": float(differences.mean()),
         "delta_e_95": float(np.percentile(differences, 95)),
         **learned,
-        "niqe": niqe,
-        "pi": _perceptual_index(learned["ma"], niqe),
+        "pi": _perceptual_index(learned["ma"], numbers["niqe"]),
+    }
+
+
+def basic_numbers(sr: np.ndarray, hr: np.ndarray, scale: int, pristine: PristineModel) -> Numbers:
+    """PSNR-Y, SSIM-Y and NIQE of one SR picture, as tables and figures show them.
+
+    Args:
+        pristine: NIQE's model; others and errors as `measure`.
+    """
+    return {
+        "psnr_y": psnr(sr, hr, scale),
+        "ssim_y": ssim(sr, hr, scale),
+        "niqe": niqe_or_reason(sr, pristine),
     }
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from esrgan.commands import cli
 from esrgan.evaluation.results import load_results
-from esrgan.figures import draw_strip, illustrations
+from esrgan.figures import compose, draw_strip
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
@@ -98,7 +98,7 @@ def test_a_strip_goes_from_the_psnr_to_the_gan_model(
         drawn.extend((network, image))
         return draw_strip(alphas, network, image, width)
 
-    monkeypatch.setattr(illustrations, "draw_strip", draw)
+    monkeypatch.setattr(compose, "draw_strip", draw)
     words = [str(hr), *CROP, *ALPHAS, "--models", *models]
     assert run("strip", *words, "-o", str(tmp_path / "strip.png")) == 0
     lr = imresize(load_image(hr), 1 / 4)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare import export_panel, page_link
+from esrgan.demo.compare import figures_panel, page_link
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin, finished
 from esrgan.demo.comparison import Trio
@@ -70,7 +70,7 @@ def build(page: gr.Blocks) -> None:
                 start = gr.Button("Upscale", variant="primary", elem_id="start")
                 stop = gr.Button("Stop", elem_id="stop")
     viewer = Viewer(elem_id="viewer")
-    export_panel.build(session, viewer)
+    figures_panel.build(session, viewer)
 
     request.change(
         told(compare),

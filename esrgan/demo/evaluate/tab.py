@@ -1,6 +1,6 @@
 """The Evaluate tab: pictures by models, measured, as tables and as the paper's figures.
 
-Layout and wiring; what is shown is computed in `evaluation` and drawn in `illustrating`.
+Layout and wiring; what is shown is computed in `evaluation` and drawn in `figures`.
 """
 
 import time
@@ -13,7 +13,7 @@ import gradio as gr
 
 from esrgan.demo import examples, forms
 from esrgan.demo.choice import BUILTIN
-from esrgan.demo.evaluate import illustrating as figures
+from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as compute
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.evaluate.score_table import progress, score_tables
@@ -280,6 +280,6 @@ def draw(
 def _figure(
     state: Evaluation, kind: str, picture: str | None, crops: str, suffix: str, width: float
 ) -> tuple[Any, ...]:
-    drawn = figures.illustrate(state, kind, picture, suffix, width, figures.read_crops(crops))
+    drawn = figures.draw(state, kind, picture, suffix, width, figures.read_crops(crops))
     where, place = gr.Column(visible=drawn.place is not None), drawn.place and str(drawn.place)
     return *forms.shown(drawn), where, place

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from esrgan.demo.evaluate import illustrating
+from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.evaluate.job import Evaluation, Wish
 from esrgan.demo.server import quota
@@ -26,7 +26,7 @@ from esrgan.evaluation.metrics import psnr
 from esrgan.evaluation.niqe import niqe
 from esrgan.evaluation.pairs import load_pair
 from esrgan.evaluation.results import load_results
-from esrgan.figures import draw_ablation, illustrations
+from esrgan.figures import compose, draw_ablation
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
@@ -141,17 +141,17 @@ def test_tables_and_figures_without_computing_again(
     assert str(state.folder) not in "".join(file.read_text() for file in files)
     starts = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
     for kind, suffix in (
-        *((illustrating.PLANE, suffix) for suffix in starts),
-        (illustrating.FEATURES, "png"),
-        (illustrating.CROPS, "svg"),
-        (illustrating.ABLATION, "pdf"),
-        (illustrating.STRIP, "png"),
+        *((figures.PLANE, suffix) for suffix in starts),
+        (figures.FEATURES, "png"),
+        (figures.CROPS, "svg"),
+        (figures.ABLATION, "pdf"),
+        (figures.STRIP, "png"),
     ):
-        drawn = illustrating.illustrate(state, kind, "two.png", suffix, 3.4)
+        drawn = figures.draw(state, kind, "two.png", suffix, 3.4)
         assert drawn.file.read_bytes().startswith(starts[suffix])
         assert drawn.shown.suffix == ".png"
         assert f"{{{drawn.file.name}}}" in drawn.latex
-        assert (drawn.place is not None) == (kind in illustrating.OF_CROPS)
+        assert (drawn.place is not None) == (kind in figures.OF_CROPS)
 
 
 def test_niqe_is_of_the_parameters_that_were_uploaded(wish: Wish, tmp_path: Path) -> None:
@@ -169,13 +169,13 @@ def test_the_ablation_figure_says_what_each_network_is_made_of(
 ) -> None:
     drawn: list[object] = []
     monkeypatch.setattr(
-        illustrations,
+        compose,
         "draw_ablation",
         lambda *args: drawn.extend(args) or draw_ablation(*args),
     )
     state = last(replace(wish, alphas=[], back_projections=1))
     crops = [(8, 12, 24, 16), (40, 0, 24, 16)]
-    illustrating.illustrate(state, illustrating.ABLATION, "one.png", "png", 7.0, crops)
+    figures.draw(state, figures.ABLATION, "one.png", "png", 7.0, crops)
     columns, rows, references, _ = drawn
     assert [column.title for column in columns] == ["first BP1", "second BP1"]  # no bicubic
     assert columns[0].settings == model_settings(zoo.load(wish.weights[0]))
@@ -184,36 +184,36 @@ def test_the_ablation_figure_says_what_each_network_is_made_of(
     np.testing.assert_array_equal(references[1], hr[:16, 40:64])
     state = last(replace(wish, weights=[], alphas=[]))
     with refused("compares models"):
-        illustrating.illustrate(state, illustrating.ABLATION, None, "png", 7.0)
+        figures.draw(state, figures.ABLATION, None, "png", 7.0)
 
 
 def test_crops_are_lines_of_four_numbers(refused: Refused) -> None:
     boxes = [(60, 40, 64, 48), (0, 0, 8, 8)]
-    assert illustrating.read_crops(illustrating.write_crops(boxes)) == boxes
-    assert illustrating.read_crops(" 1, 2, 3, 4 \n\n") == [(1, 2, 3, 4)]
-    assert illustrating.read_crops("") == []
+    assert figures.read_crops(figures.write_crops(boxes)) == boxes
+    assert figures.read_crops(" 1, 2, 3, 4 \n\n") == [(1, 2, 3, 4)]
+    assert figures.read_crops("") == []
     for text in ("1 2 3", "1 2 3 4 5", "1 2 3 -4", "a b c d", "1 2 3 4.5", "1 2 3 ٤"):
         with refused("x y width height"):
-            illustrating.read_crops(text)
+            figures.read_crops(text)
     with refused("up to 6 crops, not 7"):
-        illustrating.read_crops("1 2 3 4\n" * 7)
+        figures.read_crops("1 2 3 4\n" * 7)
 
 
 def test_a_figure_shows_the_crops_and_where_they_are(wish: Wish, refused: Refused) -> None:
     state = last(replace(wish, weights=[], alphas=[]))
     crops = [(8, 12, 60, 40), (100, 120, 60, 40)]
 
-    def height(*wanted: illustrating.Box) -> int:
-        drawn = illustrating.illustrate(state, illustrating.CROPS, "one.png", "png", 7.0, wanted)
+    def height(*wanted: figures.Box) -> int:
+        drawn = figures.draw(state, figures.CROPS, "one.png", "png", 7.0, wanted)
         return Image.open(drawn.shown).height
 
     assert height(*crops) > 1.9 * height(crops[0])
-    drawn = illustrating.illustrate(state, illustrating.CROPS, "one.png", "png", 7.0, crops)
+    drawn = figures.draw(state, figures.CROPS, "one.png", "png", 7.0, crops)
     assert drawn.place is not None
     marked, hr = np.asarray(Image.open(drawn.place)).copy(), np.asarray(Image.open(wish.hr[0]))
     for x, y, width, high in crops:
-        assert (marked[y, x : x + width] == illustrating.MARK).all()
-        assert (marked[y : y + high, x] == illustrating.MARK).all()
+        assert (marked[y, x : x + width] == figures.MARK).all()
+        assert (marked[y : y + high, x] == figures.MARK).all()
         marked[y - 2 : y + high + 3, x - 2 : x + width + 3] = hr[
             y - 2 : y + high + 3, x - 2 : x + width + 3
         ]
@@ -226,7 +226,7 @@ def test_a_click_sets_a_crop_around_it(wish: Wish, tmp_path: Path, refused: Refu
     large = tmp_path / "large.png"
     Image.effect_noise((1280, 320), 50).save(large)
     state = last(Wish([large, wish.hr[0]], models=["bicubic"]))
-    around = illustrating.crop_around
+    around = figures.crop_around
     # the page shows it half as large
     assert around(state, "large.png", (100, 80), []) == (168, 128, 64, 64)
     assert around(state, "large.png", (639, 0), [(0, 0, 20, 30)]) == (1260, 0, 20, 30)
@@ -239,11 +239,11 @@ def test_the_brightness_figure_needs_both_gan_models(
     wish: Wish, models: list[Path], refused: Refused
 ) -> None:
     with refused("gan with gan-after"):
-        illustrating.illustrate(last(wish), illustrating.BRIGHTNESS, None, "png", 3.4)
+        figures.draw(last(wish), figures.BRIGHTNESS, None, "png", 3.4)
     names = ("gan", "gan-after")
     named = [file.rename(file.with_stem(name)) for file, name in zip(models, names, strict=True)]
     state = last(replace(wish, weights=named, alphas=[], back_projections=1))
-    drawn = illustrating.illustrate(state, illustrating.BRIGHTNESS, None, "png", 3.4)
+    drawn = figures.draw(state, figures.BRIGHTNESS, None, "png", 3.4)
     assert drawn.file.name == "brightness-one.png"
 
 
@@ -251,7 +251,7 @@ def test_the_picture_of_a_figure_is_a_name_and_never_a_path(wish: Wish, refused:
     state = last(replace(wish, alphas=[], weights=[]))
     for picture in (str(wish.hr[0]), "../HR/one.png", "three.png"):
         with refused("nothing to draw"):
-            illustrating.illustrate(state, illustrating.CROPS, picture, "png", 3.4)
+            figures.draw(state, figures.CROPS, picture, "png", 3.4)
 
 
 def test_what_is_wrong_is_said_before_anything_is_computed(

@@ -1,6 +1,6 @@
-"""Figure for a paper and animation of α, both of a comparison.
+"""Figure for a paper of a comparison: its pictures, and crops of them.
 
-matplotlib and the encoders are imported when they are first needed.
+matplotlib is imported when the first one is drawn.
 """
 
 import uuid
@@ -15,23 +15,23 @@ import numpy as np
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare.session import Session
 from esrgan.demo.comparison import Comparison
-from esrgan.demo.figure_file import Illustrated, check_form, saved
+from esrgan.demo.figure_file import FigureFile, check_form, saved
 from esrgan.demo.limits import MAX_CROPS
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.viewer import Alphas
 from esrgan.errors import UserError
+from esrgan.evaluation.evaluate import Numbers
+from esrgan.evaluation.niqe import PristineModel, load_pristine
 from esrgan.inference.blend import STRIP_ALPHAS
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 
 if TYPE_CHECKING:
-    from esrgan.figures import Crop
-    from esrgan.figures.animation import Source
-    from esrgan.figures.illustrations import Drawn
+    from esrgan.figures.compose import Drawn
 
 Rectangle = tuple[int, int, int, int]
 # Numbers below the panes of a comparison, by its run and the pane's title.
-Numbers = Mapping[tuple[str, str], str]
+Known = Mapping[tuple[str, str], Numbers]
 # Panes in the order of the figure, and how it names them.
 LR, BICUBIC, NETWORK, IMAGE, HR = "lr", "bicubic", "network", "image", "hr"
 TITLES = {
@@ -45,11 +45,7 @@ TITLES = {
     HR: "HR",
 }
 WHOLE, CROPS_ONLY, STRIP = "whole", "crops", "strip"
-CROP = "crop"
 NOTHING_YET = "There is nothing to draw yet: wait until the models' results are there."
-ANIMATED = {"network": [NETWORK], "image": [IMAGE], "both": [NETWORK, IMAGE]}
-ANIMATION_SIZE = 640
-MOST_ANIMATED_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -144,12 +140,12 @@ class Drawing:
     """
 
     status: str
-    numbers: Numbers
-    figure: Illustrated | None = None
+    numbers: Known
+    figure: FigureFile | None = None
 
 
 def figure(
-    session: Session | None, marks: Marks, wish: FigureWish, known: Numbers
+    session: Session | None, marks: Marks, wish: FigureWish, known: Known
 ) -> Generator[Drawing, None, None]:
     """Draw a figure of a comparison; what is known of it is not measured again.
 
@@ -157,7 +153,7 @@ def figure(
         UserError: there is nothing to draw yet.
     """
     check_form(wish.suffix, wish.width)
-    session = _ready(session)
+    session = ready(session)
     crops = marks.within(session.view.width, session.view.height).shown
     numbers = {key: value for key, value in known.items() if key[0] == session.view.run}
     if wish.layout == STRIP:
@@ -165,61 +161,57 @@ def figure(
     else:
         drawn = yield from _crops(session, crops, wish, numbers)
     name = "strip" if wish.layout == STRIP else "crops"
-    yield Drawing("", numbers, saved(*drawn, _new_folder(), name, wish.suffix, wish.width))
+    yield Drawing("", numbers, saved(*drawn, new_folder(), name, wish.suffix, wish.width))
 
 
 def _crops(
     session: Session,
     crops: Sequence[Rectangle],
     wish: FigureWish,
-    numbers: dict[tuple[str, str], str],
+    numbers: dict[tuple[str, str], Numbers],
 ) -> Generator[Drawing, None, "Drawn"]:
     """Fig. 7; what is measured is added to `numbers`."""
-    from esrgan.figures import MethodResult
-    from esrgan.figures import illustrations as draw
+    from esrgan.figures import compose
 
-    comparison = session.comparison
-    results = []
+    comparison, pristine = session.comparison, load_pristine()
+    rows = []
     for name in _available(session, wish.panes):
         title = _title(session, name, wish.at)
         yield Drawing(f"{title} …", dict(numbers))
         picture = _picture(session, name, wish.at)
         key = session.view.run, title
         if key not in numbers:
-            numbers[key] = _numbers(comparison, name, picture)
-        results.append(MethodResult(title, picture, numbers[key]))
-    if not results:
+            numbers[key] = _numbers(comparison, name, picture, pristine)
+        rows.append(compose.Row(title, picture, numbers=numbers[key]))
+    if not rows:
         raise UserError("Choose at least one of the pictures that the comparison has.")
     has_hr = comparison.hr is not None
     whole = wish.layout == WHOLE
     what_it_is = "HR" if has_hr else "LR (bicubic)"
     title = wish.title or (what_it_is if whole else "")
-    example = draw.Example(title, _shown_whole(session), [])
-    label = draw.measures(has_hr)
-    return draw.crops_figure([example], [results], label, crops, wish.width, whole)
+    example = compose.Example(title, shown_whole(session), rows)
+    return compose.crops_figure([example], pristine.label, crops, wish.width, whole, has_hr)
 
 
 def _strip(
-    session: Session, crops: Sequence[Rectangle], wish: FigureWish, numbers: Numbers
+    session: Session, crops: Sequence[Rectangle], wish: FigureWish, numbers: Known
 ) -> Generator[Drawing, None, "Drawn"]:
     """Fig. 10 of the last crop."""
-    from esrgan.evaluation.results import Score
-    from esrgan.figures import illustrations as draw
+    from esrgan.figures import compose
 
     rows = []
     modes = (NETWORK, IMAGE) if session.view.obstacle is None else (IMAGE,)
     for mode, alpha in product(modes, STRIP_ALPHAS):
         yield Drawing(f"{mode} α = {alpha:g} …", numbers)
-        score = Score("", "", None, None, None, mode=mode, alpha=alpha)
         at = Alphas(network=alpha, image=alpha)
-        rows.append(draw.Row(score, _picture(session, mode, at)))
-    whole = _shown_whole(session)
-    *_, crop = draw.crops_of(whole, crops)
-    example = draw.Example(wish.title or "the picture", whole, rows)
-    return draw.strip_figure(example, STRIP_ALPHAS, crop, wish.width)
+        rows.append(compose.Row("PSNR–GAN", _picture(session, mode, at), mode, alpha))
+    whole = shown_whole(session)
+    *_, crop = compose.crops_of(whole, crops)
+    example = compose.Example(wish.title or "the picture", whole, rows)
+    return compose.strip_figure(example, STRIP_ALPHAS, crop, wish.width)
 
 
-def _ready(session: Session | None) -> Session:
+def ready(session: Session | None) -> Session:
     if session is None or not {"psnr", "gan"} <= session.comparison.results.keys():
         raise UserError(NOTHING_YET)
     return session
@@ -274,97 +266,21 @@ def _picture(session: Session, name: str, at: Alphas) -> np.ndarray:
     return to_rgb(to_uint8(picture))
 
 
-def _numbers(comparison: Comparison, name: str, picture: np.ndarray) -> str:
+def _numbers(
+    comparison: Comparison, name: str, picture: np.ndarray, pristine: PristineModel
+) -> Numbers:
     """Numbers below a pane; none for LR, which is no result."""
-    from esrgan.figures.illustrations import measured
+    from esrgan.figures.compose import numbers_of
 
     if name == LR:
-        return ""
+        return {}
     hr = None if comparison.hr is None else to_rgb(to_uint8(comparison.hr))
-    return measured(picture, hr, _scale(comparison))
+    return numbers_of(picture, hr, _scale(comparison), pristine)
 
 
-def _shown_whole(session: Session) -> np.ndarray:
+def shown_whole(session: Session) -> np.ndarray:
     return _picture(session, BICUBIC if session.comparison.hr is None else HR, Alphas())
 
 
-def _new_folder() -> Path:
+def new_folder() -> Path:
     return served_folder() / uuid.uuid4().hex
-
-
-@dataclass(frozen=True)
-class AnimationWish:
-    """Request of an animation.
-
-    Attributes:
-        region: WHOLE, or CROP: the one that is marked.
-        mode: a key of ANIMATED.
-        suffix: "gif", "webp" or "mp4".
-        steps, seconds, captioned: as in `animation.Look`.
-    """
-
-    region: str
-    mode: str
-    suffix: str
-    steps: float = 20
-    seconds: float = 4
-    captioned: bool = True
-
-
-@dataclass(frozen=True)
-class Animation:
-    """Progress of an animation, and at the end its file."""
-
-    status: str
-    file: Path | None = None
-
-
-def animate(
-    session: Session | None, marks: Marks, wish: AnimationWish
-) -> Generator[Animation, None, None]:
-    """Draw α from 0 to 1 and back: each frame is the network's own picture, never a cross-fade.
-
-    Raises:
-        UserError: there is nothing to draw yet, or as `animation.Look`.
-    """
-    from esrgan.figures.animation import FORMATS, Look, frames, save_animation
-    from esrgan.figures.illustrations import crops_of
-
-    session = _ready(session)
-    comparison = session.comparison
-    if session.view.obstacle is not None and NETWORK in ANIMATED.get(wish.mode, []):
-        raise UserError(f"{session.view.obstacle} Animate the image interpolation instead.")
-    if f".{wish.suffix}" not in FORMATS or wish.mode not in ANIMATED:
-        raise UserError("Choose what to animate, and a format.")
-    if wish.steps not in range(1, MOST_ANIMATED_STEPS + 1):
-        raise UserError(
-            f"The page animates in up to {MOST_ANIMATED_STEPS} steps of α; "
-            "`python -m esrgan animate` takes more."
-        )
-    if not isinstance(wish.seconds, int | float):
-        raise UserError("Choose how many seconds the animation lasts.")
-    crop: Crop | None = None
-    if wish.region == CROP:
-        marks = marks.within(session.view.width, session.view.height)
-        marked = [marks.current] if marks.current else marks.collected[-1:]
-        (crop,) = crops_of(_shown_whole(session), marked)
-    look = Look(crop, int(wish.steps), wish.seconds, ANIMATION_SIZE, wish.captioned)
-    pictures: list[np.ndarray] = []
-    total = wish.steps + 1
-    yield Animation(f"Frame 1 of {total}")
-    for picture in frames(_sources(comparison, wish.mode), look):
-        pictures.append(picture)
-        if len(pictures) < total:
-            yield Animation(f"Frame {len(pictures) + 1} of {total}")
-    yield Animation("Writing the file …")
-    file = _new_folder() / f"alpha.{wish.suffix}"
-    save_animation(pictures, file, look.seconds)
-    yield Animation("", file)
-
-
-def _sources(comparison: Comparison, mode: str) -> dict[str, "Source"]:
-    at: dict[str, Source] = {
-        NETWORK: lambda alpha: compute.network_interpolated(comparison, alpha),
-        IMAGE: lambda alpha: compute.image_interpolated(comparison, alpha),
-    }
-    return {name: at[name] for name in ANIMATED[mode]}

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from esrgan.demo.evaluate.job import HR, KEPT, Evaluation, pictures
-from esrgan.demo.figure_file import Illustrated, check_form, saved
+from esrgan.demo.figure_file import FigureFile, check_form, saved
 from esrgan.demo.limits import MAX_CROPS, MAX_LR_PIXELS
 from esrgan.errors import UserError
 from esrgan.inference.blend import MODES
@@ -22,7 +22,7 @@ from esrgan.models import zoo
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 if TYPE_CHECKING:
-    from esrgan.figures.illustrations import Drawn, Example
+    from esrgan.figures.compose import Drawn, Example
 
 PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
 BRIGHTNESS, STRIP = "brightness", "strip"
@@ -61,7 +61,7 @@ def write_crops(boxes: Sequence[Box]) -> str:
 def crop_around(
     evaluation: Evaluation, picture: str, point: tuple[int, int], before: Sequence[Box]
 ) -> Box:
-    """The crop around a point of the picture that `Illustrated.place` shows, as large as the one
+    """The crop around a point of the picture that `FigureFile.place` shows, as large as the one
     before it, moved to where it is inside.
 
     Raises:
@@ -76,14 +76,14 @@ def crop_around(
     return max(0, min(left, width - wide)), max(0, min(top, height - high)), wide, high
 
 
-def illustrate(
+def draw(
     evaluation: Evaluation,
     kind: str,
     picture: str | None,
     suffix: str,
     width: float,
     crops: Sequence[Box] = (),
-) -> Illustrated:
+) -> FigureFile:
     """Draw a figure of what an evaluation kept.
 
     Args:
@@ -97,7 +97,7 @@ def illustrate(
         UserError: there are no rows yet, the evaluation lacks what the figure shows, or a crop is
             not inside the picture.
     """
-    from esrgan.figures.illustrations import crops_of
+    from esrgan.figures.compose import crops_of
 
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
@@ -155,37 +155,38 @@ def _marked(hr: np.ndarray, crops: Sequence[Box], path: Path) -> Path:
 def _drawn(
     evaluation: Evaluation, kind: str, picture: str, width: float, crops: Sequence[Box]
 ) -> "Drawn":
-    from esrgan.figures import illustrations as draw
+    from esrgan.figures import compose
 
     results = evaluation.results
     if kind == PLANE:
-        return draw.plane_figure(results, width=width)
+        return compose.plane_figure(results, width=width)
     if kind == FEATURES:
         return _features(_hr(evaluation, picture), Path(picture).stem, width)
     alphas = sorted({s.alpha for s in results.scores if s.alpha is not None})
     singles = [s.model for s in results.scores if s.picture == picture and s.alpha is None]
-    kept = partial(draw.kept, results, evaluation.folder / KEPT, evaluation.folder / HR / picture)
+    kept = partial(
+        compose.kept, results, evaluation.folder / KEPT, evaluation.folder / HR / picture
+    )
     if kind == CROPS:  # points of the network's curve where there is nothing else
         example: Example = kept(singles, ["network"], () if singles else alphas)
-        label, found = draw.kept_numbers(results, [example])
-        return draw.crops_figure([example], found, label, crops, width)
+        return compose.crops_figure([example.with_hr()], results.niqe_label, crops, width)
     if kind == ABLATION:
         names = [name for name in singles if name in evaluation.settings]
         if not names:
             raise UserError("This figure compares models; evaluate some.")
         settings = {name: evaluation.settings[name] for name in names}
         example = kept(names)
-        boxes = draw.crops_of(example.hr, crops)
-        return draw.ablation_figure([example] * len(boxes), boxes, settings, width)
+        boxes = compose.crops_of(example.hr, crops)
+        return compose.ablation_figure([example] * len(boxes), boxes, settings, width)
     if kind == STRIP:
         example = kept([], MODES, alphas)
-        (crop,) = draw.crops_of(example.hr, crops)
-        return draw.strip_figure(example, alphas, crop, width)
+        (crop,) = compose.crops_of(example.hr, crops)
+        return compose.strip_figure(example, alphas, crop, width)
     names = [_result_of(model, singles) for model in (BEFORE, AFTER)]
     example = kept(names)
-    (crop,) = draw.crops_of(example.hr, crops)
+    (crop,) = compose.crops_of(example.hr, crops)
     before, after = (row.picture for row in example.rows)
-    return draw.brightness_figure(example, before, after, crop, width)
+    return compose.brightness_figure(example, before, after, crop, width)
 
 
 def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":
@@ -195,7 +196,7 @@ def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":
         UserError: the picture is too large for the page, or too small for the network.
     """
     from esrgan.figures import active_share
-    from esrgan.figures.illustrations import features_figure
+    from esrgan.figures.compose import features_figure
 
     if hr.shape[0] * hr.shape[1] > MAX_LR_PIXELS:
         raise UserError(

@@ -1,6 +1,6 @@
 """Panels below the viewer: a figure for a paper, and an animation of α.
 
-Layout and wiring; what is made is computed in `exporting`.
+Layout and wiring; what is made is computed in `figure` and `animation`.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,10 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import forms
-from esrgan.demo.compare import exporting as compute
-from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks, Numbers
+from esrgan.demo.compare import animation
+from esrgan.demo.compare import figure as compute
+from esrgan.demo.compare.animation import AnimationWish
+from esrgan.demo.compare.figure import FigureWish, Known, Marks
 from esrgan.demo.compare.session import Session
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
@@ -35,7 +37,7 @@ LAYOUTS = [
     ("Crops only", compute.CROPS_ONLY),
     ("Strip of α (Fig. 10), of the last crop", compute.STRIP),
 ]
-REGIONS = [("Marked crop", compute.CROP), ("Whole picture", compute.WHOLE)]
+REGIONS = [("Marked crop", animation.CROP), ("Whole picture", animation.WHOLE)]
 MODES = [("The network", "network"), ("The image", "image"), ("Both, side by side", "both")]
 FORMATS = [("GIF", "gif"), ("WebP (lossless)", "webp"), ("MP4", "mp4")]
 
@@ -81,14 +83,14 @@ def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HT
 def _animation_panel(session: gr.State, marks: gr.State) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
-            region = gr.Radio(REGIONS, value=compute.CROP, label="Of", elem_id="animation-region")
+            region = gr.Radio(REGIONS, value=animation.CROP, label="Of", elem_id="animation-region")
             mode = gr.Radio(
                 MODES, value="network", label="α interpolates", elem_id="animation-mode"
             )
             suffix = gr.Radio(FORMATS, value="gif", label="Format", elem_id="animation-format")
             steps = gr.Slider(
                 5,
-                compute.MOST_ANIMATED_STEPS,
+                animation.MOST_STEPS,
                 20,
                 step=1,
                 label="Steps from α = 0 to 1; each runs the network",
@@ -139,7 +141,7 @@ def draw(
     session: Session | None,
     marks: Marks,
     alphas: Alphas,
-    numbers: Numbers,
+    numbers: Known,
     panes: list[str],
     layout: str,
     title: str | None,
@@ -173,7 +175,7 @@ def animate(
     """Draw the animation; yields the status meanwhile."""
     wish = AnimationWish(region, mode, suffix, steps, seconds, captioned)
     try:
-        for made in runs.carry(runs.begin(), compute.animate(session, marks, wish)):
+        for made in runs.carry(runs.begin(), animation.animate(session, marks, wish)):
             yield made.status, *(_shown(made.file) if made.file else [gr.skip()] * 4)
     except StoppedError:
         yield "Stopped.", *[gr.skip()] * 4

@@ -12,11 +12,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare import exporting
-from esrgan.demo.compare.exporting import AnimationWish, FigureWish, Marks
+from esrgan.demo.compare import animation
+from esrgan.demo.compare import figure as figures
+from esrgan.demo.compare.animation import AnimationWish
+from esrgan.demo.compare.figure import FigureWish, Marks
 from esrgan.demo.compare.session import Session, add_result, begin
 from esrgan.demo.comparison import Trio
-from esrgan.demo.figure_file import Illustrated
+from esrgan.demo.figure_file import FigureFile
 from esrgan.demo.limits import MAX_CROPS
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.demo.viewer import Alphas, Link
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[3] / "assets" / "examples" / "astronaut.png"
 SECONDS = 120_000  # of patience, in milliseconds
 Refused = Callable[..., AbstractContextManager[None]]
-ALL = tuple(exporting.TITLES)
+ALL = tuple(figures.TITLES)
 FIRST, SECOND = (8, 16, 24, 16), (30, 40, 32, 32)
 
 
@@ -70,12 +72,12 @@ def session(picture: str, trio: Trio) -> Session:
 
 
 def wish(**changes: object) -> FigureWish:
-    settings = {"panes": ALL, "layout": exporting.WHOLE, "suffix": "svg", "width": 7.0}
+    settings = {"panes": ALL, "layout": figures.WHOLE, "suffix": "svg", "width": 7.0}
     return FigureWish(**{**settings, **changes})  # type: ignore[arg-type]
 
 
-def drawn(session: Session, marks: Marks, wanted: FigureWish) -> Illustrated:
-    *_, last = exporting.figure(session, marks, wanted, {})
+def drawn(session: Session, marks: Marks, wanted: FigureWish) -> FigureFile:
+    *_, last = figures.figure(session, marks, wanted, {})
     assert last.figure is not None
     return last.figure
 
@@ -88,7 +90,7 @@ def crops_drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int, in
         seen.extend((b.crop.x, b.crop.y, b.crop.width, b.crop.height) for b in blocks)
         return draw_crops(blocks, width)
 
-    monkeypatch.setattr("esrgan.figures.illustrations.draw_crops", draw)
+    monkeypatch.setattr("esrgan.figures.compose.draw_crops", draw)
     return seen
 
 
@@ -154,7 +156,7 @@ def test_the_figure_shows_what_was_collected_else_the_mark_else_the_busiest(
     assert [crop[2:] for crop in seen] == [(64, 64)]
 
 
-@pytest.mark.parametrize("layout", [exporting.WHOLE, exporting.CROPS_ONLY, exporting.STRIP])
+@pytest.mark.parametrize("layout", [figures.WHOLE, figures.CROPS_ONLY, figures.STRIP])
 @pytest.mark.parametrize("width", [3.4, 7.0])
 def test_every_layout_as_pdf_with_its_latex(session: Session, layout: str, width: float) -> None:
     marks = Marks(None, (FIRST, SECOND))
@@ -164,44 +166,44 @@ def test_every_layout_as_pdf_with_its_latex(session: Session, layout: str, width
     with Image.open(figure.shown) as shown:
         assert shown.width == round(300 * width)
     assert f"\\includegraphics[width={width:g}in]{{{figure.file.name}}}" in figure.latex
-    if layout == exporting.STRIP:
+    if layout == figures.STRIP:
         assert r"50 \%\_a" in figure.latex
 
 
 def test_what_was_measured_is_not_measured_again(
     session: Session, monkeypatch: pytest.MonkeyPatch, picture: str, trio: Trio
 ) -> None:
-    *_, first = exporting.figure(session, Marks(), wish(panes=("psnr", "network")), {})
+    *_, first = figures.figure(session, Marks(), wish(panes=("psnr", "network")), {})
     assert len(first.numbers) == 2
     other = compared(picture, trio, run="another")
     with monkeypatch.context() as patch:
-        patch.setattr("esrgan.figures.illustrations.niqe", lambda *_: pytest.fail("measured again"))
-        wanted = wish(panes=("network", "psnr"), layout=exporting.CROPS_ONLY)
-        *_, second = exporting.figure(session, Marks(FIRST), wanted, first.numbers)
+        patch.setattr("esrgan.evaluation.evaluate.niqe", lambda *_: pytest.fail("measured again"))
+        wanted = wish(panes=("network", "psnr"), layout=figures.CROPS_ONLY)
+        *_, second = figures.figure(session, Marks(FIRST), wanted, first.numbers)
         assert second.numbers == first.numbers
-    *_, third = exporting.figure(other, Marks(), wish(panes=("psnr",)), first.numbers)
+    *_, third = figures.figure(other, Marks(), wish(panes=("psnr",)), first.numbers)
     assert [run for run, _ in third.numbers] == [other.view.run]
 
 
 def test_marks_come_from_a_browser(refused: Refused) -> None:
-    marks = exporting.marked(Marks(), {"x": 8, "y": 16, "w": 24, "h": 16})
+    marks = figures.marked(Marks(), {"x": 8, "y": 16, "w": 24, "h": 16})
     assert marks == Marks(FIRST)
-    marks = exporting.with_current(exporting.with_current(marks))
+    marks = figures.with_current(figures.with_current(marks))
     assert marks == Marks(FIRST, (FIRST,))
-    assert exporting.marked(marks, None) == Marks(None, (FIRST,))
+    assert figures.marked(marks, None) == Marks(None, (FIRST,))
     for wrong in ({"x": 1}, {**dict.fromkeys("xywh", 1), "x": -1}, dict.fromkeys("xywh", "1"), 7):
         with refused("four whole numbers"):
-            exporting.marked(marks, wrong)
+            figures.marked(marks, wrong)
     with refused("Mark a crop first"):
-        exporting.with_current(Marks())
+        figures.with_current(Marks())
     full = Marks(SECOND, tuple((x, 0, 9, 9) for x in range(MAX_CROPS)))
     with refused("6 crops"):
-        exporting.with_current(full)
+        figures.with_current(full)
 
 
 def test_a_crop_of_an_animation_is_the_mark(session: Session) -> None:
-    wanted = AnimationWish(exporting.CROP, "network", "webp", steps=5, seconds=2, captioned=False)
-    made = list(exporting.animate(session, Marks(FIRST, (SECOND,)), wanted))
+    wanted = AnimationWish(animation.CROP, "network", "webp", steps=5, seconds=2, captioned=False)
+    made = list(animation.animate(session, Marks(FIRST, (SECOND,)), wanted))
     assert [each.status for each in made[:2]] == ["Frame 1 of 6", "Frame 2 of 6"]
     assert made[-1].file is not None
     with Image.open(made[-1].file) as file:
@@ -216,8 +218,8 @@ def test_a_crop_of_an_animation_is_the_mark(session: Session) -> None:
 
 
 def test_the_whole_picture_by_both_interpolations(session: Session) -> None:
-    wanted = AnimationWish(exporting.WHOLE, "both", "gif", steps=5)
-    *_, last = exporting.animate(session, Marks(FIRST), wanted)
+    wanted = AnimationWish(animation.WHOLE, "both", "gif", steps=5)
+    *_, last = animation.animate(session, Marks(FIRST), wanted)
     assert last.file is not None
     with Image.open(last.file) as file:
         assert file.width == 2 * 216 * 2 + 8
@@ -228,16 +230,16 @@ def test_what_is_wrong_is_said(session: Session, refused: Refused) -> None:
     begun = begin("run", replace(session.comparison, results={}), Link())
     for unready in (None, begun):
         with refused("nothing to draw yet"):
-            next(exporting.figure(unready, Marks(), wish(), {}))
+            next(figures.figure(unready, Marks(), wish(), {}))
         with refused("nothing to draw yet"):
-            next(exporting.animate(unready, Marks(), AnimationWish("whole", "network", "gif")))
+            next(animation.animate(unready, Marks(), AnimationWish("whole", "network", "gif")))
     for changes, words in (
         ({"suffix": "exe"}, "format and a width"),
         ({"width": 99.0}, "format and a width"),
         ({"panes": ()}, "at least one"),
     ):
         with refused(words):
-            list(exporting.figure(session, Marks(), wish(**changes), {}))
+            list(figures.figure(session, Marks(), wish(**changes), {}))
     for wanted, words in (
         (AnimationWish("whole", "network", "exe"), "a format"),
         (AnimationWish("whole", "neither", "gif"), "what to animate"),
@@ -245,7 +247,7 @@ def test_what_is_wrong_is_said(session: Session, refused: Refused) -> None:
         (AnimationWish("whole", "network", "gif", seconds=0.2), "too short"),
     ):
         with refused(words):
-            next(exporting.animate(session, Marks(), wanted))
+            next(animation.animate(session, Marks(), wanted))
 
 
 # In the browser

@@ -1,11 +1,10 @@
-"""The paper's figures of what methods made: which pictures and numbers go where, with captions.
+"""The paper's figures of methods' results: which pictures and numbers go where, with captions.
 
-From what `evaluate` kept they are drawn without computing anything again.
+Plain data in, a figure and its caption out. Nothing is computed again of what `evaluate` kept.
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import isinf
 from pathlib import Path
@@ -14,11 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
+from esrgan.evaluation.evaluate import Numbers, basic_numbers, niqe_or_reason
 from esrgan.evaluation.histogram import brightness_histogram
-from esrgan.evaluation.methods import UNKNOWN
-from esrgan.evaluation.metrics import psnr, ssim
-from esrgan.evaluation.niqe import UnmeasurableError, load_pristine, niqe
-from esrgan.evaluation.results import Results, Score, picture_path
+from esrgan.evaluation.methods import UNKNOWN, Method
+from esrgan.evaluation.niqe import PristineModel
+from esrgan.evaluation.pairs import load_pair
+from esrgan.evaluation.results import METRICS, Results, Score, picture_path
 from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
@@ -42,25 +42,37 @@ from esrgan.networks.vgg import layer_names
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 BINS = 64
+# Sides that SSIM's window needs inside the border.
+SSIM_WINDOW = 11
+# Digits of the numbers below a crop.
+DIGITS = {"psnr_y": 2, "ssim_y": 4, "niqe": 2, "pi": 2}
 Drawn = tuple[Figure, str]  # with its caption
 
 
 @dataclass(frozen=True)
 class Row:
-    """A method's result of a picture, H×W×3 `uint8`, and its numbers as far as they are known."""
+    """A method's result.
 
-    score: Score
+    Attributes:
+        model, mode, alpha: the method, as in `Score`.
+        picture: H×W×3 `uint8`.
+        numbers: of it, as far as they are known.
+    """
+
+    model: str
     picture: np.ndarray
+    mode: str | None = None
+    alpha: float | None = None
+    numbers: Numbers = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        score = self.score
-        return score.model if score.alpha is None else f"{score.mode} α = {score.alpha:g}"
+        return self.model if self.alpha is None else f"{self.mode} α = {self.alpha:g}"
 
 
 @dataclass(frozen=True)
 class Example:
-    """An HR picture, H×W×3 `uint8`, and what the methods made of its LR.
+    """An HR picture, H×W×3 `uint8`, and the methods' results of its LR.
 
     Without an HR, `hr` is what stands for it where the whole picture is shown.
     """
@@ -68,6 +80,23 @@ class Example:
     name: str
     hr: np.ndarray
     rows: Sequence[Row]
+
+    def with_hr(self) -> "Example":
+        """With HR as its last result, if it is none yet."""
+        if any(row.name == "HR" for row in self.rows):
+            return self
+        return replace(self, rows=[*self.rows, Row("HR", self.hr)])
+
+
+def made(methods: Sequence[Method], file: Path, scale: int) -> Example:
+    """An example made here and now, of an HR picture's file.
+
+    Raises:
+        UserError: the picture can't be read, or a method can't do it.
+    """
+    pair = load_pair(file, None, scale)
+    rows = [Row(m.model, to_rgb(m.result(pair)), m.mode, m.alpha) for m in methods]
+    return Example(file.stem, to_rgb(pair.hr), rows)
 
 
 def kept(
@@ -78,7 +107,7 @@ def kept(
     modes: Sequence[str] = MODES,
     alphas: Sequence[float] = (),
 ) -> Example:
-    """A picture's results in the folder of an evaluation.
+    """An example that `evaluate` kept.
 
     Args:
         results: of the evaluation.
@@ -101,8 +130,33 @@ def kept(
     chosen = [singles[name] for name in names]
     chosen += [row for row in rows if row.alpha in alphas and row.mode in modes]
     hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), results.scale)
-    pictures = [to_rgb(load_image(picture_path(folder, row))) for row in chosen]
-    return Example(file.stem, hr, [Row(s, p) for s, p in zip(chosen, pictures, strict=True)])
+    return Example(file.stem, hr, [_row(score, folder) for score in chosen])
+
+
+def _row(score: Score, folder: Path) -> Row:
+    picture = to_rgb(load_image(picture_path(folder, score)))
+    had = {name: value for name in METRICS if (value := getattr(score, name)) is not None}
+    return Row(score.model, picture, score.mode, score.alpha, had)
+
+
+def measured(example: Example, scale: int, pristine: PristineModel) -> Example:
+    """The example with the numbers of its results, measured here and now, HR's too."""
+    rows = example.with_hr().rows
+    known = [replace(r, numbers=numbers_of(r.picture, example.hr, scale, pristine)) for r in rows]
+    return replace(example, rows=known)
+
+
+def numbers_of(
+    picture: np.ndarray, hr: np.ndarray | None, scale: int, pristine: PristineModel
+) -> Numbers:
+    """`basic_numbers` as far as they go: without an HR, or with a tiny one, NIQE only.
+
+    Args:
+        picture, hr: H×W×3 `uint8`, of one size.
+    """
+    if hr is None or min(hr.shape[:2]) < SSIM_WINDOW + 2 * scale:
+        return {"niqe": niqe_or_reason(picture, pristine)}
+    return basic_numbers(picture, hr, scale, pristine)
 
 
 def crops_of(picture: np.ndarray, wanted: Sequence[Sequence[int]] | None) -> list[Crop]:
@@ -119,24 +173,16 @@ def plane_figure(
         UserError: as `draw_plane`.
     """
     means = results.means()
-    measure = measure or _measure(means)
+    by_index = all(mean.pi is not None for mean in means)
+    measure = measure or ("pi" if by_index else "niqe")
     points = [  # without HR itself, whose RMSE is 0
         PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode)
         for mean in means
         if mean.rmse_y and (value := getattr(mean, measure)) is not None
     ]
-    label = _label(results, measure)
+    label = results.pi_label if measure == "pi" else results.niqe_label
     caption = f"RMSE and {label} of the methods (lower is better)."
     return draw_plane(points, label, width), caption
-
-
-def _measure(scores: Sequence[Score]) -> str:
-    """The perceptual index if every row has it, else NIQE."""
-    return "pi" if all(score.pi is not None for score in scores) else "niqe"
-
-
-def _label(results: Results, measure: str) -> str:
-    return results.pi_label if measure == "pi" else results.niqe_label
 
 
 def features_figure(
@@ -163,91 +209,53 @@ def features_figure(
     return draw_features(title, picture, maps, shares, width, network.title), caption
 
 
-def kept_numbers(
-    results: Results, shown: Sequence[Example]
-) -> tuple[str, list[list[MethodResult]]]:
-    """Headings of the numbers, and each example's pictures with their numbers."""
-    measure = _measure([row.score for each in shown for row in each.rows])
-    found = []
-    for each in shown:
-        rows = []
-        for row in each.rows:
-            score = row.score
-            numbers = written(score.psnr_y, score.ssim_y, getattr(score, measure))
-            rows.append(MethodResult(row.name, row.picture, numbers))
-        has_hr = any(row.name == "HR" for row in rows)
-        found.append(rows if has_hr else [*rows, MethodResult("HR", each.hr)])
-    return f"PSNR / SSIM / {_label(results, measure)}", found
-
-
-def measured_numbers(shown: Sequence[Example]) -> tuple[str, list[list[MethodResult]]]:
-    """`kept_numbers`, measured here and now, HR's too."""
-    found = [
-        [
-            MethodResult(name, picture, measured(picture, each.hr))
-            for name, picture in [*((row.name, row.picture) for row in each.rows), ("HR", each.hr)]
-        ]
-        for each in shown
-    ]
-    return measures(), found
-
-
-def measures(has_hr: bool = True) -> str:
-    """Headings of the numbers of `measured`."""
-    label = load_pristine().label
-    return f"PSNR / SSIM / {label}" if has_hr else label
-
-
-def measured(picture: np.ndarray, hr: np.ndarray | None, border: int = 4) -> str:
-    """The numbers below a crop of a picture; without an HR, NIQE only.
-
-    Args:
-        picture, hr: H×W×3 `uint8`, of one size.
-        border: pixels cut off at each side for PSNR and SSIM: the scale.
-    """
-    naturalness = None
-    with contextlib.suppress(UnmeasurableError):
-        naturalness = niqe(picture, load_pristine())
-    if hr is None:
-        return f"({_number(naturalness)})"
-    if min(hr.shape[:2]) < 11 + 2 * border:  # of SSIM's window
-        return written(None, None, naturalness)
-    return written(psnr(picture, hr, border), ssim(picture, hr, border), naturalness)
-
-
-def written(psnr: float | None, ssim: float | None, perceptual: float | None) -> str:
-    """Numbers below a crop."""
-    return f"({_number(psnr)} / {_number(ssim, 4)} / {_number(perceptual)})"
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return UNKNOWN if value is None else "∞" if isinf(value) else f"{value:.{digits}f}"
-
-
 def crops_figure(
     shown: Sequence[Example],
-    results: Sequence[Sequence[MethodResult]],
-    label: str,
+    niqe_label: str,
     wanted: Sequence[Sequence[int]] | None = None,
     width: float = PAGE_WIDTH,
     whole: bool = True,
+    distances: bool = True,
 ) -> Drawn:
-    """Fig. 7: a block an example and crop, with the numbers that `label` names.
+    """Fig. 7: a block an example and crop, with the numbers below each result that has any.
 
     Args:
+        niqe_label: as of `Results`; where every row has a perceptual index, that is shown.
+        wanted: the crops x, y, width, height of each example.
         whole: whether the whole picture stands beside its crops.
+        distances: whether PSNR and SSIM are shown; not without an HR.
 
     Raises:
         UserError: as `draw_crops`.
     """
+    known = [row.numbers for each in shown for row in each.rows if row.numbers]
+    by_index = bool(known) and all(isinstance(n.get("pi"), float) for n in known)
+    label = niqe_label.replace("NIQE", "PI") if by_index else niqe_label
+    names = [*["psnr_y", "ssim_y"] * distances, "pi" if by_index else "niqe"]
+    label = f"PSNR / SSIM / {label}" if distances else label
     blocks = [
-        CropExample(each.name, each.hr, crop, found, f"({label})", whole)
-        for each, found in zip(shown, results, strict=True)
+        CropExample(each.name, each.hr, crop, _written(each, names), f"({label})", whole)
+        for each in shown
         for crop in crops_of(each.hr, wanted)
     ]
-    unit = " (PSNR in dB; PSNR and SSIM of luma)" if "PSNR" in label else ""
+    unit = " (PSNR in dB; PSNR and SSIM of luma)" if distances else ""
     caption = f"Results of the methods, with {label} of the whole picture{unit}."
     return draw_crops(blocks, width), caption
+
+
+def _written(example: Example, names: Sequence[str]) -> list[MethodResult]:
+    """The results with their numbers as they stand below them."""
+    found = []
+    for row in example.rows:
+        numbers = " / ".join(_number(row.numbers.get(name), DIGITS[name]) for name in names)
+        found.append(MethodResult(row.name, row.picture, f"({numbers})" if row.numbers else ""))
+    return found
+
+
+def _number(value: float | str | None, digits: int) -> str:
+    if value is None or isinstance(value, str):
+        return UNKNOWN
+    return "∞" if isinf(value) else f"{value:.{digits}f}"
 
 
 def ablation_figure(
@@ -302,7 +310,7 @@ def strip_figure(
     Raises:
         UserError: a point of one is missing.
     """
-    found = {(row.score.mode, row.score.alpha): crop.cut(row.picture) for row in example.rows}
+    found = {(row.mode, row.alpha): crop.cut(row.picture) for row in example.rows}
     for mode, alpha in product(MODES, alphas):
         if (mode, alpha) not in found:
             raise UserError(
