@@ -47,7 +47,7 @@ def status_path(run: Path) -> Path:
 
 @dataclass(frozen=True)
 class Status:
-    """How a run stands, as its process last wrote.
+    """State and progress of a run, as its process last wrote them.
 
     Attributes:
         state: "running" stays if the process is killed; whether it lives, `pid` tells on `host`.
@@ -77,7 +77,7 @@ def write_status(run: Path, status: Status) -> None:
 
 
 def read_status(run: Path) -> Status | None:
-    """How a run stands; None if there is no word of it, or none that can be read."""
+    """Read `status.json`; None if there is none, or none that can be read."""
     try:
         return TypeAdapter(Status).validate_json(status_path(run).read_bytes())
     except (OSError, ValidationError):
@@ -85,7 +85,7 @@ def read_status(run: Path) -> Status | None:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """What a run logged, in order; a line that is being written, or was cut short, is left out."""
+    """Read `metrics.jsonl`, in order, without a line that is being written or was cut short."""
     try:
         lines = metrics_path(run).read_text("utf-8").splitlines()
     except FileNotFoundError:

@@ -78,7 +78,7 @@ def upscaler(weights: Path) -> Upscaler:
 
 @lru_cache(maxsize=16)
 def obstacle(files: tuple[Path, ...]) -> str | None:
-    """Why these networks can't be interpolated, or None if they can.
+    """Reason for which these networks can't be interpolated, or None if they can.
 
     Raises:
         UserError: one of them can't be loaded.

@@ -7,7 +7,7 @@ MAX_SECONDS = 3600  # of everything that is told step by step
 
 MAX_LR_PIXELS = 1_048_576
 MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS  # of HR pictures, and of results
-MAX_PICTURE_BYTES = 100 * 2**20
+MAX_PICTURE_BYTES = 100 * 2**20  # of any upload, and of a picture in a zip
 MAX_BACK_PROJECTIONS = 50
 MAX_CROPS = 6  # of a figure
 MAX_MODEL_FILES = 12

@@ -13,6 +13,7 @@ from esrgan.demo.batch import tab as batch_tab
 from esrgan.demo.compare import tab as compare_tab
 from esrgan.demo.evaluate import tab as evaluate_tab
 from esrgan.demo.finetune import tab as finetune_tab
+from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.quota import Quota
@@ -20,7 +21,6 @@ from esrgan.demo.server.requests import Page
 from esrgan.demo.server.served import jobs_folder, served_folder
 from esrgan.demo.server.sessions import Sessions
 
-MAX_UPLOAD = "100mb"
 QUEUE_LENGTH = 32
 FONTS = ("system-ui", "sans-serif")
 STYLE = Path(__file__).with_name("page.css")
@@ -52,7 +52,7 @@ def _kept_files(block: Any) -> set[str]:
 
 
 def _guarded(page: gr.Blocks) -> Any:
-    """What is done as the server starts: nothing is answered before the guard stands."""
+    """Lifespan of the server, in which the guard stands before anything is answered."""
 
     def share_link() -> list[str]:
         link = getattr(page, "share_url", None)
@@ -79,7 +79,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
         css_paths=STYLE,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_PICTURE_BYTES,
         ssr_mode=False,
         run_history=False,
         mcp_server=True,

@@ -133,7 +133,7 @@ class Batch:
 
     @property
     def handled(self) -> int:
-        """How many pictures are done or have failed."""
+        """Number of pictures that are done or have failed."""
         return self._handled
 
     @property

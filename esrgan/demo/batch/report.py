@@ -3,6 +3,7 @@
 from html import escape
 
 from esrgan.demo.batch.job import Batch, Done
+from esrgan.demo.progress import progress_line
 from esrgan.demo.server.messages import duration
 
 # Failures that the page shows, the first ones; the zip's list holds all.
@@ -12,20 +13,20 @@ SHOWN_FAILURES = 100
 def progress(batch: Batch) -> str:
     """Progress bar with the current picture and the time left; at the end, how much was done."""
     total, failed = len(batch.tasks), batch.handled - len(batch.done)
-    if batch.current is None:
+    working = batch.current
+    if working is None:
         stopped = "" if batch.complete else ", stopped"
         parts = [f"<span>{len(batch.done)} of {total} pictures done{stopped}</span>"]
     else:
         parts = [
-            f'<progress value="{batch.handled}" max="{total}"></progress>',
             f"<span>{min(batch.handled + 1, total)} of {total}</span>",
-            f"<b>{escape(batch.current.name)}</b>",
+            f"<b>{escape(working.name)}</b>",
         ]
         if batch.seconds_left is not None:
             parts.append(f"<span>about {duration(batch.seconds_left)} left</span>")
     if failed:
         parts.append(f"<span>· {failed} failed</span>")
-    return f'<div class="batching" role="status">{" ".join(parts)}</div>'
+    return progress_line(parts, batch.handled if working else None, total)
 
 
 def caption(done: Done) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from esrgan.demo.evaluate.job import Evaluation
+from esrgan.demo.progress import progress_line
 from esrgan.evaluation.results import Score
 from esrgan.evaluation.tables import make_table
 
@@ -14,11 +15,9 @@ SHOWN_ROWS = 200
 def progress(state: Evaluation, ended: bool = False) -> str:
     """Progress bar and "n of m rows"."""
     done, total = len(state.results.scores), state.total
-    if ended:
-        bar, end = "", ", done" if done == total else ", stopped"
-    else:
-        bar, end = f'<progress value="{done}" max="{total}"></progress>', ""
-    return f'<p class="evaluating" role="status">{bar}{done} of {total} rows{end}</p>'
+    end = (", done" if done == total else ", stopped") if ended else ""
+    words = f"<span>{done} of {total} rows{end}</span>"
+    return progress_line([words], None if ended else done, total)
 
 
 def score_tables(state: Evaluation) -> tuple[str, str]:

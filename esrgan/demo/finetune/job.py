@@ -106,7 +106,7 @@ class Run:
 
 
 def refusal() -> str | None:
-    """Why this server doesn't train, or None if it does."""
+    """Reason for which this server doesn't train, or None if it does."""
     if on_zero_gpu():
         return "Training is off here: a ZeroGPU Space lends its GPU for seconds only."
     if is_local() or os.environ.get("ESRGAN_ALLOW_TRAINING") == "1":

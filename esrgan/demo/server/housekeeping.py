@@ -26,7 +26,7 @@ _locks: list[FileLock] = []  # held as long as the process lives
 
 
 def seconds_kept() -> int:
-    """How long results and uploads stay; an hour unless the server's owner says otherwise."""
+    """Seconds that results and uploads are kept: an hour, or as the server's owner says."""
     given = os.environ.get(KEEP_VARIABLE, "")
     return max(1, int(given)) if given.isdecimal() else 3600
 
@@ -88,7 +88,7 @@ def _age(path: Path) -> float:
 
 
 def sweep_interval(seconds: int) -> int:
-    """How often to look for what is older than that."""
+    """Seconds between two sweeps of what is kept for so many seconds."""
     return max(1, min(300, seconds // 2))
 
 

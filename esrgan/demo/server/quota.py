@@ -27,7 +27,7 @@ def check_free(folder: Path) -> None:
 
 
 class Quota:
-    """What was uploaded within the time for which uploads are kept.
+    """Count of the bytes uploaded within the time for which uploads are kept.
 
     Only bytes that have come count, not those that somebody has announced and never sends.
 
@@ -44,7 +44,7 @@ class Quota:
         self._changing = threading.Lock()
 
     def refusal(self, visitor: str, size: int) -> str | None:
-        """Why so many bytes more are refused, or None."""
+        """Reason to refuse so many bytes more, or None."""
         with self._changing:
             return self._refusal(visitor, size)
 

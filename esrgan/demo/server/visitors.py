@@ -19,7 +19,7 @@ _visitor: ContextVar[str | None] = ContextVar("visitor", default=None)
 
 
 def visitor() -> str | None:
-    """Who has made the request at hand, as a digest; None outside of requests."""
+    """Digest that stands for the visitor of the request at hand; None outside of requests."""
     return _visitor.get()
 
 

@@ -60,7 +60,7 @@ class ImageScore(GradioModel):
 
 
 class Alphas(GradioModel):
-    """Where the sliders stand: the two α, and the third model's share in both blends."""
+    """Positions of the sliders: the two α, and the third model's share in both blends."""
 
     network: float = DEFAULT_ALPHA
     image: float = DEFAULT_ALPHA
