@@ -121,7 +121,7 @@ def _kept(
     alphas: Sequence[float] = (),
     modes: Sequence[str] | None = None,
 ) -> list[Example]:
-    """What `evaluate` kept of pictures in the folder of --evaluation.
+    """Results that `evaluate` kept of pictures in the folder of --evaluation.
 
     Args:
         files: of HR pictures; names are enough.
