@@ -13,6 +13,7 @@ Ends with 1 if there was any error but "busy", a wrong answer, files left behind
 import argparse
 import json
 import random
+import secrets
 import sys
 import tempfile
 import threading
@@ -32,6 +33,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.server import Server, running
 from esrgan.demo import choice, point
 from esrgan.demo.compare.tab import AS_HR, BUILTIN
+from esrgan.demo.server.visitors import COOKIE
 
 # How long the server keeps files here, so that their going can be seen; no answer takes so long.
 KEPT_SECONDS = 300
@@ -154,8 +156,10 @@ class Visitor:
 
     def __init__(self, url: str, own: Path, name: str, chance: random.Random) -> None:
         self.url, self.chance, self.file = url, chance, own / f"{name}.png"
+        browser = {"Cookie": f"{COOKIE}={secrets.token_urlsafe(32)}"}  # one of its own
+        patient = {"timeout": PATIENCE}
         self.client = Client(
-            url, verbose=False, download_files=str(own), httpx_kwargs={"timeout": PATIENCE}
+            url, verbose=False, download_files=str(own), headers=browser, httpx_kwargs=patient
         )
 
     def ask(self) -> str:

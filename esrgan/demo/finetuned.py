@@ -1,8 +1,8 @@
 """Models that were fine-tuned on this server: the runs' folders, weights and starting points.
 
 A run belongs to the visitor who started it; others don't see it, unless the server's owner sets
-ESRGAN_SHARED_RUNS=1. Runs that were started without the page belong to all. Knows nothing of
-gradio.
+ESRGAN_SHARED_RUNS=1. Runs of which no owner is known, such as those that were started without the
+page, are shown where only this machine's users reach it. Knows nothing of gradio.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 from esrgan import assets
 from esrgan.demo.comparison import Trio
+from esrgan.demo.server.access import is_local
 from esrgan.demo.server.served import shared_copy
 from esrgan.demo.server.visitors import visitor
 from esrgan.errors import UserError
@@ -32,8 +33,10 @@ def names() -> list[str]:
 
 
 def _belongs_to_visitor(run: Path) -> bool:
+    if os.environ.get("ESRGAN_SHARED_RUNS") == "1":
+        return True
     owner = read_json(run / "owner.json").get("visitor")
-    return owner in (None, visitor()) or os.environ.get("ESRGAN_SHARED_RUNS") == "1"
+    return is_local() if owner is None else bool(owner == visitor())
 
 
 def write_owner(run: Path) -> None:

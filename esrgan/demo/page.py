@@ -20,6 +20,7 @@ from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page
 from esrgan.demo.server.served import jobs_folder, served_folder
 from esrgan.demo.server.sessions import Sessions
+from esrgan.demo.server.waiting import FairQueue
 
 QUEUE_LENGTH = 32
 FONTS = ("system-ui", "sans-serif")
@@ -76,6 +77,13 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     keep_sweeping(served_folder(), kept)
     # Whoever asks without the queue would pass its limits.
     page.queue(max_size=QUEUE_LENGTH, api_open=False)
+    page._queue = FairQueue(
+        live_updates=True,
+        concurrency_count=page.max_threads,
+        update_intervals=1,
+        max_size=QUEUE_LENGTH,
+        blocks=page,
+    )
     return page.launch(
         theme=gr.themes.Default(font=FONTS),
         css_paths=STYLE,

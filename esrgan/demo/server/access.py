@@ -68,18 +68,22 @@ def is_own_origin(origin: str, netloc: str, more: Collection[str] = ()) -> bool:
     scheme, _, source = origin.partition("://")
     if scheme not in ("http", "https") or not host_of(source):
         return False
-    if source.lower() == netloc.lower() or host_of(source) in _named_hosts(more):
+    if source.lower() == netloc.lower() or host_of(source) in _allowed_hosts(more):
         return True
     both = _is_loopback(host_of(source)) and _is_loopback(host_of(netloc))
     return both and _port(source) == _port(netloc)
 
 
 def _named_hosts(more: Collection[str]) -> set[str]:
+    listening = listening_host().lower()
+    return {*_allowed_hosts(more), *(() if _is_wildcard(listening) else (listening,))}
+
+
+def _allowed_hosts(more: Collection[str]) -> set[str]:
+    """Those named as the page's own, without the one listened on: at its other ports are others."""
     owners = os.environ.get(ALLOWED_HOSTS_VARIABLE, "").split(",")
     space = os.environ.get("SPACE_HOST", "").split(",")
-    names = {host_of(name.strip()) for name in (*owners, *space, *more)}
-    listening = listening_host().lower()
-    return {*names, *(() if _is_wildcard(listening) else (listening,))} - {""}
+    return {host_of(name.strip()) for name in (*owners, *space, *more)} - {""}
 
 
 def _port(netloc: str) -> int | None:

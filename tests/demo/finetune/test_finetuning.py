@@ -420,6 +420,27 @@ def test_a_run_belongs_to_who_started_it(
     assert "a" * 43 not in (finetuned.runs_folder() / name / "owner.json").read_text()
 
 
+@pytest.mark.parametrize("owner", ["", "{}", '{"visitor": null}', "damaged", "[]"])
+def test_a_run_of_an_unknown_owner_is_shown_on_this_machine_only(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    run = runs / "2026-01-01-000000-gan-0000"
+    run.mkdir(parents=True)
+    (run / "log.txt").touch()
+    if owner:
+        (run / "owner.json").write_text(owner)
+    visitors: list[tuple[dict[str, str], str | None]] = [({}, None), ({COOKIE: "a" * 43}, "one")]
+    for cookies, session in visitors:
+        with visiting(cookies, session):
+            assert finetuned.names() == [run.name]
+            monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+            assert finetuned.names() == []
+            monkeypatch.setenv("ESRGAN_SHARED_RUNS", "1")
+            assert finetuned.names() == [run.name]
+            monkeypatch.delenv("ESRGAN_SHARED_RUNS")
+            monkeypatch.delenv("GRADIO_SERVER_NAME")
+
+
 # ---------------------------------------------------------------- through the page
 
 

@@ -88,6 +88,14 @@ def test_origins_of_other_sites(origin: str) -> None:
     assert not is_own_origin(origin, "localhost:7860")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "203.0.113.9", "pc.example"])
+def test_another_server_on_the_host_listened_on_is_another_site(host: str) -> None:
+    open_to(host, False, ())
+    assert is_own_origin(f"http://{host}:7860", f"{host}:7860")
+    for origin in (f"http://{host}", f"http://{host}:3000", f"https://{host}:443"):
+        assert not is_own_origin(origin, f"{host}:7860")
+
+
 def test_host_of_a_netloc() -> None:
     assert host_of("A.example:80") == "a.example"
     assert host_of("[::1]:80") == "::1"
