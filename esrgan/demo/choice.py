@@ -77,7 +77,13 @@ def official_trio() -> Trio:
 
 
 def pair(first: str, second: str) -> Trio:
-    """Two of `zoo.MODELS`."""
+    """Two of `zoo.MODELS`.
+
+    Raises:
+        UserError: one of them has no such name, or can't be downloaded.
+    """
+    if not all(isinstance(name, str) and name in zoo.MODELS for name in (first, second)):
+        raise UserError(f"The models that can be named are {', '.join(zoo.MODELS)}.")
     return _named((first, second))
 
 

@@ -14,6 +14,7 @@ from esrgan.evaluation.evaluate import Measures, measure
 from esrgan.evaluation.learned_metrics import SOURCES
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import METRICS
+from esrgan.inference.blend import MODES
 from esrgan.pictures.images import to_rgb, to_uint8
 
 MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi", "flat"))
@@ -57,6 +58,8 @@ def _uploaded(picture: str | None) -> Path:
 
 @on_gpu(seconds=60)
 def _result(comparison: Comparison, alpha: float, mode: str) -> np.ndarray:
+    if mode not in MODES:
+        raise UserError(f"The mode must be {' or '.join(MODES)}, not {mode}.")
     if mode == "network":
         obstacle = compute.obstacle(comparison.trio.files)
         if obstacle:

@@ -23,6 +23,7 @@ from esrgan.demo.server.visitors import visiting
 REFUSAL = "This file was not uploaded to this page; choose it again."
 # gradio puts each upload, and each example, into a folder named after its content.
 UPLOAD_FOLDER = re.compile(r"[0-9a-f]{64}")
+WRONG_KIND = "A value of this request is not of the kind that the page takes there."
 MAX_FILES = 2000  # that one request may name
 TOO_MANY = f"The page takes up to {MAX_FILES} files at once; do them in parts, or send a zip."
 
@@ -43,21 +44,29 @@ class Page(gr.Blocks):
         """As in `Blocks`.
 
         Raises:
-            gr.Error: the inputs name a file that is not `is_stored`, or what should be a number is
-                none.
+            gr.Error: the inputs name a file that is not `is_stored`, what should be a number is
+                none, or a value is not of its part's kind.
         """
         check_files(inputs)
         for block, value in zip(block_fn.inputs, inputs, strict=False):
             if isinstance(block, gr.Number | gr.Slider) and not _is_number(value):
                 raise gr.Error(f"{block.label} must be a number.", print_exception=False)
-        return await super().preprocess_data(block_fn, inputs, *rest, **more)
+        try:
+            return await super().preprocess_data(block_fn, inputs, *rest, **more)
+        except (ValueError, TypeError, AttributeError, LookupError) as error:  # of gradio's parts
+            raise gr.Error(WRONG_KIND, print_exception=False) from error
 
 
 def _is_number(value: object) -> bool:
     """Whether this is a finite number, or nothing, of which the page's functions can tell."""
     if value is None:
         return True
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number too large for a float
+        return False
 
 
 def check_files(inputs: Any) -> None:

@@ -11,7 +11,7 @@ from gradio.queueing import Queue
 
 from esrgan.demo.server.visitors import identity
 
-MAX_WAITING = 8  # of one visitor; a page open in a browser has two or three at most
+MAX_WAITING = 16  # of one visitor, who may click on one example after another
 BUSY = f"Busy: {MAX_WAITING} of your requests are waiting already. Try again when one is done."
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -112,7 +113,7 @@ def test_every_input_of_every_endpoint_refuses_every_other_path(
     assert sum(len(function.inputs) for function in built.fns.values()) > 100
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), True, "1", [1]])
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), True, "1", [1], 10**400])
 def test_a_number_that_is_none_is_told(built: gr.Blocks, number: object) -> None:
     tried = 0
     for function in built.fns.values():
@@ -183,6 +184,24 @@ def test_a_picture_must_be_marked_as_a_file(served: Path, private: Path) -> None
     for meta in others:
         with pytest.raises(ValidationError):
             upload.data_model.model_validate({"path": "x", **meta}, context=context)
+
+
+def test_values_of_a_wrong_kind_are_told_in_words(address: str) -> None:
+    """What gradio's own parts stumble over, and what reaches the function."""
+    good = [None, "psnr", "gan", 0.5, "network"]
+    wrong = [
+        *([{"path": None}, *good[1:]], ["text", *good[1:]], [7, *good[1:]]),
+        *([good[0], [], *good[2:]], [good[0], {"a": 1}, *good[2:]], [good[0], None, *good[2:]]),
+        *([*good[:4], None], [*good[:4], []]),
+    ]
+    for data in wrong:
+        event = json.loads(post(address, "call/upscale", {"data": data}))["event_id"]
+        stream = f"{address}/gradio_api/call/upscale/{event}"
+        answer = urllib.request.urlopen(stream, timeout=60).read().decode()
+        assert re.search(r'event: error\ndata: .*"error": "[A-Z][^"]{8,}\."', answer), (
+            data,
+            answer,
+        )
 
 
 def test_one_request_names_a_bounded_number_of_files(served: Path, private: Path) -> None:
