@@ -1,5 +1,6 @@
 """Session of a visitor: the comparison, and its view in the browser."""
 
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,42 @@ TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 class Session:
     comparison: Comparison
     view: View
+
+
+class Latest:
+    """Newest session of a visitor, to which two events add at a time: the comparison, its results,
+    and the sliders at rest, the exact picture. Neither takes away what the other has added.
+
+    One and the same object in both events. It keeps no session alive that the page has forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._newest: weakref.ref[Session] | None = None
+
+    def compared(self, session: Session) -> Session:
+        """The session as far as the comparison has got, with what was exact in the meantime."""
+        newest = self._of(session.view.run)
+        if newest is not None:
+            exact, image = newest.view.exact, newest.view.image
+            session = _changed(
+                session, exact=exact or session.view.exact, image=image or session.view.image
+            )
+        return self._keep(session)
+
+    def rested(self, session: Session) -> Session:
+        """The comparison as far as it has got, with what is exact in the session."""
+        newest = self._of(session.view.run)
+        if newest is not None:
+            session = _changed(newest, exact=session.view.exact, image=session.view.image)
+        return self._keep(session)
+
+    def _of(self, run: str) -> Session | None:
+        newest = self._newest() if self._newest is not None else None
+        return newest if newest is not None and newest.view.run == run else None
+
+    def _keep(self, session: Session) -> Session:
+        self._newest = weakref.ref(session)
+        return session
 
 
 def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:

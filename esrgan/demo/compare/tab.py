@@ -16,7 +16,15 @@ from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, page_link
 from esrgan.demo.compare.page_link import Address
-from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin, finished
+from esrgan.demo.compare.session import (
+    Latest,
+    Session,
+    add_frame,
+    add_result,
+    at_rest,
+    begin,
+    finished,
+)
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
@@ -43,7 +51,7 @@ FEW_FRAMES = {300_000: 21, 1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
 def build(page: gr.Blocks) -> None:
     """Fill the tab; when the page is opened, the first example or what its address names is run."""
     session = gr.State(None, time_to_live=seconds_kept())
-    runs = gr.State(Runs())
+    runs, latest = gr.State(Runs()), gr.State(Latest())
     address = gr.State(None, time_to_live=seconds_kept())
     request = gr.State(None)
     pictures = examples.pictures()
@@ -74,7 +82,7 @@ def build(page: gr.Blocks) -> None:
 
     request.change(
         told(compare),
-        [runs, upload, kind, family, tuned, own, *trio, address],
+        [runs, latest, upload, kind, family, tuned, own, *trio, address],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
@@ -92,7 +100,7 @@ def build(page: gr.Blocks) -> None:
     stop.click(stop_comparing, runs, **QUIETLY)
     viewer.release(
         told(exactly),
-        [session, runs],
+        [session, runs, latest],
         [session, viewer],
         trigger_mode="always_last",
         **DEVICE,
@@ -144,6 +152,7 @@ def arrive(request: gr.Request) -> tuple[Any, ...]:
 
 def compare(
     runs: Runs,
+    latest: Latest,
     upload: str | None,
     kind: str,
     family: str,
@@ -175,7 +184,8 @@ def compare(
             for further in chain([session], runs.carry(run, computed(session))):
                 if run != runs.latest:
                     raise StoppedError
-                yield further, further.view
+                newest = latest.compared(further)
+                yield newest, newest.view
     except StoppedError:
         yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
 
@@ -222,7 +232,7 @@ def _key_alphas(view: View) -> Sequence[float]:
 
 
 def exactly(
-    session: Session | None, runs: Runs, event: gr.EventData
+    session: Session | None, runs: Runs, latest: Latest, event: gr.EventData
 ) -> Iterator[tuple[Session, View]]:
     """Exact picture and scores of where the sliders rest, which the browser can't compute."""
     results = session.comparison.results if session else {}
@@ -230,4 +240,8 @@ def exactly(
         yield gr.skip(), gr.skip()
         return
     session = on_gpu(seconds=30)(at_rest)(session, alphas_of(event))
-    yield (session, session.view) if event.run == runs.latest else (gr.skip(), gr.skip())
+    if event.run != runs.latest:
+        yield gr.skip(), gr.skip()
+        return
+    newest = latest.rested(session)
+    yield newest, newest.view

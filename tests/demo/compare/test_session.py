@@ -1,5 +1,6 @@
 """What a visitor's browser is sent: lossless files, each once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -8,7 +9,15 @@ import pytest
 from PIL import Image
 
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare.session import Session, add_frame, add_result, at_rest, begin
+from esrgan.demo.compare.session import (
+    Latest,
+    Session,
+    add_frame,
+    add_result,
+    at_rest,
+    begin,
+    finished,
+)
 from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.stopping import Runs
@@ -74,14 +83,46 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo).save(tmp_path / "x.png")
-    runs = Runs()
+    runs, latest = Runs(), Latest()
     wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None)
-    first = compare(runs, *wish)
+    first = compare(runs, latest, *wish)
     shown = [next(first)[0] for _ in range(4)][-1]
     rest = gr.EventData(None, {"run": shown.view.run, "network": 0.33, "image": 0.5, "third": 0})
-    assert next(exactly(shown, runs, rest))[1].exact
-    second = compare(runs, *wish)
-    latest = next(second)[0].view
+    assert next(exactly(shown, runs, latest, rest))[1].exact
+    second = compare(runs, latest, *wish)
+    newer = next(second)[0].view
     assert list(first) == [NOTHING]
-    assert list(exactly(shown, runs, rest)) == [NOTHING]
-    assert {view.run for _, view in second} == {latest.run}
+    assert list(exactly(shown, runs, latest, rest)) == [NOTHING]
+    assert {view.run for _, view in second} == {newer.run}
+
+
+def test_what_rests_takes_nothing_from_a_comparison_that_has_gone_on(session: Session) -> None:
+    """The exact picture is begun on an early session, and done when the comparison is."""
+    latest = Latest()
+    early = latest.compared(session)
+    exact = at_rest(early, Alphas(network=0.33, image=0.4))
+    further = add_frame(early, 0.5, compute.network_interpolated(early.comparison, 0.5))
+    done = latest.compared(finished(further))
+    merged = latest.rested(exact)
+    assert merged.view.complete
+    assert [frame.alpha for frame in merged.view.frames] == [0, 1, 0.5]
+    assert merged.view.exact == exact.view.exact
+    assert merged.view.image == exact.view.image
+    assert merged.comparison is done.comparison
+
+
+def test_a_comparison_that_goes_on_keeps_what_is_exact(session: Session) -> None:
+    latest = Latest()
+    early = latest.compared(session)
+    exact = latest.rested(at_rest(early, Alphas(network=0.33, image=0.4)))
+    done = latest.compared(finished(early))
+    assert done.view.complete
+    assert (done.view.exact, done.view.image) == (exact.view.exact, exact.view.image)
+
+
+def test_a_new_comparison_has_nothing_of_the_one_before(session: Session) -> None:
+    latest = Latest()
+    kept = latest.rested(at_rest(session, Alphas(network=0.33)))
+    other = replace(session, view=session.view.model_copy(update={"run": "other"}))
+    assert latest.compared(other).view.exact is None
+    del kept, other

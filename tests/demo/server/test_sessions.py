@@ -12,6 +12,7 @@ from gradio.routes import App
 
 from esrgan.demo.batch.job import Batch
 from esrgan.demo.batch.tab import ONE, upscale_all
+from esrgan.demo.compare.session import Latest
 from esrgan.demo.compare.tab import AS_LR, compare
 from esrgan.demo.evaluate.tab import AS_EXAMPLES, evaluate
 from esrgan.demo.server import sessions
@@ -146,5 +147,9 @@ def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path, refused:
     (tmp_path / "notes.png").write_bytes(b"just a text")
     runs = Runs()
     with refused("not a picture"):
-        next(compare(runs, str(tmp_path / "notes.png"), AS_LR, "", None, [], "", "", "", None))
+        next(
+            compare(
+                runs, Latest(), str(tmp_path / "notes.png"), AS_LR, "", None, [], "", "", "", None
+            )
+        )
     assert not runs.at_work
