@@ -53,6 +53,8 @@ class Page(gr.Blocks):
                 raise gr.Error(f"{block.label} must be a number.", print_exception=False)
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **more)
+        except gr.Error:  # says already what is wrong
+            raise
         except (ValueError, TypeError, AttributeError, LookupError) as error:  # of gradio's parts
             raise gr.Error(WRONG_KIND, print_exception=False) from error
 
