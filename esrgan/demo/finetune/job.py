@@ -12,14 +12,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from esrgan.command_line import python_module
-from esrgan.demo.finetune.training_pictures import chosen_folder, unpacked
+from esrgan.demo.finetune.training_pictures import Receiving, chosen_folder, unpacked
 from esrgan.demo.finetuned import (
     all_names,
     folder_of,
@@ -32,6 +32,7 @@ from esrgan.demo.finetuned import (
 )
 from esrgan.demo.server.access import is_local
 from esrgan.demo.server.sharing import check_size
+from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
@@ -209,7 +210,17 @@ def _seconds_left(
 
 
 def start(settings: Settings, uploads: Sequence[str] = (), folder: str | None = None) -> str:
-    """Begin a run and return its name.
+    """Begin a run and return its name, as `starting` does step by step."""
+    *_, (name, _) = starting(settings, uploads, folder)
+    return name
+
+
+def starting(
+    settings: Settings, uploads: Sequence[str] = (), folder: str | None = None
+) -> Generator[tuple[str, Receiving], None, None]:
+    """Begin a run; yields its name, and how far its pictures are, until it has begun.
+
+    What is given up before leaves nothing.
 
     Args:
         settings: of the run.
@@ -218,26 +229,31 @@ def start(settings: Settings, uploads: Sequence[str] = (), folder: str | None = 
 
     Raises:
         UserError: training is off, another run is in progress, or a choice is wrong.
+        StoppedError: it is not wanted any more.
     """
     _check_allowed()
     _check_settings(settings)
-    with _one_at_a_time():
-        name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.stage}-{secrets.token_hex(2)}"
-        run = runs_folder() / name
-        try:
-            run.mkdir(parents=True)
-            data = chosen_folder(folder) if folder else unpacked(uploads, run / "pictures")
-            origin = _origin(settings.start, run)
-            write_origin(run, settings.start, origin)
-            write_owner(run)
+    _check_idle()
+    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.stage}-{secrets.token_hex(2)}"
+    run = runs_folder() / name
+    try:
+        run.mkdir(parents=True)
+        yield name, Receiving()
+        data = chosen_folder(folder) if folder else run / "pictures"
+        for receiving in () if folder else unpacked(uploads, data):
+            yield name, receiving
+        origin = _origin(settings.start, run)
+        write_origin(run, settings.start, origin)
+        write_owner(run)
+        go_on()
+        with _one_at_a_time():
             _launch(run, _arguments(settings, run, data, origin))
-        except OSError as error:
-            shutil.rmtree(run, ignore_errors=True)
-            raise UserError(f"The training could not be started: {error.strerror}.") from error
-        except UserError:
-            shutil.rmtree(run, ignore_errors=True)
-            raise
-    return name
+    except OSError as error:
+        shutil.rmtree(run, ignore_errors=True)
+        raise UserError(f"The training could not be started: {error.strerror}.") from error
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
 
 
 def resume(name: str) -> None:
@@ -279,18 +295,23 @@ def stop(name: str) -> None:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Refuse, rather than wait, while a run is in progress or being prepared."""
+    """Refuse, rather than wait, while a run is in progress or being started."""
     if not _changing.acquire(blocking=False):
         raise UserError("Busy: a training is just being started.")
     try:
-        busy = running()
-        if busy:
-            if busy not in names():
-                raise UserError("Busy: another visitor trains a model. One run at a time; wait.")
-            raise UserError(f"Busy: {busy} is training. One run at a time; stop it, or wait.")
+        _check_idle()
         yield
     finally:
         _changing.release()
+
+
+def _check_idle() -> None:
+    """Raises UserError: a run is in progress."""
+    busy = running()
+    if busy and busy not in names():
+        raise UserError("Busy: another visitor trains a model. One run at a time; wait.")
+    if busy:
+        raise UserError(f"Busy: {busy} is training. One run at a time; stop it, or wait.")
 
 
 def _check_settings(settings: Settings) -> None:

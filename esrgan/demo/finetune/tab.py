@@ -3,6 +3,7 @@
 Layout and wiring; the runs are those of `finetuning`.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ from esrgan.demo import finetuned
 from esrgan.demo.choice import BUILTIN
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune.job import Run, Settings
-from esrgan.demo.finetune.training_pictures import allowed_folders
+from esrgan.demo.finetune.training_pictures import Receiving, allowed_folders
 from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.messages import QUIETLY, duration, told
+from esrgan.demo.server.messages import stop as stop_at_work
 from esrgan.demo.server.served import shared_copy
+from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.errors import UserError
 from esrgan.run_folder import read_metrics
 
 POLL_SECONDS = 2
+SECONDS_BETWEEN_WORDS = 0.5
 PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
 BEFORE, AFTER = "before activation (ESRGAN)", "after activation (SRGAN)"
 RAGAN, STANDARD = "relativistic average (ESRGAN)", "standard GAN"
@@ -68,13 +72,14 @@ def build(tab: gr.Tab) -> None:
                     buttons=["fullscreen"],
                     elem_id="train-sample",
                 )
+    starts = gr.State(Runs())
     shown = gr.State(None)
     timer = gr.Timer(POLL_SECONDS, active=False)
     watched = [shown, timer, status, stop, resume, download, samples, sample, *plots]
 
     begin.click(
         told(start),
-        choices,
+        [starts, *choices],
         [name, *watched],
         concurrency_id="training",
         show_progress="minimal",
@@ -82,7 +87,7 @@ def build(tab: gr.Tab) -> None:
         api_name="fine_tune",
         api_visibility="undocumented",
     )
-    stop.click(told(ask_to_stop), name, watched, api_name="fine_tune_stop", **QUIETLY)
+    stop.click(told(ask_to_stop), [starts, name], watched, api_name="fine_tune_stop", **QUIETLY)
     resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIETLY)
     name.input(watch_anew, name, watched, **QUIETLY)
     timer.tick(watch, [name, shown], watched, queue=False, **QUIETLY)
@@ -154,6 +159,7 @@ def _plot(title: str, lines: list[str]) -> gr.LinePlot:
 
 
 def start(
+    starts: Runs,
     start_from: str,
     own: str | None,
     source: str,
@@ -168,7 +174,7 @@ def start(
     batch: int,
     crop: int,
 ) -> Iterator[list[Any]]:
-    """Begin a run and show it."""
+    """Begin a run and show it; *Stop* is heard before, while its pictures are received."""
     settings = Settings(
         stage="gan" if stage == GAN else "psnr",
         start=model_of(start_from, own),
@@ -181,11 +187,41 @@ def start(
         batch_size=batch,
         crop_size=crop,
     )
-    name = finetuning.start(settings, pictures or (), None if source == UPLOADED else source)
-    yield [gr.Dropdown(finetuned.names(), value=name), *watch(name, None)]
+    steps = finetuning.starting(settings, pictures or (), None if source == UPLOADED else source)
+    said = 0.0
+    try:
+        with starts.running() as run:
+            for name, receiving in starts.carry(run, steps):  # noqa: B007
+                if time.monotonic() - said > SECONDS_BETWEEN_WORDS:
+                    said = time.monotonic()
+                    yield [gr.skip(), *_before(_how_far(receiving), True)]
+    except StoppedError:
+        yield [gr.skip(), *_before("**Stopped** before the training began", False)]
+    except UserError:
+        if said:
+            yield [gr.skip(), *_before("**Not started**", False)]
+        raise
+    else:
+        yield [gr.Dropdown(finetuned.names(), value=name), *watch(name, None)]
 
 
-def ask_to_stop(name: str | None) -> Iterator[list[Any]]:
+def _before(words: str, stoppable: bool) -> list[Any]:
+    """Outputs of `watch` before a run has begun; what is shown of another one stays."""
+    status = [gr.skip(), gr.skip(), words, gr.Button(interactive=stoppable)]
+    return [*status, *[gr.skip()] * (WATCHED - len(status))]
+
+
+def _how_far(receiving: Receiving) -> str:
+    if receiving.checked:
+        return f"**Looking at the pictures** · {receiving.checked} of {receiving.copied}"
+    return f"**Receiving the pictures** · {receiving.copied or 'starting'}"
+
+
+def ask_to_stop(starts: Runs, name: str | None) -> Iterator[list[Any]]:
+    """Stop what is being started, or else the run."""
+    if starts.at_work:
+        yield _before(stop_at_work(starts), False)
+        return
     finetuning.stop(name or "")
     yield watch(name, None)
 

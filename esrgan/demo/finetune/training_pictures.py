@@ -1,13 +1,15 @@
 """Pictures that a visitor may train on: uploaded ones, zips of them, and the owner's folders."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.quota import check_free
+from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.uploads import Reception
 from esrgan.errors import UserError
 from esrgan.pictures.images import IMAGE_SUFFIXES
@@ -15,6 +17,14 @@ from esrgan.pictures.images import IMAGE_SUFFIXES
 # What one visitor may ask of the machine; `python -m train` has no such limits.
 MAX_PICTURES = 2000
 MAX_TOTAL_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """How far uploaded pictures are: so many are copied, and of these so many were looked at."""
+
+    copied: int = 0
+    checked: int = 0
 
 
 def allowed_folders() -> dict[str, Path]:
@@ -34,15 +44,18 @@ def chosen_folder(name: str) -> Path:
     return folders[name]
 
 
-def unpacked(uploads: Sequence[str], folder: Path) -> Path:
+def unpacked(uploads: Sequence[str], folder: Path) -> Generator[Receiving, None, None]:
     """Copy uploaded pictures, and those in uploaded zips, into a folder under names of ours.
+
+    Yields after each picture how far it is: they are all copied, then all decoded.
 
     Raises:
         UserError: there are none, too many, too large ones, one can't be decoded, or a zip is
             damaged or hostile.
+        StoppedError: the run that calls this is not wanted any more.
     """
     folder.mkdir()
-    number = total = 0
+    total = 0
     senders: dict[Path, str] = {}  # names of the copies
     received = Reception([Path(upload) for upload in uploads])
     for file in chain.from_iterable(map(received.files, received.uploads)):
@@ -50,19 +63,20 @@ def unpacked(uploads: Sequence[str], folder: Path) -> Path:
         suffix = file.name.suffix.lower()
         if suffix not in IMAGE_SUFFIXES:
             continue
-        number += 1
-        if number > MAX_PICTURES:
+        if len(senders) == MAX_PICTURES:
             raise UserError(f"These are more than {MAX_PICTURES} pictures, the page's limit.")
-        copied = folder / f"{number:05d}{suffix}"
+        copied = folder / f"{len(senders) + 1:05d}{suffix}"
         total += file.copy_to(copied, MAX_PICTURE_BYTES)
         if total > MAX_TOTAL_BYTES:
             raise UserError(f"The pictures are more than {MAX_TOTAL_BYTES // 2**30} GB.")
         senders[copied] = file.name.name
-    if not number:
+        yield Receiving(len(senders))
+    if not senders:
         raise UserError("Choose HR pictures to train on: files, or a zip of them.")
-    for copied, name in senders.items():
+    for number, (copied, name) in enumerate(senders.items(), 1):
+        go_on()
         _check(copied, name)
-    return folder
+        yield Receiving(len(senders), number)
 
 
 def _check(copied: Path, name: str) -> None:

@@ -20,9 +20,12 @@ from playwright.sync_api import Browser, expect
 
 from esrgan.demo import finetuned, page
 from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.finetune import training_pictures
 from esrgan.demo.finetune.job import Settings
 from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
-from esrgan.demo.finetune.training_pictures import allowed_folders, unpacked
+from esrgan.demo.finetune.training_pictures import Receiving, allowed_folders, unpacked
+from esrgan.demo.server.decoding import load_image
+from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.visitors import COOKIE, visiting
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
@@ -305,8 +308,9 @@ def zip_of(path: Path, members: dict[str, bytes]) -> str:
 def test_a_zip_is_unpacked_under_names_of_ours(tmp_path: Path) -> None:
     one, two = (encode_image(np.full((2, 2, 3), value, np.uint8)) for value in (1, 2))
     members = {"a/1.PNG": one, "b/1.png": two, "notes.txt": b"x", "__MACOSX/._1.png": b"x"}
-    folder = unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+    steps = unpacked([zip_of(tmp_path / "x.zip", members)], tmp_path / "out")
+    assert [(each.copied, each.checked) for each in steps] == [(1, 0), (2, 0), (2, 1), (2, 2)]
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == {
         "00001.png": one,
         "00002.png": two,
     }
@@ -318,6 +322,32 @@ def test_a_picture_that_can_not_be_decoded_is_named_before_the_training(
     members = {"good.png": Path(pictures[0]).read_bytes(), "b/bad.png": b"text"}
     with refused("bad.png is not a picture"):
         finetuning.start(settings, [zip_of(tmp_path / "x.zip", members)])
+    assert list(runs.iterdir()) == []
+
+
+@pytest.mark.parametrize("copied_first", [True, False], ids=["copied", "looked at"])
+def test_a_start_that_is_stopped_leaves_nothing(
+    settings: Settings, pictures: list[str], runs: Path, copied_first: bool
+) -> None:
+    mine = Runs()
+    steps = mine.carry(mine.begin(), finetuning.starting(settings, pictures))
+    last = Receiving(len(pictures), 0 if copied_first else 1)
+    for _, receiving in steps:
+        if receiving == last:
+            break
+    mine.stop()
+    with pytest.raises(StoppedError):
+        next(steps)
+    assert list(runs.iterdir()) == []
+
+
+def test_a_start_that_nobody_waits_for_leaves_nothing(
+    settings: Settings, pictures: list[str], runs: Path
+) -> None:
+    steps = finetuning.starting(settings, pictures)
+    assert [next(steps)[1].copied for _ in range(2)] == [0, 1]
+    assert len(list(runs.glob("*/pictures/*"))) == 1
+    steps.close()
     assert list(runs.iterdir()) == []
 
 
@@ -466,6 +496,27 @@ def test_the_server_itself_refuses_on_a_space(
         with pytest.raises(AppError, match="off on this Space"):
             client.predict(None, api_name=name)
     assert not runs.exists()
+
+
+def test_stop_is_heard_while_pictures_are_received(
+    served: str, pictures: list[str], runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(path: Path) -> np.ndarray:
+        time.sleep(0.5)
+        return load_image(path)
+
+    monkeypatch.setattr(training_pictures, "load_image", slow)
+    client = Client(served, verbose=False)
+    files = [handle_file(file) for file in pictures]
+    choices = ["psnr", None, UPLOADED, files * 10, PSNR, AFTER, STANDARD, 5e-3, 1, 5, 1e-4, 2, 32]
+    start = client.submit(*choices, api_name="/fine_tune")
+    wait_until(lambda: any("Looking at the pictures" in str(each) for each in start.outputs()))
+    stopped = client.predict(None, api_name="/fine_tune_stop")
+    assert "Stopping …" in stopped
+    assert "**Stopped** before the training began" in start.result(60)
+    assert list(runs.iterdir()) == []
+    with pytest.raises(AppError, match="no such training run"):
+        client.predict(None, api_name="/fine_tune_stop")
 
 
 @pytest.mark.parametrize("iterations", [True, "5"])

@@ -242,7 +242,7 @@ def evaluated(file: Path, models: Trio, folder: Path) -> None:
 
 
 def trained_on(file: Path, models: Trio, folder: Path) -> None:
-    unpacked([str(file)], folder / "to-train-on")
+    list(unpacked([str(file)], folder / "to-train-on"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows limits no process's computing")
