@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +31,7 @@ from train.config import (
     to_settings,
 )
 from train.loop import train
+from train.prepared import Cut
 from train.rehearsal import rehearse
 from train.sources import Skipped
 from train.stages import Stage, build_stage
@@ -102,10 +104,35 @@ def parser() -> Parser:
     return top
 
 
-def resolve(options: Namespace) -> Config:
-    """The configuration of the command line: preset, or begun run, with its options over it."""
+@dataclass(frozen=True)
+class Session:
+    """What a command line asks for.
+
+    Attributes:
+        run: its folder.
+        preset: as it was given; None if the run goes on without one.
+        config: preset, or begun run, with the command's options over it.
+        resumes: it goes on from a checkpoint, if there is one.
+        dry: it is a dry run.
+    """
+
+    run: Path
+    stage: StageName
+    preset: str | None
+    config: Config
+    resumes: bool
+    dry: bool
+
+
+def resolve(options: Namespace) -> Session:
+    """The session of a command line.
+
+    Raises:
+        UserError: its options contradict each other or what is in the run's folder.
+    """
+    resumes = options.resume or distributed.restarted()
     begun = read_settings(options.out, options.stage)
-    if begun is not None and not resuming(options):
+    if begun is not None and not resumes:
         raise UserError(
             f"{options.out} already holds a run; add --resume, or choose another --out."
         )
@@ -126,29 +153,28 @@ def resolve(options: Namespace) -> Config:
         )
     }
     settings = {**settings, **{name: value for name, value in given.items() if value is not None}}
-    return make_config(options.stage, override(settings, options.assignments))
-
-
-def resuming(options: Namespace) -> bool:
-    return options.resume or distributed.restarted()
+    config = make_config(options.stage, override(settings, options.assignments))
+    return Session(options.out, options.stage, options.preset, config, resumes, options.dry_run)
 
 
 def main() -> int:
     warnings.showwarning = _show_warning
     options = parser().parse_args()
     if options.stage == "prepare":
-        return prepare.run(options)
-    config = resolve(options)
+        cut = Cut(size=options.size, step=options.step, smallest=options.smallest)
+        return prepare.run(options.folders, options.out, cut, options.workers)
+    session = resolve(options)
+    run, config = session.run, session.config
     with distributed.processes(choose_device(config.device)) as device:
         if device.type == "cuda":
             set_up_cuda(config.tf32)
-        if options.dry_run:
+        if session.dry:
             stage = build_stage(config, device)
-            return _rehearse(options, config, stage, device, _start(options.out, stage))
-        with failure_told(options.out, config.iterations):
+            return _rehearse(session, stage, device, _start(run, stage))
+        with failure_told(run, config.iterations):
             stage = build_stage(config, device)
-            with reserved(options.out):
-                return _train(options, config, stage, device, _start(options.out, stage))
+            with reserved(run):
+                return _train(session, stage, device, _start(run, stage))
 
 
 def _start(run: Path, stage: Stage) -> int:
@@ -158,48 +184,46 @@ def _start(run: Path, stage: Stage) -> int:
     return start
 
 
-def _rehearse(
-    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
-) -> int:
-    place = options.out.absolute()
+def _rehearse(session: Session, stage: Stage, device: torch.device, start: int) -> int:
+    place = session.run.absolute()
     there = next(folder for folder in (place, *place.parents) if folder.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise UserError(f"{options.out} could not be written.")
-    report = rehearse(stage, config, device, start)
+        raise UserError(f"{session.run} could not be written.")
+    report = rehearse(stage, session.config, device, start)
     if distributed.is_main():
-        print(json.dumps(to_settings(config), indent=2))
-        _announce(options, config, stage.dataset.skipped, start)
+        print(json.dumps(to_settings(session.config), indent=2))
+        _announce(session, stage.dataset.skipped, start)
         print(report)
         print("dry run: nothing was written")
     return 0
 
 
-def _train(
-    options: Namespace, config: Config, stage: Stage, device: torch.device, start: int
-) -> int:
+def _train(session: Session, stage: Stage, device: torch.device, start: int) -> int:
+    run, config = session.run, session.config
     if distributed.is_main():
-        save_config(options.out, options.stage, config)
-        save_environment(options.out, start, device)
-        _announce(options, config, stage.dataset.skipped, start)
+        save_config(run, session.stage, config)
+        save_environment(run, start, device)
+        _announce(session, stage.dataset.skipped, start)
     facts: dict[str, Any] = {
-        "command": commands(options.out),
-        "preset": options.preset,
+        "command": commands(run),
+        "preset": session.preset,
         "data": [Path(folder).name for folder in config.data],
         "seed": config.seed,
         "torch": torch.__version__,
     }
-    outcome = train(stage, config, options.out, device, facts, start)
+    outcome = train(stage, config, run, device, facts, start)
     if distributed.is_main():
         ended = "finished" if outcome.finished else "stopped; go on with --resume"
         print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
     return 0
 
 
-def _announce(options: Namespace, config: Config, skipped: list[Skipped], start: int) -> None:
-    print(f"run folder: {options.out} (settings in {config_path(options.out).name})")
-    if resuming(options):
+def _announce(session: Session, skipped: list[Skipped], start: int) -> None:
+    config = session.config
+    print(f"run folder: {session.run} (settings in {config_path(session.run).name})")
+    if session.resumes:
         print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
-    _name_left_out(options, skipped)
+    _name_left_out(session, skipped)
     processes = distributed.world_size()
     among = f" in {processes} processes" if processes > 1 else ""
     print(
@@ -209,17 +233,17 @@ def _announce(options: Namespace, config: Config, skipped: list[Skipped], start:
     )
 
 
-def _name_left_out(options: Namespace, skipped: list[Skipped]) -> None:
+def _name_left_out(session: Session, skipped: list[Skipped]) -> None:
     """The first few on the screen, and all of them in the run's folder if they are many."""
     for each in skipped[:NAMED]:
         print(f"left out {each}")
     if len(skipped) <= NAMED:
         return
     more = f"left out {len(skipped) - NAMED} more files"
-    if options.dry_run:
+    if session.dry:
         print(more)
         return
-    path = options.out / "left-out.txt"
+    path = session.run / "left-out.txt"
     with atomic_path(path) as temporary:
         temporary.write_text("".join(f"{each}\n" for each in skipped), "utf-8")
     print(f"{more}, see {path}")

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -52,13 +52,13 @@ def _positive(text: str) -> int:
     return value
 
 
-def run(options: Namespace) -> int:
-    cut = Cut(size=options.size, step=options.step, smallest=options.smallest)
-    left_out = prepare(options.folders, options.out, cut, options.workers)
+def run(folders: Sequence[Path], out: Path, cut: Cut, workers: int) -> int:
+    """Prepare, and say on the screen what was left out."""
+    left_out = prepare(folders, out, cut, workers)
     for each in left_out:
         print(f"left out {each}")
     count = f"{len(left_out)} files left out" if left_out else "no file left out"
-    print(f"prepared, {count}; train with --data {options.out}")
+    print(f"prepared, {count}; train with --data {out}")
     return 0
 
 
