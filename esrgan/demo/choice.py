@@ -33,12 +33,14 @@ def offered(files: Sequence[str] = ()) -> list[tuple[str, str]]:
     return own + named + tuned
 
 
-def chosen(choice: str, files: Sequence[str] = ()) -> str | Path:
+def chosen(choice: str | None, files: Sequence[str] = ()) -> str | Path:
     """Model of a choice, as `weights_file` takes it: a name, or the uploaded file.
 
     Raises:
-        UserError: there is no such file.
+        UserError: nothing is chosen, or there is no such file.
     """
+    if choice is None:
+        raise UserError("Choose a model.")
     if not choice.startswith(FILE):
         return choice
     number = choice.removeprefix(FILE)

@@ -54,3 +54,8 @@ def test_three_named_models_have_names() -> None:
 def test_nothing_else_can_be_chosen(own: list[str], first: str, second: str, words: str) -> None:
     with pytest.raises(UserError, match=words):
         choice.chosen_trio(first, second, choice.NONE, own)
+
+
+def test_nothing_may_be_chosen(refused) -> None:
+    with refused("Choose a model"):
+        choice.chosen(None)

@@ -258,15 +258,26 @@ def finish(
 
 
 def place_crop(
-    state: Evaluation | None, picture: str | None, crops: str, several: bool, click: gr.SelectData
+    state: Evaluation | None, picture: str | None, crops: str, several: bool, click: gr.EventData
 ) -> Iterator[str]:
     """Set a crop around the click: one more, or the only one."""
     if state is None or picture is None:
         return
     before = figures.read_crops(crops)
-    x, y = click.index
-    crop = figures.crop_around(state, picture, (x, y), before)
+    crop = figures.crop_around(state, picture, clicked(click), before)
     yield figures.write_crops([*before, crop] if several else [crop])
+
+
+def clicked(event: gr.EventData) -> tuple[int, int]:
+    """The x and y of a click on a picture.
+
+    Raises:
+        UserError: the browser sent something else.
+    """
+    place = event._data.get("index") if isinstance(event._data, dict) else None
+    if isinstance(place, list) and [type(each) for each in place] == [int, int]:
+        return place[0], place[1]
+    raise UserError("Click on the picture to set a crop.")
 
 
 def draw(

@@ -24,6 +24,7 @@ REFUSAL = "This file was not uploaded to this page; choose it again."
 # gradio puts each upload, and each example, into a folder named after its content.
 UPLOAD_FOLDER = re.compile(r"[0-9a-f]{64}")
 WRONG_KIND = "A value of this request is not of the kind that the page takes there."
+MAX_WORDS = 300  # of what gradio says of a value, which it repeats
 MAX_FILES = 2000  # that one request may name
 TOO_MANY = f"The page takes up to {MAX_FILES} files at once; do them in parts, or send a zip."
 
@@ -47,16 +48,36 @@ class Page(gr.Blocks):
             gr.Error: the inputs name a file that is not `is_stored`, what should be a number is
                 none, or a value is not of its part's kind.
         """
-        check_files(inputs)
+        check_values(inputs)
         for block, value in zip(block_fn.inputs, inputs, strict=False):
-            if isinstance(block, gr.Number | gr.Slider) and not _is_number(value):
-                raise gr.Error(f"{block.label} must be a number.", print_exception=False)
+            words = refusal(block, value)
+            if words:
+                raise gr.Error(words, print_exception=False)
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **more)
-        except gr.Error:  # says already what is wrong
-            raise
+        except gr.Error as error:  # says already what is wrong, at whatever length
+            words = str(error.message)
+            told = words if len(words) <= MAX_WORDS else WRONG_KIND
+            raise gr.Error(told, print_exception=False) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:  # of gradio's parts
             raise gr.Error(WRONG_KIND, print_exception=False) from error
+
+
+def refusal(block: Any, value: object) -> str | None:
+    """What is wrong with a value that gradio hands on as it is, whatever its part is for."""
+    if isinstance(block, gr.Number | gr.Slider):
+        return None if _is_number(value) else f"{block.label} must be a number."
+    if isinstance(block, gr.Dataset):
+        right = isinstance(value, int)
+    elif isinstance(block, gr.Checkbox):
+        right = value is None or isinstance(value, bool)
+    elif isinstance(block, gr.CheckboxGroup):
+        right = value is None or isinstance(value, list)
+    elif isinstance(block, gr.Dropdown):
+        right = value is None or isinstance(value, list) == bool(block.multiselect)
+    else:
+        return None
+    return None if right else WRONG_KIND
 
 
 def _is_number(value: object) -> bool:
@@ -71,9 +92,9 @@ def _is_number(value: object) -> bool:
         return False
 
 
-def check_files(inputs: Any) -> None:
+def check_values(inputs: Any) -> None:
     """Raise a gr.Error if these JSON values name, however deep in them, a file that is not
-    `is_stored`, or more than MAX_FILES."""
+    `is_stored`, or more than MAX_FILES, or hold a text that can't be sent back."""
     left, files = [inputs], 0
     while left:
         value = left.pop()
@@ -87,6 +108,17 @@ def check_files(inputs: Any) -> None:
             left += value.values()
         elif isinstance(value, list | tuple):
             left += value
+        elif isinstance(value, str) and not value.isascii() and not _is_unicode(value):
+            raise gr.Error(WRONG_KIND, print_exception=False)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, which JSON can hold and UTF-8 can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_stored(path: object) -> bool:

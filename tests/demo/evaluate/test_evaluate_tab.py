@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +19,7 @@ from scipy.io import savemat
 from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as evaluation
 from esrgan.demo.evaluate.job import Evaluation, Wish
+from esrgan.demo.evaluate.tab import clicked
 from esrgan.demo.server import quota
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.evaluation.evaluate import measure
@@ -233,6 +235,14 @@ def test_a_click_sets_a_crop_around_it(wish: Wish, tmp_path: Path, refused: Refu
     assert around(state, "one.png", (0, 207), [(0, 0, 999, 40)]) == (0, 168, 216, 40)
     with refused("nothing to draw"):
         around(state, "../HR/one.png", (0, 0), [])
+
+
+def test_what_is_no_click_is_refused(refused: Refused) -> None:
+    assert clicked(gr.EventData(None, {"index": [3, 4], "value": None})) == (3, 4)
+    others: tuple[Any, ...] = (None, [], {}, {"index": [1]}, {"index": ["1", 2]}, {"index": True})
+    for sent in (*others, {"index": [1.5, float("nan")]}):
+        with refused("Click on the picture"):
+            clicked(gr.EventData(None, sent))
 
 
 def test_the_brightness_figure_needs_both_gan_models(

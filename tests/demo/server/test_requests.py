@@ -19,7 +19,13 @@ from PIL import Image
 from pydantic import ValidationError
 
 from esrgan.demo import page
-from esrgan.demo.server.requests import MAX_FILES, REFUSAL, check_files, is_stored
+from esrgan.demo.server.requests import (
+    MAX_FILES,
+    REFUSAL,
+    WRONG_KIND,
+    check_values,
+    is_stored,
+)
 from esrgan.demo.upload import Upload
 
 META = {"_type": "gradio.FileData"}
@@ -133,6 +139,53 @@ def test_a_number_that_is_none_is_told(built: gr.Blocks, number: object) -> None
     assert tried > 10
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        (gr.Dropdown, []),
+        (gr.Dropdown, ["psnr"]),
+        (gr.Checkbox, "x"),
+        (gr.CheckboxGroup, {"psnr": 1}),
+        (gr.CheckboxGroup, ""),
+        (gr.CheckboxGroup, None),
+        (gr.Dataset, None),
+        (gr.Textbox, "half a pair: \ud800"),
+    ],
+)
+def test_a_value_of_a_wrong_kind_never_reaches_a_function(
+    built: gr.Blocks, part: type, value: object
+) -> None:
+    tried = 0
+    for function in built.fns.values():
+        for place, block in enumerate(function.inputs):
+            if type(block) is part:
+                inputs: list[Any] = [
+                    1 if type(each) is gr.Dataset else None for each in function.inputs
+                ]
+                inputs[place] = value
+                with pytest.raises(gr.Error) as raised:
+                    preprocess(built, function, inputs)
+                assert raised.value.message == WRONG_KIND
+                assert not raised.value.print_exception
+                tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("other", "Value: .*other"), ("x" * 10_000, WRONG_KIND)]
+)
+def test_what_is_not_among_the_choices_is_told_shortly_and_not_logged(
+    built: gr.Blocks, value: str, words: str
+) -> None:
+    function = next(each for each in built.fns.values() if each.api_name == "upscale")
+    for place in (1, 4):  # a drop-down list, a radio button
+        inputs: list[Any] = [None] * len(function.inputs)
+        inputs[place] = value
+        with pytest.raises(gr.Error, match=words) as raised:
+            preprocess(built, function, inputs)
+        assert not raised.value.print_exception
+
+
 def post(address: str, route: str, body: Any) -> str:
     request = urllib.request.Request(
         f"{address}/gradio_api/{route}",
@@ -213,9 +266,9 @@ def test_values_of_a_wrong_kind_are_told_in_words(address: str) -> None:
 def test_one_request_names_a_bounded_number_of_files(served: Path, private: Path) -> None:
     hostile_paths(served, private)
     file = {"path": str(served / UPLOAD / "ours.png"), "meta": META}
-    check_files([[file] * MAX_FILES])
+    check_values([[file] * MAX_FILES])
     with pytest.raises(gr.Error, match="up to 2000 files"):
-        check_files([[file] * MAX_FILES, [{"value": file}]])
+        check_values([[file] * MAX_FILES, [{"value": file}]])
 
 
 def test_an_upload_is_taken_and_an_address_is_not(address: str, private: Path) -> None:
