@@ -14,6 +14,7 @@ COMMANDS = {
     "export": "write a model as safetensors or ONNX",
     "evaluate": "measure models on pictures",
     "figure": "draw a figure of the paper",
+    "votes": "count the answers of such a study: preferences and Bradley–Terry scores",
     "animate": "draw what lies between two models as GIF, WebP or MP4",
     "ablation": "train the models of the paper's Fig. 8 and draw it",
     "niqe-fit": "fit NIQE's model of good photographs",

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,6 +28,7 @@ COLUMNS = (
     ("LPIPS", "lpips", ".4f"),
 )
 NOTHING = "–"
+MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ def _reasons(scores: Sequence[Score], name: str) -> str:
 
 def text_table(results: Results, scores: Sequence[Score]) -> str:
     """For the terminal: words to the left, numbers to the right, notes beneath."""
-    table = make_table(results, scores, narrow=True)
+    return aligned(make_table(results, scores, narrow=True))
+
+
+def aligned(table: Table) -> str:
+    """A table as text in columns."""
     lines = [table.head, *table.rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
     text = [
@@ -112,8 +118,12 @@ def text_table(results: Results, scores: Sequence[Score]) -> str:
 
 
 def csv_table(results: Results) -> str:
-    """All rows, then the means; what a spreadsheet would compute begins with an apostrophe."""
-    table = make_table(results, [*results.scores, *results.means()], narrow=False)
+    """All rows, then the means."""
+    return separated(make_table(results, [*results.scores, *results.means()], narrow=False))
+
+
+def separated(table: Table) -> str:
+    """A table as CSV; what a spreadsheet would compute begins with an apostrophe."""
     out = io.StringIO()
     rows = [[_inert(cell) for cell in row] for row in (table.head, *table.rows)]
     csv.writer(out, lineterminator="\n").writerows(rows)
@@ -149,10 +159,13 @@ def latex_table(results: Results) -> str:
     r"""The means, then all rows, as two `tabular`s for `\usepackage{booktabs}`."""
     means = make_table(results, results.means(), narrow=True, pictures=False)
     rows = make_table(results, results.scores, narrow=True)
-    return f"% needs \\usepackage{{booktabs}}\n% Means\n{_latex(means)}\n% Pictures\n{_latex(rows)}"
+    return (
+        f"% needs \\usepackage{{booktabs}}\n% Means\n{tabular(means)}\n% Pictures\n{tabular(rows)}"
+    )
 
 
-def _latex(table: Table) -> str:
+def tabular(table: Table) -> str:
+    r"""A table as a `tabular` for `\usepackage{booktabs}`, notes as comments."""
     head = [r"$\alpha$" if title == "alpha" else escaped(title) for title in table.head]
     layout = "l" * table.words + "r" * (len(head) - table.words)
     rows = [
@@ -176,7 +189,7 @@ def _latex(table: Table) -> str:
 
 def _number(cell: str) -> str:
     """A minus sign is not the hyphen of text."""
-    return escaped(cell) if not cell.startswith("-") else f"$-${cell[1:]}"
+    return MINUS.sub("$-$", escaped(cell))
 
 
 WRITERS: dict[str, Callable[[Results], str]] = {
