@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # A folder (or module) imports those named before it, and what is within it; those named together
 # may not know each other. CONTRIBUTING names the same.
 LADDER = (
-    {"esrgan.errors", "esrgan.assets", "esrgan.latex"},
+    {"esrgan.errors", "esrgan.assets", "esrgan.latex", "esrgan.web_page"},
     {"esrgan.command_line", "esrgan.pictures", "esrgan.networks"},
     {"esrgan.models", "esrgan.run_folder"},
     {"esrgan.inference"},

@@ -14,6 +14,7 @@ COMMANDS = {
     "export": "write a model as safetensors or ONNX",
     "evaluate": "measure models on pictures",
     "figure": "draw a figure of the paper",
+    "blind-test": "write the page of a user study, which asks for the better of two pictures",
     "votes": "count the answers of such a study: preferences and Bradley–Terry scores",
     "animate": "draw what lies between two models as GIF, WebP or MP4",
     "ablation": "train the models of the paper's Fig. 8 and draw it",
