@@ -35,7 +35,8 @@ from esrgan.demo import choice, point
 from esrgan.demo.compare.tab import AS_HR, BUILTIN
 from esrgan.demo.server.visitors import COOKIE
 
-# How long the server keeps files here, so that their going can be seen; no answer takes so long.
+# How long the server keeps files here, so that their going can be seen; no answer takes so long. It
+# looks for old ones twice in this time, so that the last may go half of it later.
 KEPT_SECONDS = 300
 BUSY = "busy"
 PATIENCE = 600  # seconds for one answer, after which the server is taken to hang
@@ -51,15 +52,18 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120, help="how long to go on")
     parser.add_argument("--requests", type=int, help="end after so many instead")
+    parser.add_argument(
+        "--kept", type=int, default=KEPT_SECONDS, help="seconds that the server keeps files"
+    )
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         served, own = Path(folder, "served"), Path(folder, "own")
         for each in (served, own):
             each.mkdir()
-        with running(served, ESRGAN_KEEP_SECONDS=str(KEPT_SECONDS)) as server:
+        with running(served, ESRGAN_KEEP_SECONDS=str(options.kept)) as server:
             allowed = Allowance(options.requests, options.seconds)
-            figures = crowd(server, own, options.clients, allowed)
+            figures = crowd(server, own, options.clients, allowed, options.kept)
     for name, value in figures.items():
         print(f"{name:40} {value}")
     if options.json:
@@ -88,7 +92,9 @@ class Allowance:
             return self._left >= 0
 
 
-def crowd(server: Server, own: Path, clients: int, allowed: Allowance) -> dict[str, Any]:
+def crowd(
+    server: Server, own: Path, clients: int, allowed: Allowance, kept: float
+) -> dict[str, Any]:
     examples = server.files_left()  # the page's own
     _warm_up(server, own)
     before, told = server.memory(), Counter[str]()
@@ -106,7 +112,8 @@ def crowd(server: Server, own: Path, clients: int, allowed: Allowance) -> dict[s
         for each in visits:
             told.update(each.result())
     seconds = time.monotonic() - begun
-    until = time.monotonic() + 3 * KEPT_SECONDS
+    print(f"{told.total()} requests in {seconds:.0f} s; now their files must go", flush=True)
+    until = time.monotonic() + 3 * kept
     while server.files_left() > examples and time.monotonic() < until:
         time.sleep(1)
     over.set()
@@ -156,10 +163,10 @@ class Visitor:
 
     def __init__(self, url: str, own: Path, name: str, chance: random.Random) -> None:
         self.url, self.chance, self.file = url, chance, own / f"{name}.png"
-        browser = {"Cookie": f"{COOKIE}={secrets.token_urlsafe(32)}"}  # one of its own
+        self.browser = {"Cookie": f"{COOKIE}={secrets.token_urlsafe(32)}"}  # one of its own
         patient = {"timeout": PATIENCE}
         self.client = Client(
-            url, verbose=False, download_files=str(own), headers=browser, httpx_kwargs=patient
+            url, verbose=False, download_files=str(own), headers=self.browser, httpx_kwargs=patient
         )
 
     def ask(self) -> str:
@@ -204,13 +211,16 @@ class Visitor:
         """Ask as a browser does, and close the connection before the answer is there."""
         self._new_picture()
         base = f"{self.url}/gradio_api"
-        with self.file.open("rb") as file:
-            (path,) = httpx.post(f"{base}/upload", files={"files": file}, timeout=PATIENCE).json()
-        picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        data = {"data": [picture, "psnr", "gan", self.chance.random(), "network"]}
-        asked = httpx.post(f"{base}/call/upscale", json=data, timeout=PATIENCE).json()
-        with httpx.stream("GET", f"{base}/call/upscale/{asked['event_id']}", timeout=PATIENCE):
-            time.sleep(self.chance.choice((0, 0.2, 1)))
+        with httpx.Client(headers=self.browser, timeout=PATIENCE) as client:
+            with self.file.open("rb") as file:
+                (path,) = client.post(f"{base}/upload", files={"files": file}).json()
+            picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+            data = {"data": [picture, "psnr", "gan", self.chance.random(), "network"]}
+            answer = client.post(f"{base}/call/upscale", json=data)
+            if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                return BUSY
+            with client.stream("GET", f"{base}/call/upscale/{answer.json()['event_id']}"):
+                time.sleep(self.chance.choice((0, 0.2, 1)))
         return "closed"
 
     def _wish(self) -> dict[str, Any]:
