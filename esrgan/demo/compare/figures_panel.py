@@ -113,7 +113,7 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:
     """Take a crop that was marked in the viewer, or forget it."""
-    yield _listed(session, compute.marked(marks, event.mark))
+    yield _listed(session, compute.marked(marks, getattr(event, "mark", None)))
 
 
 def collect(session: Session | None, marks: Marks) -> Iterator[tuple[Marks, str]]:

@@ -33,8 +33,11 @@ class Page(gr.Blocks):
     """Blocks whose functions are given no other files than stored ones, and know the visitor."""
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *rest: Any, **more: Any) -> Any:
-        """As in `Blocks`, on behalf of the visitor who made the request."""
-        request = more.get("request")
+        """As in `Blocks`, on behalf of the visitor who made the request; what comes with an event
+        is an object, if only an empty one."""
+        request, event = more.get("request"), more.get("event_data")
+        if event is not None and not isinstance(event._data, dict):
+            event._data = {}
         cookies = getattr(request, "cookies", None) or {}
         with visiting(cookies, getattr(request, "session_hash", None)):
             return await super().process_api(block_fn, inputs, *rest, **more)

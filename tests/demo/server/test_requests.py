@@ -8,11 +8,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.state_holder import SessionState
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -184,6 +186,25 @@ def test_what_is_not_among_the_choices_is_told_shortly_and_not_logged(
         with pytest.raises(gr.Error, match=words) as raised:
             preprocess(built, function, inputs)
         assert not raised.value.print_exception
+
+
+@pytest.mark.parametrize("sent", [None, 3, True, float("nan"), [], "mark", {}])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("mark", nullcontext()), ("rest", pytest.raises(gr.Error, match="must be a number"))],
+)
+def test_what_comes_with_an_event_may_be_anything(
+    built: gr.Blocks, name: str, expected: AbstractContextManager[Any], sent: object
+) -> None:
+    function = next(each for each in built.fns.values() if each.api_name == name)
+    running = built.process_api(
+        function,
+        [None] * len(function.inputs),
+        state=SessionState(built),
+        event_data=gr.EventData(None, sent),
+    )
+    with ThreadPoolExecutor(1) as thread, expected:  # Playwright has an event loop in this one
+        thread.submit(asyncio.run, running).result()
 
 
 def post(address: str, route: str, body: Any) -> str:
