@@ -1,6 +1,7 @@
 """Answers of a blind test: the files that participants send back, a JSON object a line."""
 
 import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -13,6 +14,10 @@ Side = Literal["left", "right", "same"]
 # A study of hundreds of participants takes a few of these.
 MOST_BYTES = 64_000_000
 MOST_CHARACTERS = 100  # of a name
+UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # Unicode's categories
+NO_ANSWER = (
+    "this is no answer as the page of a blind test saves it; the file is damaged or another's."
+)
 NO_ANSWERS = "is no file of answers that the page of a blind test saved"
 
 
@@ -45,13 +50,19 @@ def check_name(name: object, what: str) -> str:
     Raises:
         UserError: it is empty, too long, or holds what can't be printed.
     """
-    sound = isinstance(name, str) and name.strip() and name.isprintable()
-    if not sound or len(cast(str, name)) > MOST_CHARACTERS:
+    if not isinstance(name, str) or not is_plain(name, MOST_CHARACTERS):
         raise UserError(
             f"The name of a {what} has 1 to {MOST_CHARACTERS} printable characters, "
             f"unlike {ascii(name)[:60]}."
         )
-    return cast(str, name)
+    return name
+
+
+def is_plain(text: str, most: int) -> bool:
+    """Whether a text is one line of 1 to `most` characters, none of which is invisible or turns the
+    direction of writing; those that are newer than this Python pass."""
+    seen = not any(unicodedata.category(character) in UNSEEN for character in text)
+    return bool(text.strip()) and len(text) <= most and seen
 
 
 def read_answers(files: Sequence[Path]) -> list[Answer]:
@@ -108,9 +119,10 @@ def _parsed(file: Path, text: str) -> Iterator[Answer]:
         try:
             fields = json.loads(line)
             answer, question = _answer(fields), _whole(fields, "number")
-        except (KeyError, TypeError, ValueError, RecursionError) as error:  # a UserError is one
-            reason = f": {error}" if isinstance(error, UserError) else ", line is not an answer."
-            raise UserError(f"{file} {NO_ANSWERS}, or damaged, in line {number}{reason}") from error
+        except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            # A UserError is a ValueError.
+            reason = str(error) if isinstance(error, UserError) else NO_ANSWER
+            raise UserError(f"{file}, line {number}: {reason}") from error
         if (answer.session, question) in asked:
             raise UserError(
                 f"{file} holds question {question} of {answer.participant} a second time in "

@@ -19,7 +19,7 @@ import numpy as np
 
 from esrgan.errors import UserError
 from esrgan.pictures.images import LONGEST_SIDE, encode_image, to_rgb, to_uint8
-from esrgan.studies.answers import check_name
+from esrgan.studies.answers import check_name, is_plain
 from esrgan.web_page import base64_script, one_script, policy_digest
 
 HERE = Path(__file__).parent / "page"
@@ -269,7 +269,7 @@ def _filled(
 
 
 def _plain(text: str, what: str) -> str:
-    if not (text.strip() and text.isprintable() and len(text) <= MOST_CHARACTERS):
+    if not is_plain(text, MOST_CHARACTERS):
         raise UserError(
             f"The {what} is one line of 1 to {MOST_CHARACTERS} printable characters, unlike "
             f"{ascii(text)[:60]}."

@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from esrgan.errors import UserError
 from esrgan.studies.answers import Answer, check_name, read_answers
 
 Refused = Callable[..., AbstractContextManager[None]]
@@ -42,6 +46,7 @@ def test_files_are_read_in_any_number_and_all_in_one(tmp_path: Path) -> None:
         {"answer": "top"}, {"answer": []}, {"answer": None}, {"left": "SRGAN"}, {"left": ""},
         {"right": "a\nb"}, {"right": "\x1b[31m"}, {"picture": "x" * 101}, {"picture": 3},
         {"seconds": -1}, {"seconds": float("nan")}, {"seconds": "2"}, {"seconds": True},
+        {"seconds": 10**400},
         {"number": "1"}, {"number": 1.5}, {"study": None}, {"session": {}},
         {"participant": "\u202e"},
     ],
@@ -50,7 +55,7 @@ def test_a_damaged_line_is_named(
     tmp_path: Path, refused: Refused, change: dict[str, object]
 ) -> None:
     file = saved(tmp_path / "a.jsonl", {}, change)
-    with refused("a.jsonl", "line 2"):
+    with refused("a.jsonl, line 2"):
         read_answers([file])
 
 
@@ -62,7 +67,7 @@ def test_a_damaged_line_is_named(
 def test_foreign_files_are_refused(tmp_path: Path, refused: Refused, content: bytes) -> None:
     file = tmp_path / "other.txt"
     file.write_bytes(content)
-    with refused("other.txt", "is no file of answers"):
+    with refused("other.txt", "blind test sav"):
         read_answers([file])
 
 
@@ -92,8 +97,21 @@ def test_studies_are_not_mixed(tmp_path: Path, refused: Refused) -> None:
 
 
 def test_names_that_can_stand_in_a_table_pass(refused: Refused) -> None:
-    for name in ("ESRGAN (ours)", "α = 0.8", "</script>", "名前"):
+    for name in ("ESRGAN (ours)", "α = 0.8", "</script>", "名前\u30001", "\U0001fae8"):
         assert check_name(name, "method") == name
     for odd in ("", "  ", "a\tb", "x" * 101, "\ud800"):
         with refused("name of a method"):
             check_name(odd, "method")
+
+
+@settings(
+    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(st.binary(max_size=400), st.integers(0, 200), st.integers(0, 200))
+def test_any_bytes_are_read_or_refused(middle: bytes, start: int, end: int) -> None:
+    whole = json.dumps(LINE).encode()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "a.jsonl"
+        file.write_bytes(whole[:start] + middle + whole[end:])
+        with suppress(UserError):
+            assert read_answers([file])

@@ -324,6 +324,7 @@ const KEYS = {ArrowLeft: 'left', ArrowRight: 'right', ArrowDown: 'same', Backspa
 const MOVES = {ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP]};
 
 addEventListener('keydown', event => {
+  if (event.repeat && event.key === 'Enter') event.preventDefault();  // a held key presses a button once
   if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
   const asking = !find('#asking', HTMLElement).hidden, thanked = !find('#thanks', HTMLElement).hidden;
   const action = KEYS[event.key], way = event.shiftKey ? MOVES[event.key] : undefined;
