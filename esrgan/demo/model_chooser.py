@@ -13,6 +13,7 @@ from esrgan.demo import choice
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.errors import UserError
 
+SUFFIXES = [".safetensors", ".pth", ".pt"]
 OWN_TITLE, OWN = "My own file", f"{choice.FILE}0"
 FILES = "(.safetensors, .pth)"
 COMPARATORS = [("Bicubic", "bicubic"), ("HR itself", "hr")]
@@ -24,7 +25,13 @@ TRIO = (("α = 0", "first-model"), ("α = 1", "second-model"), ("Third", "third-
 def one_model(tab: gr.Tab, label: str, value: str, elem_id: str) -> tuple[gr.Dropdown, gr.File]:
     """Choice of one model, and the visitor's file if that is chosen; see `model_of`."""
     model = gr.Dropdown(_with_own(), value=value, label=label, elem_id=elem_id)
-    own = gr.File(label=f"Weights {FILES}", height=110, visible=False, elem_id=f"{elem_id}-own")
+    own = gr.File(
+        label=f"Weights {FILES}",
+        file_types=SUFFIXES,
+        height=110,
+        visible=False,
+        elem_id=f"{elem_id}-own",
+    )
     model.input(lambda value: gr.File(visible=value == OWN), model, own, **QUIETLY)
     tab.select(lambda value: gr.Dropdown(_with_own(), value=value), model, model, **QUIETLY)
     return model, own
@@ -60,6 +67,7 @@ def many_models(
     with gr.Accordion("My own models", open=False):
         own = gr.File(
             file_count="multiple",
+            file_types=SUFFIXES,
             label=f"Weights {FILES}",
             height=140,
             elem_id=f"{elem_id}-weights",
@@ -77,6 +85,7 @@ def two_or_three() -> tuple[gr.Column, gr.File, list[gr.Dropdown]]:
     with gr.Column(visible=False, elem_id="any-models") as parts:
         own = gr.File(
             file_count="multiple",
+            file_types=SUFFIXES,
             label=f"My own files, to choose from below {FILES}",
             height=140,
             elem_id="own-files",

@@ -25,19 +25,19 @@ from esrgan.demo.server.waiting import FairQueue
 QUEUE_LENGTH = 32
 FONTS = ("system-ui", "sans-serif")
 STYLE = Path(__file__).with_name("page.css")
-INTRO = """# ESRGAN: everything between PSNR and GAN
-One low-resolution picture, upscaled by a network trained for PSNR, by the same network trained as
-a GAN, and by everything between: **network α** blends the parameters of the two (Eq. 4 of
-[the paper](https://arxiv.org/abs/1809.00219)), **image α** only their pixels."""
+TITLE = (
+    "# ESRGAN: everything between PSNR and GAN <small>[the paper](https://arxiv.org/abs/1809.00219)"
+    "</small>"
+)
 
 
 def build() -> gr.Blocks:
     """Build the page; models are loaded when they are first used."""
     kept = seconds_kept()
-    with Page(title="ESRGAN", delete_cache=(sweep_interval(kept), kept)) as page:
-        gr.Markdown(INTRO)
-        with gr.Tab("Compare"):
-            compare_tab.build(page)
+    with Page(title="ESRGAN", fill_width=True, delete_cache=(sweep_interval(kept), kept)) as page:
+        gr.Markdown(TITLE, elem_id="title")
+        with gr.Tab("Compare") as compare:
+            compare_tab.build(page, compare)
         with gr.Tab("Batch") as batch:
             batch_tab.build(batch)
         with gr.Tab("Evaluate") as evaluate:

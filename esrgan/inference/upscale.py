@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -94,7 +95,8 @@ class Upscaler:
         """Upscale a picture.
 
         Args:
-            image: H×W, H×W×3 or H×W×4 (alpha is upscaled too), `uint8` or `uint16`.
+            image: H×W, H×W×3 or H×W×4 (alpha is upscaled too, see `keep_clear_and_opaque`),
+                `uint8` or `uint16`.
 
         Returns:
             The same layout and dtype, `scale` times as high and wide.
@@ -105,7 +107,8 @@ class Upscaler:
             return np.rint(grey).astype(image.dtype)
         if image.shape[2] == 3:
             return self._upscale_rgb(image)
-        colour, alpha = self._upscale_rgb(image[..., :3]), self(image[..., 3])
+        colour = self._upscale_rgb(image[..., :3])
+        alpha = keep_clear_and_opaque(self(image[..., 3]), image[..., 3], self.scale)
         return np.concatenate((colour, alpha[..., None]), axis=2)
 
     def pil(self, picture: Image.Image) -> Image.Image:
@@ -198,3 +201,21 @@ def upscale_file(
             reason = "there is not enough memory; reduce it, or use smaller tiles"
         raise UserError(f"{source.name} could not be upscaled: {reason}.") from error
     return lr, sr
+
+
+def keep_clear_and_opaque(sr: np.ndarray, lr: np.ndarray, scale: int) -> np.ndarray:
+    """Transparency without the haze that a network leaves where there is none to be seen.
+
+    Args:
+        sr: scale·H×scale·W alpha out of a network.
+        lr: H×W alpha that went in, of the same dtype.
+        scale: of the network.
+
+    Returns:
+        `sr`, but exactly clear or opaque where LR is so in all of a pixel's 3×3 neighbours.
+    """
+    around, most = np.ones((3, 3), np.uint8), np.iinfo(lr.dtype).max
+    kept = sr.copy()
+    for level, same in ((0, cv2.dilate(lr, around) == 0), (most, cv2.erode(lr, around) == most)):
+        kept[same.repeat(scale, 0).repeat(scale, 1)] = level
+    return kept

@@ -85,6 +85,8 @@ class ResidualDenseBlock(nn.Module):
 
 
 def _initialise_small(conv: nn.Conv2d) -> None:
+    if conv.weight.is_meta:  # without storage, until weights of a file are put in their place
+        return
     nn.init.kaiming_normal_(conv.weight, a=0, mode="fan_in")
     conv.weight.data.mul_(INITIAL_SCALE)
     if conv.bias is not None:

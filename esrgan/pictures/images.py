@@ -358,7 +358,10 @@ def crop_to_multiple(image: np.ndarray, multiple: int) -> np.ndarray:
     """
     height, width = (side - side % multiple for side in image.shape[:2])
     if 0 in (height, width):
-        raise UserError(f"The picture is smaller than {multiple}×{multiple} pixels.")
+        height, width = image.shape[:2]
+        raise UserError(
+            f"The picture is {width}×{height}: each side needs {multiple} pixels at least."
+        )
     return image[:height, :width]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from esrgan.inference.upscale import WHOLE_PIXELS, Upscaler
+from esrgan.inference.upscale import WHOLE_PIXELS, Upscaler, keep_clear_and_opaque
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,8 @@ def test_colour_and_transparency_are_upscaled_apart(upscaler, photo):
     alpha = photo[::-1, :, 2]
     found = upscaler(np.dstack([photo, alpha]))
     np.testing.assert_array_equal(found[..., :3], upscaler(photo))
-    np.testing.assert_array_equal(found[..., 3], upscaler(alpha))
+    expected = keep_clear_and_opaque(upscaler(alpha), alpha, 4)
+    np.testing.assert_array_equal(found[..., 3], expected)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -220,3 +221,19 @@ print([name for name in sys.modules if name.startswith("openvino_telemetry.")])
     assert found.returncode == 0, found.stderr
     assert found.stdout == "[]\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_clear_or_opaque_stays_exactly_so(dtype: type, tiny_network: RRDBNet) -> None:
+    most = np.iinfo(dtype).max
+    alpha: np.ndarray = np.full((24, 24), most, dtype)
+    alpha[:, :12] = 0
+    alpha[10:14, 10:14] = most // 3
+    picture = np.dstack([np.full((24, 24, 3), most // 2, dtype), alpha])
+    found = Upscaler(tiny_network)(picture)[..., 3]
+    # A pixel whose neighbours are all clear, or all opaque.
+    assert (found[:, : 4 * 9] == 0).all()
+    assert (found[:, 4 * 15 :] == most).all()
+    # The edge between them is the network's.
+    raw = Upscaler(tiny_network)(alpha)
+    np.testing.assert_array_equal(found[:, 4 * 11 : 4 * 13], raw[:, 4 * 11 : 4 * 13])

@@ -33,6 +33,9 @@ SECONDS_BETWEEN_DRAWINGS = 0.5
 def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
+    gr.Markdown(
+        "Many pictures, or zips of them, made four times larger by one model: one zip back."
+    )
     with gr.Row():
         with gr.Column(min_width=300):
             files = gr.File(
@@ -44,7 +47,9 @@ def build(tab: gr.Tab) -> None:
             suffix = gr.Radio(FORMATS, value="png", label="Results as", elem_id="batch-format")
         with gr.Column(min_width=300):
             models = _model_choice(tab)
-            with gr.Accordion("After the network", open=False):
+            with gr.Accordion(
+                "Refine the results (slower): self-ensemble, back-projection", open=False
+            ):
                 refinements = forms.refinement_choice()
     work = Work("Upscale all", "batch")
     download = gr.DownloadButton(visible=False, variant="primary", elem_id="batch-download")

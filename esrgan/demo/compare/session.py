@@ -1,6 +1,7 @@
 """Session of a visitor: the comparison, and its view in the browser."""
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,12 +10,14 @@ from gradio.data_classes import ImageData
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Comparison
 from esrgan.demo.server.served import serve
-from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, View
+from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, State, View
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 
+MODELS_SHARE = 0.5  # of the progress: the models themselves, before what lies between them
 END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
 FIRST = Alphas()  # as in viewer.html
+WORDS = {"psnr": "PSNR model", "gan": "GAN model", "after": "GAN model, loss after activation"}
 TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 
 
@@ -60,13 +63,21 @@ class Latest:
         return session
 
 
-def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = None) -> Session:
+def begin(
+    run: str,
+    comparison: Comparison,
+    link: Link,
+    start: Alphas | None = None,
+    name: str = "",
+    detail: tuple[int, ...] = (),
+) -> Session:
     """Begin a session with LR, bicubic and, if there is one, HR.
 
     Args:
         run: its name, of `stopping.Runs`.
         link: what of the comparison an address can name.
         start: where the sliders go; they stay where they are if None.
+        name, detail: as in `View`.
     """
     trio = comparison.trio
     bicubic = imresize(comparison.lr, compute.common_scale(trio))
@@ -94,8 +105,29 @@ def begin(run: str, comparison: Comparison, link: Link, start: Alphas | None = N
         third_obstacle=compute.obstacle(trio.files),
         link=link,
         start=start,
+        name=name,
+        panes=_panes(comparison),
+        words=_next_model(comparison),
+        detail=detail,
     )
     return Session(comparison, view)
+
+
+def _panes(comparison: Comparison) -> tuple[str, ...]:
+    """Panes that a comparison fills."""
+    hr = () if comparison.hr is None else ("hr",)
+    network = () if compute.obstacle(comparison.trio.ends) else ("network",)
+    models = compute.RESULTS[: len(comparison.trio.files)]
+    return ("lr", "bicubic", *hr, *models, *network, "image")
+
+
+def _next_model(comparison: Comparison) -> str:
+    """Which model is at work, in words."""
+    done, models = len(comparison.results), len(comparison.trio.files)
+    if done == models:
+        return "Networks between them …"
+    title = dict(enumerate(comparison.trio.titles)).get(done, WORDS[compute.RESULTS[done]])
+    return f"{title}, {done + 1} of {models} …"
 
 
 def add_result(session: Session, comparison: Comparison) -> Session:
@@ -109,7 +141,16 @@ def add_result(session: Session, comparison: Comparison) -> Session:
         entry = Picture(name=name, **_files(picture, name))
         session = _changed(session, pictures=[*session.view.pictures, entry])
     scores = {**session.view.scores, name: _line(comparison, picture)}
-    return _changed(session, scores=scores)
+    words, models = _next_model(comparison), len(comparison.trio.files)
+    progress = MODELS_SHARE * len(comparison.results) / models
+    return _changed(session, scores=scores, words=words, progress=progress)
+
+
+def add_between(session: Session, alpha: float, picture: np.ndarray, share: float) -> Session:
+    """Add the network's picture at a key α between the ends; `share` of them are there then."""
+    words = f"Networks between them, {share:.0%} …"
+    progress = MODELS_SHARE + (1 - MODELS_SHARE) * share
+    return _changed(add_frame(session, alpha, picture), words=words, progress=progress)
 
 
 def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
@@ -125,7 +166,41 @@ def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
 
 def finished(session: Session) -> Session:
     """Complete the session: with the exact picture and score of where the sliders stand first."""
-    return _changed(at_rest(session, session.view.start or FIRST), complete=True)
+    rested = at_rest(session, session.view.start or FIRST)
+    return _changed(rested, complete=True, state="done", words=_all_there(session.view), progress=1)
+
+
+def _all_there(view: View) -> str:
+    return f"Done: {view.name}, {view.width}×{view.height}." if view.name else "Done."
+
+
+def stopped(session: Session) -> Session:
+    """Session of a comparison that its visitor has stopped: what is there stays."""
+    return _changed(session, state="stopped", words="Stopped: what was computed so far is shown.")
+
+
+def nothing(run: str, state: State, words: str) -> View:
+    """View without a comparison, and why there is none."""
+    return View(
+        run=run,
+        width=0,
+        height=0,
+        pictures=[],
+        frames=[],
+        scores={},
+        titles={},
+        link=Link(),
+        state=state,
+        words=words,
+    )
+
+
+def awaited(name: str, width: int, height: int, panes: Sequence[str]) -> View:
+    """View that keeps the places of a comparison which has not begun yet."""
+    view = nothing("", "running", "Starting …")
+    return view.model_copy(
+        update={"name": name, "width": width, "height": height, "panes": tuple(panes)}
+    )
 
 
 def at_rest(session: Session, at: Alphas) -> Session:

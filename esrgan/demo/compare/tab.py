@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
@@ -19,83 +20,118 @@ from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
     Latest,
     Session,
-    add_frame,
+    add_between,
     add_result,
     at_rest,
+    awaited,
     begin,
     finished,
+    nothing,
+    stopped,
 )
-from esrgan.demo.comparison import Trio
+from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.server.housekeeping import seconds_kept
-from esrgan.demo.server.messages import QUIETLY, told
+from esrgan.demo.server.messages import QUIETLY, told, words_of
 from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.demo.upload import Upload
 from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
+from esrgan.errors import UserError
 from esrgan.models.interpolation import STRANGERS
 
 BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
 ANY = "Any two or three"
-AS_HR, AS_LR = "HR: make LR from it and measure", "LR: upscale it"
+AS_LR, AS_HR = "Make it 4× larger", "Test it: shrink, restore, compare with the original"
 # The owner of a server chooses what visitors see first: ESRGAN_MODELS=official.
 FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
 
-# Key frames of the network's α in the order in which they are made: usable after two.
-TENTHS = (0.0, 1.0, 0.5, 0.8, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
+# Key frames of the network's α in the order in which they are made: usable after three.
+TENTHS = (0.0, 1.0, 0.8, 0.5, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
 KEY_ALPHAS = (*TENTHS, *(step / 20 for step in range(1, 20, 2)))
 # Larger results get fewer of them: for the time they take and the browser's memory.
 FEW_FRAMES = {300_000: 21, 1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
 
+INTRO = (
+    "A small picture made four times larger: by a network trained for the least error (**PSNR**), "
+    "by one trained to look real (**GAN**), and by all between. **Drag the slider.**"
+)
+# The panes of the built-in models on an example, for which places are kept.
+FIRST_PANES = ("lr", "bicubic", "hr", *compute.RESULTS, "network", "image")
+NO_PICTURE = "Choose a picture: one of your own, or an example."
 
-def build(page: gr.Blocks) -> None:
+
+def _to_viewer(event: str) -> str:
+    """JavaScript that tells the viewer of an event before the server can."""
+    viewer = "document.querySelector('#viewer .viewer')"
+    return f"() => {{ {viewer}?.dispatchEvent(new Event('{event}')); return []; }}"
+
+
+def build(page: gr.Blocks, tab: gr.Tab) -> None:
     """Fill the tab; when the page is opened, the first example or what its address names is run."""
     session = gr.State(None, time_to_live=seconds_kept())
     runs, latest = gr.State(Runs()), gr.State(Latest())
     address = gr.State(None, time_to_live=seconds_kept())
+    own_kind = gr.State(AS_LR)
     request = gr.State(None)
     pictures = examples.pictures()
-    with gr.Row():
-        with gr.Column(min_width=220, scale=2):
+    gr.Markdown(INTRO, elem_id="intro")
+    with gr.Row(elem_id="bar"):
+        with gr.Column(min_width=150, scale=2):
             upload = Upload(
                 value=str(pictures[examples.FIRST]),
                 label="Your picture",
                 sources=["upload", "clipboard"],
-                height=230,
+                buttons=[],
+                height=124,
                 elem_id="upload",
             )
-        with gr.Column(min_width=270, scale=2):
+        with gr.Column(min_width=260, scale=5):
             shown_examples = gr.Examples(
                 [[str(path)] for path in pictures.values()],
                 upload,
                 label="or one of these",
                 elem_id="examples",
             )
-        with gr.Column(min_width=300, scale=5):
-            kind = gr.Radio([AS_HR, AS_LR], value=AS_HR, label="It is", elem_id="kind")
+        with gr.Column(min_width=300, scale=4, elem_id="wishes"):
+            kind = gr.Radio([AS_LR, AS_HR], value=AS_HR, show_label=False, elem_id="kind")
             family, tuned, own, trio = _model_choice()
-            with gr.Row():
-                start = gr.Button("Upscale", variant="primary", elem_id="start")
-                stop = gr.Button("Stop", elem_id="stop")
-    viewer = Viewer(elem_id="viewer")
+    with gr.Column(elem_id="stage"):
+        first = Image.open(pictures[examples.FIRST])
+        viewer = Viewer(value=awaited(examples.FIRST, *first.size, FIRST_PANES), elem_id="viewer")
+        stop = gr.Button("Stop", size="sm", elem_id="stop")
     figures_panel.build(session, viewer)
 
-    request.change(
+    begun = request.change(
         told(compare),
         [runs, latest, upload, kind, family, tuned, own, *trio, address],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
-        show_progress="minimal",
-        show_progress_on=[viewer],
+        show_progress="hidden",
         api_visibility="undocumented",
     )
-    wish: dict[str, Any] = {
-        "fn": lambda: (uuid.uuid4().hex, None),
-        "outputs": [request, address],
-    }
-    gr.on([start.click, upload.upload, kind.input], **wish, **QUIETLY)
-    shown_examples.load_input_event.then(**wish, **QUIETLY)
+    begun.then(None, js=_to_viewer("refused"))
+    wish: dict[str, Any] = {"js": _to_viewer("wished"), **QUIETLY}
+    gr.on(
+        [upload.clear, family.input, tuned.input, *(model.input for model in trio)],
+        lambda: (uuid.uuid4().hex, None),
+        None,
+        [request, address],
+        **wish,
+    )
+    upload.upload(
+        lambda kind: (kind, uuid.uuid4().hex, None), own_kind, [kind, request, address], **wish
+    )
+    kind.input(
+        lambda kind: (kind, uuid.uuid4().hex, None), kind, [own_kind, request, address], **QUIETLY
+    )
+    kind.input(None, js=_to_viewer("wished"))
+    shown_examples.dataset.click(None, js=_to_viewer("wished"))
+    shown_examples.load_input_event.then(
+        lambda: (AS_HR, uuid.uuid4().hex, None), None, [kind, request, address], **QUIETLY
+    )
+    tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
     stop.click(stop_comparing, runs, **QUIETLY)
     viewer.release(
@@ -108,11 +144,11 @@ def build(page: gr.Blocks) -> None:
     )
 
 
-def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
+def _model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, list[gr.Dropdown]]:
     """Choice of models: family, the fine-tuned one, uploaded files, and any two or three."""
     official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
-    family = gr.Radio(
-        [BUILTIN, OFFICIAL, ANY, TUNED],
+    family = gr.Dropdown(
+        _families(),
         value=OFFICIAL if official else BUILTIN,
         label="Models",
         elem_id="models",
@@ -128,6 +164,10 @@ def _model_choice() -> tuple[gr.Radio, gr.Dropdown, gr.File, list[gr.Dropdown]]:
     return family, tuned, own, trio
 
 
+def _families() -> list[str]:
+    return [BUILTIN, OFFICIAL, ANY, *([TUNED] if finetuned.finished_names() else [])]
+
+
 def _shown_choices(
     family: str, files: list[str] | None, *chosen: str
 ) -> tuple[gr.Dropdown | gr.Column, ...]:
@@ -138,16 +178,24 @@ def _shown_choices(
 
 def arrive(request: gr.Request) -> tuple[Any, ...]:
     """Set the page to what its address asks for, and run it."""
-    address = page_link.read(dict(request.query_params))
-    if not request.query_params:
-        return *[gr.skip()] * 6, None, uuid.uuid4().hex
-    family = ANY if address.models else gr.skip()
+    named = {key: value for key, value in request.query_params.items() if key in page_link.PARTS}
+    if not named:
+        return gr.skip(), gr.skip(), gr.Dropdown(_families()), *[gr.skip()] * 3, None, _new()
+    address = page_link.read(named)
+    if address.wrong:
+        gr.Warning(f"Not understood in the address, and left out: {', '.join(address.wrong)}.")
+    family: Any = ANY if address.models else gr.skip()
     models = (*address.models, choice.NONE)[:3] if address.models else [gr.skip()] * 3
     for family_models, name in ((choice.BUILTIN, BUILTIN), (choice.OFFICIAL, OFFICIAL)):
         if address.models == family_models:
             family = name
     kind = AS_HR if address.is_hr else AS_LR
-    return str(address.example), kind, family, *models, address, uuid.uuid4().hex
+    return str(address.example), kind, family, *models, address, _new()
+
+
+def _new() -> str:
+    """A value that `request` has never had."""
+    return uuid.uuid4().hex
 
 
 def compare(
@@ -162,32 +210,56 @@ def compare(
     second: str,
     third: str,
     address: Address | None,
-) -> Iterator[tuple[Session, View]]:
+) -> Iterator[tuple[Session | None, View]]:
     """Run one picture through the models, showing each result as soon as it is there, until the
     visitor wishes for another comparison."""
-    if upload is None:
-        gr.Info("Choose a picture first.")
-        return
-    try:
-        with runs.running() as run:
+    session = None
+    with runs.running() as run:
+        try:
+            if upload is None:
+                yield None, nothing(run, "stopped", NO_PICTURE)
+                return
             trio = _trio(family, tuned, own or [], (first, second, third))
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio)
             _warn_of_strangers(trio)
-            link = Link(
-                example=examples.name_of(Path(upload)),
-                kind="hr" if kind == AS_HR else "lr",
-                models=trio.names,
-                mark=address.mark if address else (),
-            )
-            session = begin(run, begun, link, Alphas(**address.alphas) if address else None)
+            session = _begun(run, begun, Path(upload), kind == AS_HR, address)
             for further in chain([session], runs.carry(run, computed(session))):
                 if run != runs.latest:
                     raise StoppedError
-                newest = latest.compared(further)
-                yield newest, newest.view
-    except StoppedError:
-        yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
+                session = latest.compared(further)
+                yield session, session.view
+        except StoppedError:
+            if run != runs.latest:  # another comparison is on show
+                yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
+            elif session is None:
+                yield None, nothing(run, "stopped", "Stopped.")
+            else:
+                session = latest.compared(stopped(session))
+                yield session, session.view
+        except UserError as error:
+            if run != runs.latest:
+                yield gr.skip(), gr.skip()
+            else:
+                yield None, nothing(run, "failed", words_of(error))
+
+
+def _begun(
+    run: str, comparison: Comparison, upload: Path, is_hr: bool, address: Address | None
+) -> Session:
+    example = examples.name_of(upload)
+    link = Link(
+        example=example,
+        kind="hr" if is_hr else "lr",
+        models=comparison.trio.names,
+        mark=address.mark if address else (),
+        view=address.view if address else "",
+        pair=address.pair if address else (),
+        zoom=address.zoom if address else None,
+    )
+    start = Alphas(**address.alphas) if address else None
+    detail = examples.DETAILS[example] if example and is_hr else ()
+    return begin(run, comparison, link, start, upload.stem, detail)
 
 
 def stop_comparing(runs: Runs) -> None:
@@ -205,6 +277,8 @@ def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str,
 
 
 def _warn_of_strangers(trio: Trio) -> None:
+    if trio.names and set(trio.names) <= set(choice.BUILTIN):
+        return
     interpolable = [files for files in (trio.ends, trio.files) if not compute.obstacle(files)]
     if any(compute.strangers(files) for files in interpolable):
         gr.Warning(STRANGERS)
@@ -216,9 +290,10 @@ def computed(session: Session) -> Generator[Session, None, None]:
     for comparison in compute.run(session.comparison):
         session = add_result(session, comparison)
         yield session
-    for alpha in _key_alphas(session.view):
+    alphas = _key_alphas(session.view)
+    for number, alpha in enumerate(alphas):
         picture = compute.network_interpolated(session.comparison, alpha)
-        session = add_frame(session, alpha, picture)
+        session = add_between(session, alpha, picture, (number + 1) / len(alphas))
         yield session
     yield finished(session)
 

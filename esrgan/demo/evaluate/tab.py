@@ -45,6 +45,10 @@ SECONDS_BETWEEN_TABLES = 0.5
 def build(tab: gr.Tab) -> None:
     """Fill the tab; nothing is computed before the visitor asks for it."""
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
+    gr.Markdown(
+        "Models measured on pictures as papers do it: PSNR, SSIM, NIQE and colour, as tables and "
+        "figures. The choice below takes about a minute on two processor cores."
+    )
     with gr.Row():
         with gr.Column(min_width=300):
             pictures = _picture_choice()
@@ -128,7 +132,7 @@ def _curve_choice() -> list[gr.components.Component]:
 
 
 def _running_choice() -> list[gr.components.Component]:
-    with gr.Accordion("After each network, and measures", open=False):
+    with gr.Accordion("Refine the results (slower), and more measures", open=False):
         refinements = forms.refinement_choice()
         pristine = gr.File(
             label="Published parameters of NIQE (.mat, .npz), else ours: NIQE (fitted)",

@@ -25,6 +25,7 @@ from esrgan.errors import UserError
 from esrgan.run_folder import read_metrics
 
 POLL_SECONDS = 2
+SHORTEST_CURVE = 6  # iterations; the axis of a shorter one would count fractions of them
 SECONDS_BETWEEN_WORDS = 0.5
 PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
 BEFORE, AFTER = "before activation (ESRGAN)", "after activation (SRGAN)"
@@ -304,4 +305,9 @@ def _drawn(metrics: list[dict[str, float]], lines: dict[str, str]) -> gr.LinePlo
         for iteration, value in finetuning.curve(metrics, name)
     ]
     frame = pd.DataFrame(rows, columns=["iteration", "value", "loss"])
-    return gr.LinePlot(value=frame, visible=frame["iteration"].nunique() > 1)
+    return gr.LinePlot(value=frame, visible=_has_a_curve(frame["iteration"]))
+
+
+def _has_a_curve(iterations: "pd.Series[int]") -> bool:
+    """Whether an axis of these needs no fractions of an iteration."""
+    return len(iterations) > 0 and int(iterations.max() - iterations.min()) >= SHORTEST_CURVE

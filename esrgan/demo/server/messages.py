@@ -54,11 +54,16 @@ def _as_message() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise _shown(str(error).replace(f"{served_folder()}{os.sep}", "")) from error
+        raise _shown(words_of(error)) from error
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         raise _shown("The server's disk is full.") from error
+
+
+def words_of(error: UserError) -> str:
+    """What a visitor is told, without the folder in which the server keeps files."""
+    return str(error).replace(f"{served_folder()}{os.sep}", "")
 
 
 def _shown(words: str) -> gr.Error:

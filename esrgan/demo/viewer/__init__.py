@@ -6,7 +6,7 @@ and the histogram need no request. `View` is all that travels.
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 from gradio.data_classes import GradioModel, ImageData
@@ -17,6 +17,9 @@ from esrgan.inference.blend import DEFAULT_ALPHA
 HERE = Path(__file__).parent
 IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
+
+
+State = Literal["running", "done", "stopped", "failed"]
 
 
 class Picture(GradioModel):
@@ -75,12 +78,19 @@ class Link(GradioModel):
         kind: "hr" or "lr".
         models: names of `zoo.MODELS`; none if there are others among them.
         mark: x, y, w, h of the marked crop, to begin with.
+        view: "grid", "wipe", "difference", or "" as the browser likes.
+        pair: names of the two panes that are wiped or compared, or none.
+        zoom: CSS pixels a pixel, and x and y of the point in the middle; nothing to fit, None as
+            the browser likes.
     """
 
     example: str = ""
     kind: str = "hr"
     models: tuple[str, ...] = ()
     mark: tuple[int, ...] = ()
+    view: str = ""
+    pair: tuple[str, ...] = ()
+    zoom: tuple[float, ...] | None = None
 
 
 class View(GradioModel):
@@ -96,6 +106,10 @@ class View(GradioModel):
         link: for an address that shows the same.
         start: where the sliders go when the comparison begins.
         complete: no more frames will come.
+        name: of the picture, without suffix.
+        panes: names of the panes that there will be.
+        state, words, progress: what is being computed, or how it ended; progress is 0 … 1.
+        detail: x, y and width of the place to look at first; nothing for the whole picture.
     """
 
     run: str
@@ -112,6 +126,12 @@ class View(GradioModel):
     exact: Exact | None = None
     image: ImageScore | None = None
     complete: bool = False
+    name: str = ""
+    panes: tuple[str, ...] = ()
+    state: State = "running"
+    words: str = ""
+    progress: float = 0
+    detail: tuple[int, ...] = ()
 
 
 class Viewer(gr.HTML):

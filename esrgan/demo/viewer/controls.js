@@ -1,20 +1,22 @@
 // @ts-check
 // Sliders, toolbar, keys, and the panes themselves.
 
-import {repaint, zoomOf} from './drawing.js';
+import {centreShown, repaint, zoomOf} from './drawing.js';
 import {STRIP_ALPHAS} from './graphs.js';
 import {listen} from './hands.js';
-import {available, shortTitle, updateImage, updateNetwork} from './pictures.js';
+import {refused, wished} from './news.js';
+import {expected, shortTitle, updateImage, updateNetwork} from './pictures.js';
 import {copyLink, download} from './saving.js';
 import {TITLES, find, rangeOf, state} from './state.js';
-import {keepInside, middle, moveBy, setMark, zoomBy} from './zoom.js';
+import {keepInside, moveBy, setMark, zoomBy} from './zoom.js';
 
 /** @typedef {import('./state.js').Slider} Slider */
 
 const REST_MS = 250;               // the exact picture is fetched when the slider has rested so long
-const STEP = 0.01;                 // of α by a key
+const STEP = 0.01;                 // of α by a key, and of the wipe's edge
+const PHONE = '(max-width: 640px)';
 const ICONS = {
-  alone: 'M6 2H2v4M10 2h4v4M6 14H2v-4M10 14h4v-4',
+  alone: 'M2 3h12v10H2zM5 6h6v4H5z',
   save: 'M8 2v8M4.5 7 8 10.5 11.5 7M3 14h10',
 };
 
@@ -27,9 +29,22 @@ export function setAlpha(kind, value) {
   rangeOf(kind).value = String(state.alpha[kind]);
   if (kind !== 'image') updateNetwork();
   if (kind !== 'network') updateImage();
+  showWhatMoves(kind);
   repaint(...kind === 'third' ? ['network', 'image'] : [kind]);
   clearTimeout(state.restTimer);
   restSoon(REST_MS);
+}
+
+/**
+ * A wipe that shows neither interpolation shows the one whose slider moves.
+ * @param {Slider} kind
+ */
+function showWhatMoves(kind) {
+  const {mode, pair} = state, moving = kind === 'image' ? 'image' : 'network';
+  if (mode !== 'wipe' || pair.includes(moving) || state.obstacle !== null && moving === 'network') return;
+  pair[1] = moving;
+  offerPanes();
+  repaint();
 }
 
 /**
@@ -52,7 +67,7 @@ const actions = {
   out: () => zoomBy(0.5, anyCanvas()),
   fit: () => { state.zoom = null; repaint(); },
   one: () => {
-    if (state.zoom === null) state.centre = middle();
+    state.centre = centreShown();
     state.zoom = 1 / devicePixelRatio;
     keepInside(anyCanvas());
   },
@@ -68,7 +83,7 @@ const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 
 /** @param {string} name of an action */
 function act(name) {
-  if (!state.width) return;
+  if (!state.run) return;
   actions[name]();
   press('[data-do=smooth]', state.smooth);
   press('[data-do=lens]', state.lens);
@@ -87,6 +102,9 @@ function key(event) {
   if (KEYS[event.key]) act(KEYS[event.key]);
   else if (event.key === '[' || event.key === ']') {
     setAlpha('network', state.alpha.network + (event.key === ']' ? STEP : -STEP));
+  } else if (MOVES[event.key] && state.mode === 'wipe' && !event.shiftKey) {
+    state.wipeAt = Math.min(1, Math.max(0, state.wipeAt + STEP * 2 * MOVES[event.key][0]));
+    repaint();
   } else if (MOVES[event.key] && state.zoom !== null) {
     const canvas = anyCanvas(), step = canvas.width / zoomOf(canvas) / 10, [x, y] = MOVES[event.key];
     moveBy(canvas, x * step, y * step);
@@ -117,8 +135,16 @@ export function connect() {
   new ResizeObserver(() => repaint()).observe(panes);
   addEventListener('scroll', () => { state.scrolledAt = performance.now(); }, {capture: true, passive: true});
   find('.alphas', HTMLElement).replaceChildren(...STRIP_ALPHAS.map(() => document.createElement('span')));
-  setMode('grid');
+  root.addEventListener('wished', wished);
+  root.addEventListener('refused', refused);
+  const phone = matchMedia(PHONE).matches;
+  for (const folded of ['.tools', '.strip', '.histogram']) find(folded, HTMLDetailsElement).open = !phone;
+  setMode(phone ? 'wipe' : 'grid');
+  offerPanes();
 }
+
+const WIPE = '<span class="side left"></span><span class="side right"></span>' +
+  '<span class="knob" role="slider" tabindex="0" aria-label="Edge between the two pictures" aria-valuemin="0" aria-valuemax="100"></span>';
 
 /** @param {string} name */
 function newPane(name) {
@@ -126,8 +152,9 @@ function newPane(name) {
   pane.className = 'pane';
   pane.dataset.pane = name;
   pane.hidden = true;
-  pane.innerHTML = `<header><span></span><span>${iconButton('Show this one alone', ICONS.alone)}` +
-    `${iconButton('Save as PNG', ICONS.save)}</span></header><canvas></canvas><figcaption></figcaption>`;
+  pane.innerHTML = `<header><span><b></b><small></small></span><span>${iconButton('Show this one alone', ICONS.alone)}` +
+    `${iconButton('Save as PNG', ICONS.save)}</span></header><div class="frame"><canvas></canvas>` +
+    `${name === 'wipe' ? WIPE : ''}</div><figcaption></figcaption>`;
   const [alone, save] = pane.querySelectorAll('button');
   alone.hidden = name === 'wipe' || name === 'difference';
   alone.onclick = () => { state.onlyPane = state.onlyPane ? null : name; repaint(); };
@@ -147,7 +174,7 @@ function iconButton(title, path) {
 function choosers() { return ['.left', '.right'].map(selector => find(selector, HTMLSelectElement)); }
 
 /** @param {string} chosen "grid", "wipe" or "difference" */
-function setMode(chosen) {
+export function setMode(chosen) {
   state.mode = chosen;
   for (const mode of ['grid', 'wipe', 'difference']) press(`[data-mode=${mode}]`, mode === chosen);
   find('.pair', HTMLElement).hidden = chosen === 'grid';
@@ -158,7 +185,7 @@ function setMode(chosen) {
 
 /** Offer the pictures that there are, to be shown, wiped or compared. */
 export function offerPanes() {
-  const {shown, titles, pair} = state, there = available();
+  const {shown, titles, pair} = state, there = expected();
   find('.chips', HTMLElement).replaceChildren(...there.map(name => {
     const chip = document.createElement('button');
     chip.textContent = shortTitle(name);

@@ -3,10 +3,10 @@
 
 import {drawHistogram, drawStrip, pixelsOf, updateDifference} from './graphs.js';
 import {
-  available, chosenPair, composite, fetchedExactly, imageScored, isExact, sharesText, shortTitle, source, thirdShare,
+  chosenPair, hasArrived, expected, composite, fetchedExactly, imageScored, isExact, sharesText, shortTitle, source, thirdShare,
 } from './pictures.js';
 import {errorOf} from './pixels.js';
-import {contextOf, find, rangeOf, state} from './state.js';
+import {MEANINGS, TITLES, contextOf, find, rangeOf, state} from './state.js';
 
 /**
  * @typedef {import('./state.js').Point} Point
@@ -14,11 +14,13 @@ import {contextOf, find, rangeOf, state} from './state.js';
  * @typedef {import('./state.js').Slider} Slider
  */
 
+const MAX_STEEPNESS = 1.5;         // height by width of a pane; a steeper picture stands within it
+
 /** The names of the panes on show. */
 function visible() {
   const {mode, onlyPane, shown} = state;
   if (mode !== 'grid') return [mode];
-  const there = available().filter(name => shown.has(name));
+  const there = expected().filter(name => shown.has(name));
   return onlyPane && there.includes(onlyPane) ? [onlyPane] : there;
 }
 
@@ -33,16 +35,19 @@ export function canvasOf(name) { return find('canvas', HTMLCanvasElement, paneOf
  * @param {HTMLCanvasElement} canvas
  */
 export function zoomOf(canvas) {
-  return state.zoom === null ? canvas.width / state.width : state.zoom * devicePixelRatio;
+  const {zoom, width, height} = state;
+  return zoom === null ? Math.min(canvas.width / width, canvas.height / height) : zoom * devicePixelRatio;
 }
+
+/** The point of the picture that is in the middle of each pane. */
+export function centreShown() { return state.zoom === null ? {x: state.width / 2, y: state.height / 2} : state.centre; }
 
 /**
  * @param {CanvasRenderingContext2D} context
  * @param {HTMLCanvasElement} canvas
  */
 function transform(context, canvas) {
-  const z = zoomOf(canvas), {zoom, centre} = state;
-  if (zoom === null) return context.setTransform(z, 0, 0, z, 0, 0);
+  const z = zoomOf(canvas), centre = centreShown();
   // whole device pixels, so that 1:1 shows the very pixels
   const x = Math.round(canvas.width / 2 - centre.x * z), y = Math.round(canvas.height / 2 - centre.y * z);
   context.setTransform(z, 0, 0, z, x, y);
@@ -57,12 +62,26 @@ function place(context, name) {
   context.drawImage(/** @type {CanvasImageSource} */ (picture), 0, 0, state.width, state.height);
 }
 
+/**
+ * Make a canvas as wide as its place and as high as the picture asks for, within bounds.
+ * @param {HTMLCanvasElement} canvas
+ */
+function fitToPlace(canvas) {
+  const across = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
+  const down = Math.max(1, Math.round(across * Math.min(MAX_STEEPNESS, state.height / state.width)));
+  if (canvas.width !== across || canvas.height !== down) { canvas.width = across; canvas.height = down; }
+  return {across, down};
+}
+
 /** @param {string} name */
 function drawPane(name) {
-  const {width, height} = state, pane = paneOf(name), canvas = canvasOf(name);
-  const across = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
-  const down = Math.max(1, Math.round(across * height / width));
-  if (canvas.width !== across || canvas.height !== down) { canvas.width = across; canvas.height = down; }
+  const {width} = state, pane = paneOf(name), canvas = canvasOf(name), {across, down} = fitToPlace(canvas);
+  const there = hasArrived(name);
+  pane.classList.toggle('waiting', !there);
+  write(find('header b', HTMLElement, pane), headline(name));
+  write(find('header small', HTMLElement, pane), state.titles[name] === TITLES[name] ? MEANINGS[name] ?? '' : '');
+  if (name === 'wipe') dressWipe(pane, there);
+  if (!there) return write(find('figcaption', HTMLElement, pane), '');
   const context = contextOf(canvas);
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, across, down);
@@ -74,7 +93,6 @@ function drawPane(name) {
   else place(context, name);
   if (state.mark) drawMark(context, canvas, state.mark);
   if (state.lens && state.pointer) drawLens(context, canvas, name, state.pointer);
-  write(find('header span', HTMLElement, pane), headline(name));
   write(find('figcaption', HTMLElement, pane), caption(name));
 }
 
@@ -103,6 +121,20 @@ function caption(name) {
     return `mean ${mean.toFixed(2)} grey levels, 99.9th percentile ${high}`;
   }
   return scores[name] ?? '';
+}
+
+/**
+ * The knob and the names of both sides.
+ * @param {HTMLElement} pane
+ * @param {boolean} there
+ */
+function dressWipe(pane, there) {
+  const [left, right] = chosenPair(), knob = find('.knob', HTMLElement, pane), at = `${100 * state.wipeAt}%`;
+  knob.hidden = !there;
+  if (knob.style.getPropertyValue('--at') !== at) knob.style.setProperty('--at', at);
+  knob.setAttribute('aria-valuenow', String(Math.round(100 * state.wipeAt)));
+  write(find('.side.left', HTMLElement, pane), there ? shortTitle(left) : '');
+  write(find('.side.right', HTMLElement, pane), there ? shortTitle(right) : '');
 }
 
 /**
@@ -169,8 +201,7 @@ function drawLens(context, canvas, name, pointer) {
  * @param {Point} point
  */
 function toCanvas(canvas, point) {
-  const z = zoomOf(canvas), {zoom, centre} = state;
-  if (zoom === null) return {x: point.x * z, y: point.y * z};
+  const z = zoomOf(canvas), centre = centreShown();
   return {x: canvas.width / 2 + (point.x - centre.x) * z, y: canvas.height / 2 + (point.y - centre.y) * z};
 }
 
@@ -196,12 +227,25 @@ export function draw() {
   if (!state.width) return;
   const names = visible();
   if (state.stale === null) layOut(names);
-  if (state.mode === 'difference' && isStale('difference')) updateDifference();
+  if (state.detail.length) showDetail(canvasOf(names[0]));
+  if (state.mode === 'difference' && isStale('difference') && hasArrived('difference')) updateDifference();
   names.filter(isStale).forEach(drawPane);
   if (state.stale === null) drawStrip();
   if (isStale('network')) state.histogramFrame ||= requestAnimationFrame(drawHistogram);  // after the pictures
   tellAlpha();
   state.stale = new Set();
+}
+
+/**
+ * Zoom to the place that is worth a look.
+ * @param {HTMLCanvasElement} canvas
+ */
+function showDetail(canvas) {
+  if (!canvas.clientWidth) return;        // in a tab that is not on show
+  const {across, down} = fitToPlace(canvas), [x, y, wide] = state.detail;
+  state.detail = [];
+  state.zoom = canvas.clientWidth / wide;
+  state.centre = {x: x + wide / 2, y: y + wide / 2 * down / across};
 }
 
 /** @param {string[]} names */
@@ -210,7 +254,7 @@ function layOut(names) {
   for (const pane of panes.querySelectorAll('figure')) pane.hidden = !names.includes(pane.dataset.pane ?? '');
   panes.classList.toggle('single', names.length === 1);
   panes.classList.toggle('held', state.zoom !== null || state.lens);
-  panes.style.setProperty('--aspect', String(state.width / state.height));
+  panes.style.setProperty('--aspect', String(Math.max(1 / MAX_STEEPNESS, state.width / state.height)));
 }
 
 function tellAlpha() {
@@ -220,9 +264,12 @@ function tellAlpha() {
   }
   const error = exact?.error && fetchedExactly()
     ? `; the blend was off by ${exact.error.mean.toFixed(2)} grey levels (99.9th percentile ${exact.error.high})` : '';
-  write(find('em', HTMLElement, sliders.network), obstacle ?? (isExact() ? 'exact' + error : '≈ approximate'));
+  const exactness = find('em', HTMLElement, sliders.network);
+  write(exactness, obstacle ?? (isExact() ? 'exact' + error : '≈ approximate: blended from its neighbours until the slider rests'));
+  exactness.classList.toggle('obstacle', obstacle !== null);
   rangeOf('network').disabled = obstacle !== null;
-  sliders.third.hidden = !state.bitmaps.has('after');
+  sliders.third.dataset.absent = String(!state.expected.includes('after'));
+  find('em', HTMLElement, sliders.third).classList.toggle('obstacle', thirdObstacle !== null);
   write(find('span', HTMLElement, sliders.third), `+ ${shortTitle('after')}`);
   write(find('em', HTMLElement, sliders.third), thirdObstacle === null ? '' : `images only: ${thirdObstacle}`);
   const told = {...alpha, zoom: state.zoom ?? 'fit', frames: state.keys.length, exact: isExact()};

@@ -6,7 +6,6 @@ import {state} from './state.js';
 import {markAround, moveBy, toPicture, zoomBy} from './zoom.js';
 
 const CLICK_PIXELS = 3;        // a pointer that moved no further has clicked
-const EDGE = 0.06;             // of the width: so near to the wipe's edge it is taken hold of
 const SCROLL_MS = 400;         // a wheel that scrolled the page so lately goes on doing so
 
 /**
@@ -22,7 +21,8 @@ export function listen(canvas) {
   const down = event => {
     canvas.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, event);
-    wiping = state.mode === 'wipe' && Math.abs(acrossOf(canvas, event) - state.wipeAt) < EDGE;
+    if (!state.run) return;
+    wiping = state.mode === 'wipe' && !event.shiftKey;   // anywhere; with Shift or two fingers it moves the picture
     moved = 0; last = event;
     state.pointer = toPicture(canvas, event);
     if (state.lens) repaint();
@@ -40,8 +40,8 @@ export function listen(canvas) {
     const x = event.clientX - last.clientX, y = event.clientY - last.clientY;
     moved += Math.hypot(x, y);
     if (fingers.size === 2) zoomBy(spread(fingers) / before, canvas, toPicture(canvas, other(fingers, event)));
-    else if (wiping) state.wipeAt = Math.min(1, Math.max(0, acrossOf(canvas, event)));
-    else if (state.zoom !== null && moved > CLICK_PIXELS) {
+    else if (wiping && moved > CLICK_PIXELS) state.wipeAt = Math.min(1, Math.max(0, acrossOf(canvas, event)));
+    else if (!wiping && state.zoom !== null && moved > CLICK_PIXELS) {
       const z = zoomOf(canvas) / devicePixelRatio;
       moveBy(canvas, -x / z, -y / z);
     }
@@ -51,7 +51,7 @@ export function listen(canvas) {
 
   /** @param {PointerEvent} event */
   const up = event => {
-    const clicked = event.type === 'pointerup' && moved <= CLICK_PIXELS && !wiping;
+    const clicked = event.type === 'pointerup' && moved <= CLICK_PIXELS;
     if (fingers.delete(event.pointerId) && clicked) markAround(toPicture(canvas, event));
   };
 

@@ -1,9 +1,11 @@
 // @ts-check
 // From the server to the panes.
 
-import {offerPanes, restSoon, rested} from './controls.js';
+import {offerPanes, restSoon, rested, setMode} from './controls.js';
 import {draw} from './drawing.js';
 import {prepareBrightness} from './graphs.js';
+import {lost, report} from './news.js';
+import {showOnce} from './showing.js';
 import {imageScored, isExact, neighbours, rgba, sharesOf, updateImage, updateNetwork} from './pictures.js';
 import {blendThree, errorOf} from './pixels.js';
 import {PIXELS_IN_MEMORY, TITLES, rangeOf, state} from './state.js';
@@ -22,12 +24,15 @@ import {setMark} from './zoom.js';
  * @param {View | null} view
  */
 export async function load(view) {
-  if (!view || !view.run) return;
+  if (!view) return;
+  if (!view.run) return reserve(view);
   if (state.over.has(view.run)) return; // a late word of a comparison that another has replaced
   if (view.run !== state.run) begin(view);
   const mine = state.run;
-  await fetchAll(view, mine);
+  report(view);
+  const all = await fetchAll(view, mine);
   if (mine !== state.run) return;
+  if (!all) lost();
   state.scores = view.scores;
   state.link = view.link;
   state.imageScore = view.image ?? null;
@@ -36,23 +41,32 @@ export async function load(view) {
   if (view.exact && view.exact.file.url !== state.exact?.file.url) await takeExact(view.exact, mine);
   if (waiting || view.exact) { updateNetwork(); updateImage(); }
   offerPanes();
-  state.root.dataset.complete = String(view.complete);
+  state.root.dataset.complete = String(view.complete && all);
   state.stale = null;
   draw();
+  showOnce();
   if (!view.complete) return;
   prepareBrightness();
   if (!imageScored() || (state.obstacle === null && !isExact())) restSoon();
 }
 
+/** @param {View} view of which only the size and the panes are known */
+function reserve(view) {
+  Object.assign(state, {width: view.width, height: view.height, expected: view.panes, stale: null});
+  report(view);
+  offerPanes();
+  draw();
+}
+
 /** @param {View} view the first of a comparison */
 function begin(view) {
   state.over.add(state.run);
-  const {run, width, height} = view;
-  Object.assign(state, {run, width, height});
+  const {run, width, height, name, detail} = view;
+  Object.assign(state, {run, width, height, name, detail, expected: view.panes});
   state.titles = {...TITLES, ...view.titles};
   state.obstacle = view.obstacle ?? null;
   state.thirdObstacle = view.third_obstacle ?? null;
-  Object.assign(state.root.dataset, {run, complete: false, frames: 0});
+  Object.assign(state.root.dataset, {run, name, complete: false, frames: 0, empty: !width});
   delete state.root.dataset.error;
   for (const bitmap of state.bitmaps.values()) bitmap.close();
   Object.assign(state, {asked: new Set(), originals: new Map(), bitmaps: new Map(), bytes: new Map(), maps: new Map()});
@@ -66,14 +80,26 @@ function begin(view) {
     }
     rested();                      // so that the figures begin with these α
   }
+  restore(view.link);
   const [x, y, w, h] = view.link.mark;
   if (x + w <= width && y + h <= height) setMark({x, y, w, h});
+}
+
+/** @param {import('./state.js').Link} link that was followed to this comparison */
+function restore({view, pair, zoom}) {
+  if (pair.length) state.pair = pair;
+  if (view) setMode(view);
+  if (!zoom) return;                      // as the browser likes
+  state.detail = [];
+  const [scale, x, y] = zoom;
+  Object.assign(state, {zoom: scale ?? null, centre: {x, y}});
 }
 
 /**
  * Fetch the pictures that were not asked for yet.
  * @param {View} view
  * @param {string | null} mine the run that wants them
+ * @returns {Promise<boolean>} whether all have come
  */
 async function fetchAll(view, mine) {
   /** @type {[string, Files][]} */
@@ -81,19 +107,32 @@ async function fetchAll(view, mine) {
     ...view.pictures.map(picture => /** @type {[string, Files]} */ ([picture.name, picture])),
     ...view.frames.map(frame => /** @type {[string, Files]} */ ([String(frame.alpha), frame])),
   ];
-  await Promise.all(wanted.map(async ([name, {file, original}]) => {
-    if (state.asked.has(name)) return;
+  const come = await Promise.all(wanted.map(async ([name, {file, original}]) => {
+    if (state.asked.has(name)) return true;
     state.asked.add(name);
     if (original) state.originals.set(name, original);
     const bitmap = await fetched(file);
-    if (mine === state.run) state.bitmaps.set(name, bitmap);
+    if (mine !== state.run) return true;
+    if (bitmap) state.bitmaps.set(name, bitmap);
+    else state.asked.delete(name);          // the next view asks again
+    return bitmap !== null;
   }));
+  return come.every(Boolean);
 }
 
-/** @param {ServedFile} file */
+/**
+ * A picture of the server, asked for three times at most.
+ * @param {ServedFile} file
+ */
 async function fetched(file) {
-  const blob = await (await fetch(file.url)).blob();
-  return createImageBitmap(blob, {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
+  for (const wait of [0, 500, 2000]) {
+    if (wait) await new Promise(done => setTimeout(done, wait));
+    try {
+      const answer = await fetch(file.url);
+      if (answer.ok) return await createImageBitmap(await answer.blob(), {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
+    } catch { /* the line was broken, or what came was no picture */ }
+  }
+  return null;
 }
 
 /**
@@ -103,7 +142,7 @@ async function fetched(file) {
  */
 async function takeExact(arrived, mine) {
   const bitmap = await fetched(arrived.file);
-  if (mine !== state.run) return;
+  if (mine !== state.run || !bitmap) return;
   state.bitmaps.set('exact', bitmap);
   state.bytes.delete('exact');
   const {width, height} = state;

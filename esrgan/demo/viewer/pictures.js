@@ -173,13 +173,22 @@ export function source(name) {
   return bitmaps.get(keyOf(name)) ?? null;
 }
 
-/** The panes that have something to show. */
-export function available() { return Object.keys(TITLES).filter(name => source(name) !== null); }
+/** The panes that have, or will have: their places are kept. */
+export function expected() { return Object.keys(TITLES).filter(name => state.expected.includes(name)); }
 
 /** The two panes that are wiped or compared. */
 export function chosenPair() {
-  const there = available();
-  return state.pair.map((name, i) => there.includes(name) ? name : there[Math.min(i, there.length - 1)]);
+  const panes = expected();
+  return state.pair.map((name, i) => panes.includes(name) ? name : panes[Math.min(i, panes.length - 1)]);
+}
+
+/**
+ * Whether a pane has all that it shows.
+ * @param {string} pane
+ */
+export function hasArrived(pane) {
+  const shown = pane === 'wipe' || pane === 'difference' ? chosenPair() : [pane];
+  return shown.every(name => source(name) !== null);
 }
 
 /**

@@ -2,7 +2,7 @@
 // What visitors take away: a pane as PNG, an address that shows the same.
 
 import {canvasOf} from './drawing.js';
-import {composite, keyOf, source} from './pictures.js';
+import {chosenPair, composite, keyOf, source} from './pictures.js';
 import {find, state} from './state.js';
 
 /**
@@ -10,12 +10,22 @@ import {find, state} from './state.js';
  * @param {string} name
  */
 export async function download(name) {
-  const link = document.createElement('a'), original = state.originals.get(keyOf(name)), {alpha} = state;
+  const link = document.createElement('a'), original = state.originals.get(keyOf(name));
   link.href = original ? original.url : URL.createObjectURL(await png(name));
-  const at = name === 'network' || name === 'image' ? `-alpha-${alpha[name].toFixed(2)}` : '';
-  link.download = `esrgan-${name}${at}.png`;
+  link.download = fileName(name);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+/**
+ * The picture's name, the model and α: `cat_gan.png`, `cat_network-0.80.png`.
+ * @param {string} pane
+ */
+function fileName(pane) {
+  const {alpha, name} = state;
+  const at = pane === 'network' || pane === 'image' ? `-${alpha[pane].toFixed(2)}` : '';
+  const pair = pane === 'wipe' || pane === 'difference' ? `-${chosenPair().join('-')}` : '';
+  return `${name || 'esrgan'}_${pane}${at}${pair}.png`;
 }
 
 /**
@@ -34,18 +44,29 @@ function png(name) {
   return canvas.convertToBlob();
 }
 
-/** Copy an address that shows the same: models and picture as far as they have names. */
-export async function copyLink() {
-  const {link, alpha, mark} = state;
-  const address = new URL(location.pathname, location.origin), query = address.searchParams;
+/** The address of what is on show: models and picture as far as they have names, and how it is looked at. */
+export function address() {
+  const {link, alpha, mark, mode, pair, zoom, centre} = state;
+  const found = new URL(location.pathname, location.origin), query = found.searchParams;
   if (link.example) query.set('example', link.example);
   query.set('as', link.kind);
   if (link.models.length) query.set('models', link.models.join(','));
   for (const [kind, value] of Object.entries(alpha)) query.set(kind, String(value));
   if (mark && link.example) query.set('crop', `${mark.x},${mark.y},${mark.w},${mark.h}`);
-  const box = find('input.link', HTMLInputElement);
-  Object.assign(box, {value: address.href, hidden: false,
-    title: link.example ? '' : 'Your own picture is not part of it.'});
-  box.select();
-  await navigator.clipboard?.writeText(address.href).catch(() => {});
+  query.set('view', mode);
+  if (mode !== 'grid') query.set('pair', pair.join(','));
+  query.set('zoom', zoom === null ? 'fit' : [zoom, centre.x, centre.y].map(number => number.toFixed(2)).join(','));
+  return found.href;
+}
+
+/** Copy that address, and say so, or offer it where the browser does not let us. */
+export async function copyLink() {
+  const box = find('input.link', HTMLInputElement), button = find('[data-do=link]', HTMLButtonElement);
+  box.value = address();
+  const copied = await navigator.clipboard?.writeText(box.value).then(() => true).catch(() => false) ?? false;
+  box.hidden = copied;
+  if (!copied) box.select();
+  const words = copied ? 'Copied' : 'Copy this:';
+  button.textContent = state.link.example ? words : `${words} (without your picture)`;
+  setTimeout(() => { button.textContent = 'Copy link'; }, 3000);
 }

@@ -14,7 +14,7 @@
  * @typedef {{mean: number, high: number}} BlendError in grey levels
  * @typedef {Files & {alpha: number, third: number, score: string}} Exact
  * @typedef {{alpha: number, third: number, score: string}} ImageScore
- * @typedef {{example: string, kind: string, models: string[], mark: number[]}} Link
+ * @typedef {{example: string, kind: string, models: string[], mark: number[], view: string, pair: string[], zoom?: number[] | null}} Link
  * @typedef {{canvas: OffscreenCanvas, context: OffscreenCanvasRenderingContext2D, pixels: ImageData | null}} Composite
  */
 
@@ -34,12 +34,25 @@
  * @property {Exact | null} [exact]
  * @property {ImageScore | null} [image]
  * @property {boolean} complete
+ * @property {string} name of the picture
+ * @property {string[]} panes those that there will be
+ * @property {string} state "running", "done", "stopped" or "failed"
+ * @property {string} words what is being computed, or how it ended
+ * @property {number} progress 0 … 1
+ * @property {number[]} detail x, y and width of the place to look at first; none for the whole
  */
 
 /** @type {Record<string, string>} the panes that show a picture, in their order */
 export const TITLES = {
-  lr: 'LR', bicubic: 'Bicubic', psnr: 'PSNR model (α = 0)', gan: 'GAN model (α = 1)',
-  after: 'GAN, loss after activation', network: 'Network interpolation', image: 'Image interpolation', hr: 'HR',
+  lr: 'LR', psnr: 'PSNR model (α = 0)', gan: 'GAN model (α = 1)', network: 'Network interpolation',
+  image: 'Image interpolation', hr: 'HR', bicubic: 'Bicubic', after: 'GAN, loss after activation',
+};
+/** @type {Record<string, string>} in plain words */
+export const MEANINGS = {
+  lr: 'low resolution: all that the models see', psnr: 'trained for the least error: safe, smooth',
+  gan: 'trained to look real: detailed, inventive', network: 'one network between the two',
+  image: 'the two pictures blended', hr: 'high resolution: the original', bicubic: 'no network: plain enlarging',
+  after: 'as in SRGAN, for the histogram',
 };
 export const PIXELS_IN_MEMORY = 2.5e6;    // larger pictures are cross-faded by the canvas
 const SHOWN_AT_FIRST = ['lr', 'psnr', 'gan', 'network', 'image', 'hr'];
@@ -55,12 +68,15 @@ export const state = {
   // The comparison.
   run: /** @type {string | null} */ (null),
   over: /** @type {Set<string | null>} */ (new Set()),    // runs that another has replaced
-  width: 0,
+  width: 0,                                                     // 0: there is none
   height: 0,
   titles: TITLES,
   obstacle: /** @type {string | null} */ (null),
   thirdObstacle: /** @type {string | null} */ (null),
-  link: /** @type {Link} */ ({example: '', kind: '', models: [], mark: []}),
+  name: '',                                                     // of the picture
+  expected: /** @type {string[]} */ (['lr', 'psnr', 'gan', 'network', 'image', 'hr']), // panes that there will be
+  detail: /** @type {number[]} */ ([]),                         // still to be zoomed to
+  link: /** @type {Link} */ ({example: '', kind: '', models: [], mark: [], view: '', pair: [], zoom: null}),
   scores: /** @type {Record<string, string>} */ ({}),
   imageScore: /** @type {ImageScore | null} */ (null),
   exact: /** @type {(Exact & {error: BlendError | null}) | null} */ (null),
@@ -80,7 +96,7 @@ export const state = {
   mode: 'grid',
   shown: new Set(SHOWN_AT_FIRST),
   onlyPane: /** @type {string | null} */ (null),
-  pair: ['psnr', 'gan'],                                        // what is wiped or compared
+  pair: ['lr', 'gan'],                                          // what is wiped or compared
   wipeAt: 0.5,
   zoom: /** @type {number | null} */ (null),                    // CSS pixels a pixel; null fits the pane
   centre: /** @type {Point} */ ({x: 0, y: 0}),

@@ -1,7 +1,7 @@
 // @ts-check
 // The common zoom of all panes, and the marked crop.
 
-import {repaint, zoomOf} from './drawing.js';
+import {centreShown, repaint, zoomOf} from './drawing.js';
 import {find, state} from './state.js';
 
 /**
@@ -11,9 +11,6 @@ import {find, state} from './state.js';
 
 const MAX_ZOOM = 64;
 
-/** The middle of the picture. */
-export function middle() { return {x: state.width / 2, y: state.height / 2}; }
-
 /**
  * Where in the picture a pointer is.
  * @param {HTMLCanvasElement} canvas
@@ -21,10 +18,9 @@ export function middle() { return {x: state.width / 2, y: state.height / 2}; }
  * @returns {Point}
  */
 export function toPicture(canvas, event) {
-  const box = canvas.getBoundingClientRect(), z = zoomOf(canvas), {zoom, centre} = state;
+  const box = canvas.getBoundingClientRect(), z = zoomOf(canvas), centre = centreShown();
   const x = (event.clientX - box.left) * canvas.width / box.width;
   const y = (event.clientY - box.top) * canvas.height / box.height;
-  if (zoom === null) return {x: x / z, y: y / z};
   return {x: centre.x + (x - canvas.width / 2) / z, y: centre.y + (y - canvas.height / 2) / z};
 }
 
@@ -35,8 +31,8 @@ export function toPicture(canvas, event) {
  * @param {Point} [point] the centre of the pane, if none is given
  */
 export function zoomBy(factor, canvas, point) {
-  const before = zoomOf(canvas) / devicePixelRatio, fit = canvas.width / state.width / devicePixelRatio;
-  const centre = state.zoom === null ? middle() : state.centre, kept = point ?? centre;
+  const before = zoomOf(canvas) / devicePixelRatio, fit = fitting(canvas);
+  const centre = centreShown(), kept = point ?? centre;
   state.centre = centre;
   const after = Math.min(MAX_ZOOM, before * factor);
   if (after <= fit) { state.zoom = null; return repaint(); }
@@ -46,6 +42,14 @@ export function zoomBy(factor, canvas, point) {
   };
   state.zoom = after;
   keepInside(canvas);
+}
+
+/**
+ * CSS pixels a pixel at which the whole picture is seen.
+ * @param {HTMLCanvasElement} canvas
+ */
+function fitting(canvas) {
+  return Math.min(canvas.width / state.width, canvas.height / state.height) / devicePixelRatio;
 }
 
 /**

@@ -17,6 +17,7 @@ from esrgan.demo.compare import figure as figures
 from esrgan.demo.compare.animation import AnimationWish
 from esrgan.demo.compare.figure import FigureWish, Marks
 from esrgan.demo.compare.session import Session, add_result, begin
+from esrgan.demo.compare.tab import AS_HR, AS_LR
 from esrgan.demo.comparison import Trio
 from esrgan.demo.figure_file import FigureFile
 from esrgan.demo.limits import MAX_CROPS
@@ -261,13 +262,16 @@ def page(browser: "Browser", address: str, tmp_path: Path) -> "Iterator[Page]":
     expect.set_options(timeout=SECONDS)
     with Image.open(EXAMPLE) as astronaut:
         astronaut.crop((160, 60, 368, 268)).save(tmp_path / "face.png")
-    opened = browser.new_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    opened = browser.new_page(
+        viewport={"width": 800, "height": 844}, has_touch=True, reduced_motion="reduce"
+    )
     opened.set_default_timeout(SECONDS)
     opened.goto(address)
     expect(opened.locator("[data-pane=hr] canvas")).to_be_visible()
-    opened.locator("#stop").click()
     opened.locator("#upload").get_by_label("Remove Image").click()
     opened.locator("#upload input[type=file]").set_input_files(tmp_path / "face.png")
+    expect(opened.locator("#kind").get_by_label(AS_LR)).to_be_checked()
+    opened.locator("#kind").get_by_text(AS_HR).click()
     expect(opened.locator("[data-pane=hr] figcaption")).to_have_text("208×208")
     expect(opened.locator(".viewer")).to_have_attribute("data-complete", "true")
     opened.locator("[data-pane=psnr] canvas").click(position={"x": 150, "y": 150})

@@ -1,0 +1,297 @@
+"""What a visitor sees before and while they touch anything, on laptops and phones."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from esrgan.demo import examples
+
+SECONDS = 120_000  # of patience, in milliseconds
+FIRST_ROW = ("lr", "psnr", "gan", "network")
+AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=SECONDS)
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """`visit(width, height, "?query", **options)` is the page of a visitor of one's own."""
+    contexts = []
+
+    def open_page(width: int, height: int, query: str = "", **options: Any) -> Page:
+        phone = {"has_touch": True, "is_mobile": True} if width < 600 else {}
+        settings = {"reduced_motion": "reduce", **phone, **options}
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        page.add_init_script(WATCH_SHIFTS)
+        page.goto(f"{address}/{query}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+# Sum of the layout shifts since the first paint that no input explains.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => {
+  for (const {hadRecentInput, value, startTime, sources} of list.getEntries()) {
+    if (hadRecentInput) continue;
+    const what = sources.map(({node, previousRect: a, currentRect: b}) =>
+      `${node?.nodeName} ${node?.id} ${node?.className} y ${a.y} to ${b.y}`);
+    window.shifts.push({value, startTime, what});
+  }
+}).observe({type: 'layout-shift', buffered: true});
+"""
+
+
+def wait_until_painted(page: Page, *panes: str) -> None:
+    """Until each of these panes shows a picture of many colours."""
+    for pane in panes:
+        page.wait_for_function(
+            """pane => {
+                const canvas = document.querySelector(`[data-pane=${pane}] canvas`);
+                if (!canvas || !canvas.clientWidth) return false;
+                const {width, height} = canvas;
+                const {data} = canvas.getContext('2d').getImageData(0, 0, width, height);
+                return new Set(new Uint32Array(data.buffer)).size > 100;
+            }""",
+            arg=pane,
+        )
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
+def test_four_pictures_stand_side_by_side_on_a_laptops_first_screen(
+    visit: Callable[..., Page], size: tuple[int, int]
+) -> None:
+    page = visit(*size)
+    wait_until_painted(page, *FIRST_ROW)
+    boxes = [page.locator(f"[data-pane={pane}]").bounding_box() for pane in FIRST_ROW]
+    slider = page.locator("#network-alpha").bounding_box()
+    assert slider
+    assert all(box and box["y"] == boxes[0]["y"] for box in boxes if boxes[0])
+    assert all(box and box["y"] + box["height"] <= size[1] for box in boxes)
+    assert all(box and box["width"] > 280 for box in boxes)
+    assert 0 < slider["y"] < size[1]
+    # Zoomed in on what was chosen for it.
+    x, y, wide = examples.DETAILS[examples.FIRST]
+    left, top, scale, across = page.locator("[data-pane=gan] canvas").evaluate(
+        """canvas => {
+            const {a, e, f} = canvas.getContext('2d').getTransform();
+            return [-e / a, -f / a, a, canvas.width];
+        }"""
+    )
+    assert left == pytest.approx(x, abs=1)
+    assert top == pytest.approx(y, abs=1)
+    assert across / scale == pytest.approx(wide, abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_phone_shows_one_picture_to_wipe_with_the_slider_below(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(390, 844)
+    wait_until_painted(page, "wipe")
+    pane = page.locator("[data-pane=wipe]")
+    assert page.locator(".pane:not([hidden])").count() == 1
+    expect(pane.locator(".side.left")).to_have_text("LR")
+    expect(pane.locator(".side.right")).to_have_text("GAN")
+    picture, slider = pane.bounding_box(), page.locator("#network-alpha").bounding_box()
+    assert picture
+    assert slider
+    assert picture["width"] > 340
+    assert picture["y"] + picture["height"] <= slider["y"] < 844 - 30
+    gallery = page.locator("#examples img")
+    tops = {box["y"] for box in map(Locator.bounding_box, gallery.all()) if box}
+    assert len(tops) == 1  # one row, which scrolls
+    expect(page.locator(".toolbar")).to_be_hidden()
+    # The slider shows what it moves.
+    page.locator("#network-alpha input").press("ArrowLeft")
+    expect(pane.locator(".side.right")).to_have_text("Network α")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_wipe_is_dragged_anywhere_and_moved_by_keys(visit: Callable[..., Page]) -> None:
+    page = visit(1280, 900, "?example=chelsea&view=wipe")
+    wait_until_painted(page, "wipe")
+    expect(page.locator("[data-pane=wipe] header")).to_contain_text("LR | GAN model")
+    knob = page.locator(".knob")
+    box = page.locator("[data-pane=wipe] canvas").bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.8 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], middle, steps=5)
+    page.mouse.up()
+    expect(knob).to_have_attribute("aria-valuenow", "25")
+    assert page.locator(".viewer").get_attribute("data-mark") in (None, "")
+    knob.focus()
+    page.keyboard.press("ArrowRight")
+    expect(knob).to_have_attribute("aria-valuenow", "27")
+
+
+def test_alpha_moves_by_itself_on_the_first_visit_only(visit: Callable[..., Page]) -> None:
+    page = visit(1280, 900, reduced_motion="no-preference")
+    page.wait_for_function("Number(document.querySelector('.viewer')?.dataset.network) < 0.3")
+    page.wait_for_function("localStorage.getItem('esrgan-seen') !== null")
+    expect(page.locator(".viewer")).to_have_attribute("data-network", "0.8")
+    still = """() => {
+        window.moved = false;
+        new MutationObserver(() => { window.moved = true; }).observe(
+            document.querySelector('#network-alpha output'), {childList: true, subtree: true});
+    }"""
+    page.reload()
+    page.locator(".viewer").wait_for()
+    page.evaluate(still)
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    assert not page.evaluate("window.moved")
+    calm = visit(1280, 900)
+    calm.locator(".viewer").wait_for()
+    calm.evaluate(still)
+    expect(calm.locator(".viewer")).to_have_attribute("data-complete", "true")
+    assert not calm.evaluate("window.moved")
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_nothing_jumps_after_the_first_paint(
+    visit: Callable[..., Page], size: tuple[int, int]
+) -> None:
+    page = visit(*size)
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    shifts = page.evaluate("window.shifts")
+    assert sum(shift["value"] for shift in shifts) <= 0.02, shifts
+
+
+def test_stop_is_there_while_something_runs_and_what_happens_is_said(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(1280, 900)
+    news, stop = page.locator(".news"), page.locator("#stop")
+    expect(stop).to_be_visible()
+    stop.click()
+    expect(news).to_contain_text("Stopped: what was computed so far is shown.")
+    expect(stop).to_be_hidden()
+    page.locator("#examples img").nth(1).click()
+    expect(stop).to_be_visible()
+    expect(news).to_contain_text("Done: astronaut, 512×512.")
+    expect(stop).to_be_hidden()
+    page.locator("#upload").get_by_label("Remove Image").click()
+    expect(news).to_contain_text("Choose a picture")
+    expect(page.locator(".panes")).to_be_hidden()
+
+
+def test_while_another_is_wished_for_the_old_one_is_dimmed_and_named(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(1280, 900)
+    wait_until_painted(page, *FIRST_ROW)
+    held: list[Route] = []
+    page.route("**/queue/join*", hold := held.append)
+    page.locator("#examples img").nth(2).click()
+    expect(page.locator(".news")).to_contain_text("What is dimmed is of the comparison before.")
+    opacity = page.locator(".panes").evaluate("panes => getComputedStyle(panes).opacity")
+    assert float(opacity) < 0.5
+    page.unroute("**/queue/join*", hold)
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-pane=hr] figcaption")).to_have_text("600×400")
+    opacity = page.locator(".panes").evaluate("panes => getComputedStyle(panes).opacity")
+    assert float(opacity) == 1
+
+
+def test_a_picture_that_fails_to_come_is_asked_for_again(visit: Callable[..., Page]) -> None:
+    page = visit(1280, 900)
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    refused: list[str] = []
+    files = re.compile(r"network-alpha-1\.00")
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    page.route(files, refuse_once)
+    page.locator("#examples img").nth(1).click()
+    expect(page.locator(".news")).to_contain_text("Done: astronaut")
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    assert len(refused) == 1
+    page.unroute(files, refuse_once)
+    page.route(files, lambda route: route.abort())
+    page.locator("#examples img").nth(2).click()
+    expect(page.locator(".news")).to_contain_text("could not be fetched")
+
+
+def test_a_copied_link_brings_back_how_it_was_looked_at(
+    visit: Callable[..., Page], address: str
+) -> None:
+    page = visit(1280, 900, permissions=["clipboard-read", "clipboard-write"])
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    page.locator("[data-mode=wipe]").click()
+    page.locator(".pair .left").select_option("psnr")
+    page.locator("[data-do=in]").click()
+    zoom = page.locator(".viewer").get_attribute("data-zoom")
+    page.locator("[data-do=link]").click()
+    expect(page.locator("[data-do=link]")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.goto(link)
+    wait_until_painted(page, "wipe")
+    expect(page.locator("[data-pane=wipe] header")).to_contain_text("PSNR model (α = 0) | GAN")
+    shown = float(page.locator(".viewer").get_attribute("data-zoom") or "nan")
+    assert shown == pytest.approx(float(zoom or "nan"), abs=0.01)
+    page.goto(f"{address}/?example=nobody&view=wipe")
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("left out: example")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_no_barrier_that_axe_finds(
+    visit: Callable[..., Page], size: tuple[int, int], scheme: str
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: npm ci")
+    page = visit(*size, color_scheme=scheme)
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    page.add_script_tag(path=AXE)
+    # Ours; what gradio draws by itself is not ours to mend.
+    found = page.evaluate("axe.run('.viewer', {resultTypes: ['violations']})")
+    told = [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found["violations"]
+    ]
+    assert told == []
+
+
+def test_every_control_of_the_viewer_is_reached_by_tab_and_shows_it(
+    visit: Callable[..., Page],
+) -> None:
+    page = visit(1440, 900)
+    expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
+    page.locator(".viewer").focus()
+    seen = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                if (!at.closest('.viewer')) return null;
+                const {outlineStyle, outlineWidth} = getComputedStyle(at);
+                const name = at.ariaLabel || at.title || at.textContent;
+                return [name, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1];
+            }"""
+        )
+        if told is None:
+            break
+        assert told[1], f"no visible focus on {told[0]}"
+        seen.add(told[0])
+    controls = page.locator(".viewer :is(button, input, select, summary):visible").evaluate_all(
+        "all => all.filter(e => !e.disabled).map(e => e.ariaLabel || e.title || e.textContent)"
+    )
+    assert set(controls) <= seen

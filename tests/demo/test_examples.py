@@ -1,0 +1,54 @@
+"""Example pictures and the stored results, which must be the built-in models' own."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from esrgan.demo import comparison as compute
+from esrgan.demo import examples
+from esrgan.demo.example_results import networks
+from esrgan.pictures.resize import imresize
+
+
+@pytest.mark.parametrize("name", list(examples.pictures()))
+def test_a_stored_result_is_the_models_own(name: str) -> None:
+    """Processors round differently, by one grey level here and there."""
+    lr = imresize(examples.load(name), 1 / 4)
+    assert examples.manifest()["pictures"][examples.digest(lr)] == name
+    for parts in networks():
+        stored = examples.stored(examples.digest(lr), parts)
+        assert stored is not None, "make them anew: python -m esrgan.demo.example_results"
+        if name == examples.FIRST:  # all of them would take half a minute
+            error = np.abs(stored.astype(int) - compute.network_of(parts)(lr))
+            assert error.max() <= 1
+            assert error.mean() < 0.01
+
+
+def test_every_stored_file_is_of_these_pictures_and_weights() -> None:
+    expected = {
+        examples.file_name(
+            name, {hashlib.sha256(file.read_bytes()).hexdigest(): share for file, share in parts}
+        )
+        for name in examples.pictures()
+        for parts in networks()
+    }
+    there = {file.name for file in examples.RESULTS.iterdir()}
+    assert there == expected | {examples.MANIFEST}
+
+
+def test_other_weights_and_other_pictures_have_no_stored_result(tmp_path) -> None:
+    lr = imresize(examples.load(examples.FIRST), 1 / 4)
+    *_, (file, _) = networks()[0]
+    changed = tmp_path / "psnr.safetensors"
+    changed.write_bytes(file.read_bytes() + b" ")
+    assert examples.stored(examples.digest(lr), ((changed, 1.0),)) is None
+    assert examples.stored(examples.digest(lr[1:]), networks()[0]) is None
+
+
+def test_what_is_worth_a_look_lies_within_each_picture() -> None:
+    assert examples.DETAILS.keys() == examples.pictures().keys()
+    for name, (x, y, wide) in examples.DETAILS.items():
+        height, width = examples.load(name).shape[:2]
+        assert x + wide <= width, name
+        assert y + wide * height / width <= height, name
