@@ -13,20 +13,18 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from spandrel import ModelLoader
 from torch import Tensor, nn
 from torchvision.models import resnet18
 from torchvision.models.vgg import cfgs, make_layers
 
 from esrgan.models.checkpoints import (
-    PREFIXES,
-    WRAPPERS,
     load_features,
     load_generator,
     read_facts,
     save_features,
     save_generator,
 )
+from esrgan.models.weights_file import PREFIXES, WRAPPERS
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
 
 State = dict[str, Tensor]
@@ -182,6 +180,13 @@ def test_only_safetensors_is_written(tmp_path, tiny_network, refused):
 # Foreign files
 
 
+def by_spandrel(state: State) -> Any:
+    """The model that spandrel makes of tensors."""
+    from spandrel import ModelLoader  # takes seconds, and each worker loads this module
+
+    return ModelLoader("cpu").load_from_state_dict(state)
+
+
 @pytest.mark.parametrize("scale", [1, 2, 4, 8])
 def test_dialects_give_spandrels_output(path, scale):
     network = random_network(RRDBConfig(8, 3, 32, scale=scale))  # spandrel assumes 32
@@ -194,7 +199,7 @@ def test_dialects_give_spandrels_output(path, scale):
         if dialect == "lornatang":
             continue  # spandrel does not know it
         with torch.no_grad():
-            theirs = ModelLoader("cpu").load_from_state_dict(in_dialect(network, dialect)).model
+            theirs = by_spandrel(in_dialect(network, dialect)).model
             torch.testing.assert_close(loaded(x), theirs(x), rtol=0, atol=1e-5)
             assert theirs(x).std() > 0.02
 
@@ -205,7 +210,7 @@ def test_pixel_unshuffle_is_inferred_as_by_spandrel(path, scale, unshuffle):
     torch.save({"params_ema": in_dialect(network, "basicsr")}, path)
     loaded = load_generator(path)
     assert loaded.config == network.config
-    theirs = ModelLoader("cpu").load_from_state_dict(in_dialect(network, "basicsr"))
+    theirs = by_spandrel(in_dialect(network, "basicsr"))
     x = torch.rand(1, 3, 8, 12)
     with torch.no_grad():
         torch.testing.assert_close(loaded(x), theirs.model(x), rtol=0, atol=1e-5)
