@@ -1,9 +1,7 @@
 """The table of models, and how names become files."""
 
 import hashlib
-import os
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,12 +13,13 @@ import pytest
 import torch
 
 from esrgan import assets
+from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.models.zoo import Download
 from esrgan.networks import VGGFeatures
+from tests.processes import Forked
 
-ROOT = Path(__file__).parents[2]
 CONTENT = b"weights"
 DOWNLOAD = Download("w.pth", ("first/repo", "second/repo"), hashlib.sha256(CONTENT).hexdigest())
 
@@ -147,41 +146,43 @@ def hub(monkeypatch) -> Iterator[dict[str, bytes]]:
         server.shutdown()
 
 
-def fetch(home: Path) -> subprocess.CompletedProcess[str]:
-    """Fetch `DOWNLOAD` in a process of its own, as the Hub's client reads the environment once."""
-    code = (
-        "from test_zoo import DOWNLOAD; from esrgan.models import zoo\n"
-        "try: print(zoo.fetch(DOWNLOAD).read_text())\n"
-        "except zoo.UserError as error: print(error)"
-    )
-    environment = {**os.environ, "HF_HOME": str(home), "PYTHONPATH": str(Path(__file__).parent)}
-    words = [sys.executable, "-c", code]
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+def write_what_is_fetched() -> None:
+    try:
+        sys.stdout.write(zoo.fetch(DOWNLOAD).read_text() + "\n")
+    except UserError as error:
+        sys.stdout.write(f"{error}\n")
+
+
+def fetch(home: Path) -> tuple[str, str]:
+    """Fetch `DOWNLOAD` in a process of its own, as the Hub's client reads the environment once:
+    stdout and stderr."""
+    _, out, err = Forked(write_what_is_fetched, environment={"HF_HOME": str(home)}).ended()
+    return out, err
 
 
 def test_downloaded_once_from_the_repository_that_has_it(hub, tmp_path, monkeypatch):
     hub["/second/repo/resolve/main/w.pth"] = CONTENT
-    assert fetch(tmp_path).stdout == CONTENT.decode() + "\n"
+    assert fetch(tmp_path)[0] == CONTENT.decode() + "\n"
     hub.clear()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert fetch(tmp_path).stdout == CONTENT.decode() + "\n"
+    assert fetch(tmp_path)[0] == CONTENT.decode() + "\n"
 
 
 def test_altered_files_are_not_loaded(hub, tmp_path):
     hub["/first/repo/resolve/main/w.pth"] = CONTENT + b"!"
-    assert re.match(r"w\.pth is not the published file .* not loaded", fetch(tmp_path).stdout)
+    assert re.match(r"w\.pth is not the published file .* not loaded", fetch(tmp_path)[0])
 
 
 def test_without_the_repositories(hub, tmp_path):
     hub["/third/repo/resolve/main/w.pth"] = CONTENT
-    assert fetch(tmp_path).stdout.startswith("w.pth could not be downloaded")
+    assert fetch(tmp_path)[0].startswith("w.pth could not be downloaded")
 
 
 def test_without_a_network_one_look_is_enough(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
-    ended = fetch(tmp_path)
-    assert ended.stdout.startswith("w.pth could not be downloaded")
-    assert "Retrying" not in ended.stderr
+    out, err = fetch(tmp_path)
+    assert out.startswith("w.pth could not be downloaded")
+    assert "Retrying" not in err
 
 
 # Perceptual networks

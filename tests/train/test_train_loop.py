@@ -25,13 +25,16 @@ from esrgan.command_line import run as run_command
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.pictures.images import list_images
 from esrgan.run_folder import Status, read_metrics, read_status
-from train.__main__ import main
-from train.stages import PSNRStage
+from tests.processes import Forked
+from train import loop
+from train.__main__ import main, start
+from train.loop import set_rate
+from train.stages import PSNRStage, Stage
 
 ROOT = Path(__file__).parents[2]
 DELAYS = random.Random(0)  # before a signal, the same in each run of the tests
-ITERATIONS = 120
-OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_every=60"]
+ITERATIONS = 60
+OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_every=30"]
 
 
 # ---------------------------------------------------------------- runs as processes of their own
@@ -48,35 +51,31 @@ def ended(*arguments: object) -> tuple[int, str, str]:
     return int(stopped.value.code or 0), out.getvalue(), err.getvalue()
 
 
-class Process:
+def start_slowly() -> None:
+    """`python -m train …` with a pause before each step: a signal finds it at work."""
+
+    def pausing(stage: Stage, rate: float) -> None:
+        time.sleep(0.02)
+        set_rate(stage, rate)
+
+    loop.set_rate = pausing
+    start()
+
+
+class Process(Forked):
     """`python -m train …` in the background, the leader of its process group."""
 
     def __init__(self, *arguments: object) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "train", *map(str, arguments)],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def ended(self) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr."""
-        try:
-            out, err = self.popen.communicate(timeout=600)
-        finally:
-            self.popen.kill()
-        return self.popen.returncode, out, err
+        super().__init__(start_slowly, *arguments)
 
     def signal_when(self, ready: Callable[[], bool], number: int) -> tuple[int, str, str]:
         """Send a signal, as a terminal does to the whole group, some time after `ready`."""
         until = time.monotonic() + 300
-        while not ready() and self.popen.poll() is None and time.monotonic() < until:
-            time.sleep(0.005)
+        while not ready() and self.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
         time.sleep(DELAYS.uniform(0, 0.2))
-        os.killpg(self.popen.pid, number)
+        if self.poll() is None:
+            os.killpg(self.pid, number)
         return self.ended()
 
 
@@ -160,7 +159,7 @@ def test_a_run_leaves_weights_samples_and_curves(
     assert facts["data"] == [training_pictures.name]
     assert facts["validation/psnr_y"] > 10
     samples = list_images(run / "samples")
-    assert [sample.stem for sample in samples] == ["0000060", "0000120"]
+    assert [sample.stem for sample in samples] == ["0000030", "0000060"]
     assert Image.open(samples[0]).size == (3 * 32, 4 * 32)
     every_fifth, every_fourth = (list(range(n, ITERATIONS + 1, n)) for n in (5, 4))
     assert scalars(run) == {
@@ -236,7 +235,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert standing(run)[0] == "running"  # there was nobody left to say otherwise
     assert not (run / "generator.safetensors").exists()
 
-    code, out, err = Process("psnr", "--preset", "tiny", "--out", run, "--resume").ended()
+    code, out, err = ended("psnr", "--preset", "tiny", "--out", run, "--resume")
     assert code == 0, err
     assert "resuming at iteration" in out
     assert checkpoint(run) == checkpoint(uninterrupted("psnr"))

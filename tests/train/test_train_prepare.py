@@ -1,9 +1,9 @@
 """`python -m train prepare`: what is cut, what is left out, and going on after a stop."""
 
+import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from esrgan.command_line import run as run_command
-from train.__main__ import main
+from tests.processes import Forked
+from train import prepare as preparing
+from train.__main__ import main, start
 from train.prepare import prepare
-from train.prepared import Cut, prepared_folders, read_index
+from train.prepared import Cut, SubImages, prepared_folders, read_index
+from train.sources import Skipped
 
-ROOT = Path(__file__).parents[2]
 CUT = Cut(size=48, step=24, smallest=16)
 SIZES = ["--size", "48", "--step", "24", "--smallest", "16"]
 
@@ -180,49 +182,53 @@ def test_nothing_of_use_is_an_error(command, mixed: Path, tmp_path: Path) -> Non
 # ---------------------------------------------------------------- going on
 
 
-def start(folder: Path, out: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "train", "prepare", folder, "-o", out, *SIZES, "--workers", "2"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start_slowly() -> None:
+    """`python -m train …` which after ten pictures takes its time: a signal finds it at work."""
+    at_once, begun = preparing._cut, itertools.count()
+
+    def slow(job: preparing.Job, cut: Cut) -> SubImages | Skipped:
+        if next(begun) >= 10:
+            time.sleep(1)
+        return at_once(job, cut)
+
+    preparing._cut = slow
+    start()
 
 
-def end_when_begun(process: subprocess.Popen[str], out: Path, number: int) -> tuple[int, str]:
+def end_when_begun(process: Forked, out: Path, number: int) -> tuple[int, str]:
     """Send a signal after a few pictures: the exit code and stderr."""
     until = time.monotonic() + 60
     while len(list(out.rglob("*.npy"))) < 5 and process.poll() is None and time.monotonic() < until:
         time.sleep(0.001)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    return process.returncode, err
+    code, _, err = process.ended()
+    return code, err
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    folder = tmp_path / "many"
-    for number in range(240):
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures") / "many"
+    for number in range(40):
         save(folder / f"{number:03d}.png", noise(200, 160, number))
     (folder / "text.png").write_text("not a picture")
     return folder
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_goes_on_to_the_same_folder(many: Path, tmp_path: Path, number: int) -> None:
+def test_a_stopped_run_goes_on_to_the_same_folder(
+    command, many: Path, tmp_path: Path, number: int
+) -> None:
     prepare([many], tmp_path / "whole", CUT, workers=2)
     out = tmp_path / "out"
-    code, err = end_when_begun(start(many, out), out, number)
+    words = ["prepare", many, "-o", out, *SIZES, "--workers", 2]
+    code, err = end_when_begun(Forked(start_slowly, *words), out, number)
     assert code == (130 if number == signal.SIGINT else -number), err
     assert "Traceback" not in err
     done = {file: file.stat().st_mtime_ns for file in out.rglob("*.npy")}
-    assert 5 <= len(done) < 240
+    assert 5 <= len(done) < 40
     assert not (out / "many" / "sub-images.json").exists()
-    process = start(many, out)
-    _, err = process.communicate(timeout=100)
-    assert process.returncode == 0, err
+    code, _, err = command(*words)
+    assert code == 0, err
     assert all(file.stat().st_mtime_ns == then for file, then in done.items())  # not cut again
     assert contents(out) == contents(tmp_path / "whole")
 

@@ -52,6 +52,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "λ": (0, 10),
     "η": (0, 100),
 }
+NICENESS = 10  # of a training, added to the page's
 LOGGED_POINTS = 300  # of a run, but not more than so many iterations apart
 LOGGED_EVERY = 25
 SHOWN_POINTS = 150  # of a curve; there are two in one plot
@@ -358,7 +359,7 @@ def _launch(run: Path, arguments: Sequence[str]) -> None:
     `process.json` is there before it: until its number is known, the run is taken to be at work as
     long as this server is.
     """
-    nice = [shutil.which("nice") or "", "-n", "10"] if shutil.which("nice") else []
+    nice = [shutil.which("nice") or "", "-n", str(NICENESS)] if shutil.which("nice") else []
     python, environment = python_module("train")
     write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
     try:
