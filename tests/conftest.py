@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,24 @@ def opened(browser: "Browser", address: str) -> Callable[..., "Page"]:
         return page
 
     return open_page
+
+
+@pytest.fixture
+def after_the_device(address: str, tmp_path: Path) -> Callable[[], None]:
+    """Wait until the server has ended what its device is at, by having it upscale a picture."""
+    from gradio_client import Client, handle_file
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "last in line.png")
+
+    def upscale() -> None:
+        client = Client(address, verbose=False)
+        client.predict(picture=handle_file(tmp_path / "last in line.png"), api_name="/upscale")
+
+    def wait() -> None:
+        with ThreadPoolExecutor(1) as thread:  # the test's own has Playwright's event loop
+            thread.submit(upscale).result()
+
+    return wait
 
 
 def stop_the_first_comparison(page: "Page") -> None:

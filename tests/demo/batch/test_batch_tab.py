@@ -494,7 +494,10 @@ def test_two_pictures_and_a_zip(
 
 @pytest.mark.browser
 def test_stop_on_a_phone_keeps_what_is_done(
-    opened: Callable[..., "Page"], tmp_path: Path, photo: np.ndarray
+    opened: Callable[..., "Page"],
+    after_the_device: Callable[[], None],
+    tmp_path: Path,
+    photo: np.ndarray,
 ) -> None:
     from playwright.sync_api import expect
 
@@ -528,6 +531,9 @@ def test_stop_on_a_phone_keeps_what_is_done(
     assert list(contents(download.value.path())) == names[:done]
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
-    page.wait_for_timeout(3000)  # the picture in hand when Stop was pressed
+    # The picture in hand when Stop was pressed must not come any more.
+    after_the_device()
+    page.locator("#batch-kind").get_by_text("Between two models").click()
+    expect(page.locator("#batch-first")).to_contain_text("First model", timeout=SECONDS)
     assert status.inner_text() == words
     page.close()

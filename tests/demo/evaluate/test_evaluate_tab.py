@@ -410,7 +410,9 @@ def test_two_pictures_by_two_models_and_alphas(
 
 
 @pytest.mark.browser
-def test_stop_keeps_what_is_done(opened: Callable[..., "Page"]) -> None:
+def test_stop_keeps_what_is_done(
+    opened: Callable[..., "Page"], after_the_device: Callable[[], None]
+) -> None:
     from playwright.sync_api import expect
 
     page = opened(viewport={"width": 390, "height": 800})
@@ -426,6 +428,9 @@ def test_stop_keeps_what_is_done(opened: Callable[..., "Page"]) -> None:
     assert page.locator("#rows tbody tr").count() == int(words.split()[0]) < 60
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
-    page.wait_for_timeout(2000)  # the row in hand when Stop was pressed must not come any more
+    # The row in hand when Stop was pressed must not come any more.
+    after_the_device()
+    page.locator("#figure-kind").get_by_text("Crops").click()
+    expect(page.locator("#figure-file")).to_contain_text("crops-", timeout=SECONDS)
     assert page.locator("#evaluate-status").inner_text() == words
     page.close()
