@@ -5,6 +5,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +30,10 @@ from esrgan.networks import RRDBConfig, RRDBNet, VGGFeatures
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+# A shell that begins the tests in the background has them ignore Ctrl-C, and with them the
+# processes that they begin, some of which are to be ended by it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
 
