@@ -113,13 +113,15 @@ def test_results_of_others_come_from_a_folder(tmp_path: Path, pair: Pair) -> Non
 
 
 PYIQA = """
-import os, pathlib, sys, torch
+import os, sys
 
 class FakeMetric:
     def __init__(self, mode):
         self.metric_mode = mode
 
     def __call__(self, *pictures):
+        import torch  # takes seconds, and where parameters are only fetched nobody needs it
+
         assert all(p.shape[:2] == (1, 3) and 0 <= p.min() <= p.max() <= 1 for p in pictures)
         return torch.tensor([[float(len(pictures))]])
 
