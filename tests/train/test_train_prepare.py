@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from esrgan.command_line import run as run_command
 from tests.processes import Forked
+from tests.train.samples import noise, save
 from train import prepare as preparing
 from train.__main__ import main, start
 from train.prepare import prepare
@@ -22,16 +22,6 @@ from train.sources import Skipped
 
 CUT = Cut(size=48, step=24, smallest=16)
 SIZES = ["--size", "48", "--step", "24", "--smallest", "16"]
-
-
-def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def save(path: Path, pixels: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -26,12 +26,12 @@ input()
 """
 
 
-def holder(tmp: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A process with a folder of its own below `tmp`."""
+def holder(script: str, **environment: str) -> tuple[subprocess.Popen[str], Path]:
+    """A process, and its folder, which it prints before it waits."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp)},
+        env={**os.environ, **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -43,8 +43,8 @@ def holder(tmp: Path) -> tuple[subprocess.Popen[str], Path]:
 def test_a_killed_servers_files_are_deleted_by_the_next_and_a_living_ones_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed, abandoned = holder(tmp_path)
-    living, used = holder(tmp_path)
+    killed, abandoned = holder(HOLD, TMPDIR=str(tmp_path))
+    living, used = holder(HOLD, TMPDIR=str(tmp_path))
     assert {abandoned.parent, used.parent} == {tmp_path}
     (abandoned / "picture.webp").write_bytes(b"x")
     killed.send_signal(signal.SIGKILL)
@@ -68,16 +68,7 @@ input()
 def test_a_killed_servers_jobs_are_deleted_by_the_next_where_the_owner_names_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", JOBS],
-        cwd=ROOT,
-        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    batch = Path(process.stdout.readline().strip())
+    process, batch = holder(JOBS, GRADIO_TEMP_DIR=str(tmp_path))
     assert tmp_path in batch.parents
     (batch / "picture.png").write_bytes(b"x")
     process.kill()
