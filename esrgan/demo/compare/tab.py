@@ -58,6 +58,7 @@ INTRO = (
 )
 # The panes of the built-in models on an example, for which places are kept.
 FIRST_PANES = ("lr", "bicubic", "hr", *compute.RESULTS, "network", "image")
+PASTE = Path(__file__).with_name("paste.js")
 NO_PICTURE = "Choose a picture: one of your own, or an example."
 
 
@@ -133,6 +134,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
     )
     tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
+    page.load(None, js=f"() => {{ {PASTE.read_text('utf-8')} }}")
     stop.click(stop_comparing, runs, **QUIETLY)
     viewer.release(
         told(exactly),

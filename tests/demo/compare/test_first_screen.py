@@ -206,6 +206,22 @@ def test_while_another_is_wished_for_the_old_one_is_dimmed_and_named(
     assert float(opacity) == 1
 
 
+def test_a_picture_is_pasted_anywhere(visit: Callable[..., Page]) -> None:
+    page = visit(1280, 900)
+    wait_until_painted(page, *FIRST_ROW)
+    page.evaluate(
+        """async () => {
+            const canvas = new OffscreenCanvas(48, 40), data = new DataTransfer();
+            canvas.getContext('2d').fillRect(0, 0, 20, 20);
+            const bytes = await canvas.convertToBlob(), options = {type: 'image/png'};
+            data.items.add(new File([bytes], 'pasted.png', options));
+            const event = new ClipboardEvent('paste', {clipboardData: data, bubbles: true});
+            document.body.dispatchEvent(event);
+        }"""
+    )
+    expect(page.locator(".news")).to_contain_text("Done: pasted, 192×160.")
+
+
 def test_a_picture_that_fails_to_come_is_asked_for_again(visit: Callable[..., Page]) -> None:
     page = visit(1280, 900)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
