@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 
 from esrgan.demo import api
 from esrgan.demo.batch import tab as batch_tab
@@ -17,7 +18,7 @@ from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.quota import Quota
-from esrgan.demo.server.requests import Page
+from esrgan.demo.server.requests import Page, wrong_body
 from esrgan.demo.server.served import jobs_folder, served_folder
 from esrgan.demo.server.sessions import Sessions
 from esrgan.demo.server.waiting import FairQueue
@@ -92,6 +93,9 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
         run_history=False,
         mcp_server=True,
         enable_monitoring=False,
-        app_kwargs={"lifespan": _guarded(page)},
+        app_kwargs={
+            "lifespan": _guarded(page),
+            "exception_handlers": {RequestValidationError: wrong_body},
+        },
         **options,
     )

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
 
 from esrgan.demo.server.served import served_folder
 from esrgan.demo.server.visitors import visiting
@@ -64,6 +66,12 @@ class Page(gr.Blocks):
             raise gr.Error(told, print_exception=False) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:  # of gradio's parts
             raise gr.Error(WRONG_KIND, print_exception=False) from error
+
+
+async def wrong_body(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer to a body that is not what a route takes; gradio would send it back, which fails for
+    numbers that JSON does not know."""
+    return JSONResponse({"detail": "The body of this request is not what is taken here."}, 422)
 
 
 def refusal(block: Any, value: object) -> str | None:

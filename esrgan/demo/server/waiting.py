@@ -12,6 +12,7 @@ from gradio.queueing import Queue
 from esrgan.demo.server.visitors import identity
 
 MAX_WAITING = 16  # of one visitor, who may click on one example after another
+UNKNOWN = "The page has no function of this number; load it anew."
 BUSY = f"Busy: {MAX_WAITING} of your requests are waiting already. Try again when one is done."
 
 
@@ -20,7 +21,10 @@ class FairQueue(Queue):
     programs at an address."""
 
     async def push(self, body: Any, request: Request, username: str | None) -> Any:
-        """As in `Queue`; a visitor whose places are taken is told as if the queue were full."""
+        """As in `Queue`; a visitor whose places are taken is told as if the queue were full, and
+        one who asks for a function that is not there, as of an error."""
+        if body.fn_index is not None and body.fn_index not in self.blocks.fns:
+            return False, UNKNOWN, "error"
         mine = _asker(request)
         queues = self.event_queue_per_concurrency_id.values()
         waiting = sum(_asker(event.request) == mine for each in queues for event in each.queue)

@@ -9,7 +9,7 @@ import pytest
 
 from esrgan.demo import page
 from esrgan.demo.server.visitors import COOKIE
-from esrgan.demo.server.waiting import BUSY, MAX_WAITING
+from esrgan.demo.server.waiting import BUSY, MAX_WAITING, UNKNOWN
 
 ME, YOU = {COOKIE: "a" * 43}, {COOKIE: "b" * 43}
 
@@ -46,3 +46,27 @@ def test_who_asks_too_often_is_told_so_and_others_are_served(
     assert {status for status, _ in refused} == {503}
     assert all(BUSY in words for _, words in refused)
     assert ask(address, other)[0] == 200
+
+
+@pytest.mark.parametrize("number", [10**6, -1, 2**70])
+def test_a_function_that_is_not_there_is_told_of(
+    slow: tuple[str, threading.Event], number: int
+) -> None:
+    address = slow[0].replace("call/slow", "queue/join")
+    body = {"data": [], "fn_index": number, "session_hash": "x"}
+    answer = httpx.post(address, json=body, timeout=30)
+    assert (answer.status_code, answer.json()["detail"]) == (400, UNKNOWN)
+
+
+@pytest.mark.parametrize("route", ["cancel", "reset", "queue/join"])
+@pytest.mark.parametrize(
+    "body", ["NaN", '{"event_id": NaN, "fn_index": Infinity}', "[", '"\\ud800"']
+)
+def test_a_body_that_is_none_is_told_of(
+    slow: tuple[str, threading.Event], route: str, body: str
+) -> None:
+    address = slow[0].replace("call/slow", route)
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(address, content=body, headers=headers, timeout=30)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "The body of this request is not what is taken here."
