@@ -17,7 +17,7 @@ LADDER = (
     {"esrgan.models", "esrgan.run_folder"},
     {"esrgan.inference"},
     {"esrgan.evaluation"},
-    {"esrgan.figures", "esrgan.studies"},
+    {"esrgan.figures", "esrgan.studies", "esrgan.viewer"},
     {"esrgan.commands", "esrgan.demo", "train"},
     {"esrgan.__main__"},
 )

@@ -13,6 +13,7 @@ COMMANDS = {
     "interpolate": "make a model between two models",
     "export": "write a model as safetensors or ONNX",
     "evaluate": "measure models on pictures",
+    "compare": "write a page of models side by side, with the page's viewer, as one file",
     "figure": "draw a figure of the paper",
     "blind-test": "write the page of a user study, which asks for the better of two pictures",
     "votes": "count the answers of such a study: preferences and Bradley–Terry scores",

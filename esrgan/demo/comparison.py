@@ -12,7 +12,6 @@ from esrgan.demo.limits import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
-from esrgan.evaluation.metrics import psnr, ssim
 from esrgan.inference.blend import Blend
 from esrgan.inference.upscale import Upscale, Upscaler
 from esrgan.models.checkpoints import load_generator
@@ -24,6 +23,7 @@ from esrgan.models.interpolation import (
 )
 from esrgan.pictures.images import crop_to_multiple
 from esrgan.pictures.resize import imresize
+from esrgan.viewer.shown import MODELS
 
 # Results of pictures up to this size are remembered, so that an example that everybody opens is
 # computed once: 128 of them, 200 MB at most.
@@ -32,7 +32,7 @@ REMEMBERED_BYTES = 100_000
 
 
 # Names of the models' results, in the order in which they are made.
-RESULTS = ("psnr", "gan", "after")
+RESULTS = MODELS
 # Weights files and their shares in a network; the shares sum to 1.
 Parts = tuple[tuple[Path, float], ...]
 
@@ -186,13 +186,3 @@ def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -
     pictures = [comparison.results[name] for name in RESULTS if name in comparison.results]
     weights = shares(alpha, third)[: len(pictures)]
     return interpolate_images(pictures, weights)
-
-
-def scores(comparison: Comparison, picture: np.ndarray) -> tuple[float, float] | None:
-    """PSNR-Y in dB and SSIM-Y against the HR, or None without one (or with too small a one)."""
-    if comparison.hr is None:
-        return None
-    border = common_scale(comparison.trio)
-    if min(picture.shape[:2]) < 11 + 2 * border:
-        return None
-    return psnr(picture, comparison.hr, border), ssim(picture, comparison.hr, border)

@@ -302,6 +302,13 @@ def encode_image(image: np.ndarray, suffix: str = ".png") -> bytes:
     return buffer.getvalue()
 
 
+def encode_for_browsers(image: np.ndarray) -> bytes:
+    """A lossless file of an H×W or H×W×3 `uint8` picture that any browser shows: WebP, or PNG where
+    a side is too long."""
+    suffix = ".webp" if max(image.shape[:2]) <= LONGEST_SIDE[".webp"] else ".png"
+    return encode_image(np.ascontiguousarray(image), suffix)
+
+
 def to_uint8(image: np.ndarray) -> np.ndarray:
     """`uint16` pictures reduced to `uint8` by rounding; `uint8` ones as they are."""
     if image.dtype == np.uint8:

@@ -14,11 +14,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import cv2
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.pictures.images import LONGEST_SIDE, encode_image, to_rgb, to_uint8
+from esrgan.pictures.images import encode_for_browsers, to_rgb, to_uint8
+from esrgan.pictures.places import most_different
 from esrgan.studies.answers import check_name, is_plain
 from esrgan.web_page import base64_script, one_script, policy_digest
 
@@ -194,14 +194,9 @@ def cropped(item: Item, side: int) -> Item:
     Args:
         item: as `checked` gives it.
     """
-    pictures = np.stack([picture.astype(np.float32) for picture in item.results.values()])
-    height, width = pictures.shape[1:3]
+    height = next(iter(item.results.values())).shape[0]
     step = 1 if item.reference is None else height // item.reference.shape[0]
-    high, wide = (max(step, min(side, whole) // step * step) for whole in (height, width))
-    spread = pictures.std(axis=0).mean(axis=2)  # H×W
-    corner = cv2.boxFilter(spread, cv2.CV_64F, (wide, high), anchor=(0, 0), normalize=False)
-    corner = corner[: height - high + 1 : step, : width - wide + 1 : step]
-    y, x = (int(n) * step for n in np.unravel_index(corner.argmax(), corner.shape))
+    x, y, wide, high = most_different(item.results.values(), side, step)
     box = (slice(y, y + high), slice(x, x + wide))
     small = tuple(slice(part.start // step, part.stop // step) for part in box)
     return Item(
@@ -220,8 +215,7 @@ class _Files:
 
     def add(self, picture: np.ndarray) -> int:
         """Returns the picture's number."""
-        suffix = ".webp" if max(picture.shape) <= LONGEST_SIDE[".webp"] else ".png"
-        self.contents.append(encode_image(np.ascontiguousarray(picture), suffix))
+        self.contents.append(encode_for_browsers(picture))
         self._bytes += len(self.contents[-1]) * 4 // 3
         return len(self.contents) - 1
 

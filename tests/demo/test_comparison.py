@@ -40,15 +40,12 @@ def test_hr_is_shrunk_and_every_result_is_the_models_own(trio, upload, photo) ->
     *_, done = compute.run(begun)
     for name, file in zip(compute.RESULTS, trio.files, strict=True):
         np.testing.assert_array_equal(done.results[name], compute.upscaler(file)(begun.lr))
-    score = compute.scores(done, done.results["psnr"])
-    assert score is not None
-    assert compute.scores(done, photo) == (np.inf, 1)
 
 
-def test_lr_has_no_scores(trio, upload, photo) -> None:
+def test_lr_has_no_hr(trio, upload, photo) -> None:
     begun = compute.begin(upload, is_hr=False, trio=trio)
     np.testing.assert_array_equal(begun.lr, photo)
-    assert compute.scores(begun, photo) is None
+    assert begun.hr is None
 
 
 def test_alpha_on_networks_and_on_images(trio, upload) -> None:

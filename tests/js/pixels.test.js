@@ -5,7 +5,7 @@ import {test} from 'node:test';
 
 import {
   BINS, blend, blendThree, blendedMap, brightnessMap, brightnessShares, difference, errorOf,
-} from '../../esrgan/demo/viewer/pixels.js';
+} from '../../esrgan/viewer/page/pixels.js';
 
 /** Pseudo-random numbers from 0 up to 1, always the same (Park and Miller). */
 function numbers(seed = 1) {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
-import {signed} from '../../esrgan/demo/viewer/graphs.js';
-import {neighbours, sharesOf} from '../../esrgan/demo/viewer/pictures.js';
-import {centreWithin, cropAround} from '../../esrgan/demo/viewer/zoom.js';
+import {signed} from '../../esrgan/viewer/page/graphs.js';
+import {neighbours, sharesOf} from '../../esrgan/viewer/page/pictures.js';
+import {centreWithin, cropAround} from '../../esrgan/viewer/page/zoom.js';
 
 test('α lies between its neighbours at its share', () => {
   const keys = [0, 0.2, 0.5, 1];

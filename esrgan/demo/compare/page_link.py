@@ -18,7 +18,7 @@ PARTS = ("example", "as", "models", "network", "image", "third", "crop", "view",
 VIEWS = ("grid", "wipe", "difference")
 SLIDERS = ("network", "image", "third")
 PANES = ("lr", "psnr", "gan", "network", "image", "hr", "bicubic", "after")
-MAX_ZOOM = 64  # as in viewer/zoom.js
+MAX_ZOOM = 64  # as in viewer/page/zoom.js
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from esrgan.demo.server.served import serve
 from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, State, View
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
+from esrgan.viewer.shown import END_ALPHAS, panes, score_line, size_line, titles_of
 
 MODELS_SHARE = 0.5  # of the progress: the models themselves, before what lies between them
-END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
 FIRST = Alphas()  # as in viewer.html
 WORDS = {"psnr": "PSNR model", "gan": "GAN model", "after": "GAN model, loss after activation"}
-TITLES = {"psnr": "{} (α = 0)", "gan": "{} (α = 1)", "after": "{}"}
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def begin(
     bicubic = imresize(comparison.lr, compute.common_scale(trio))
     given = {"lr": comparison.lr, "bicubic": bicubic, "hr": comparison.hr}
     height, width = bicubic.shape[:2]
-    sizes = {"lr": _size(comparison.lr), "bicubic": _line(comparison, bicubic)}
+    sizes = {"lr": size_line(comparison.lr), "bicubic": _line(comparison, bicubic)}
     if comparison.hr is not None:
-        sizes["hr"] = _size(comparison.hr)
+        sizes["hr"] = size_line(comparison.hr)
     view = View(
         run=run,
         width=width,
@@ -97,10 +96,7 @@ def begin(
         ],
         frames=[],
         scores=sizes,
-        titles={
-            name: TITLES[name].format(title)
-            for name, title in zip(compute.RESULTS, trio.titles, strict=False)
-        },
+        titles=titles_of(trio.titles),
         obstacle=compute.obstacle(trio.ends),
         third_obstacle=compute.obstacle(trio.files),
         link=link,
@@ -115,10 +111,8 @@ def begin(
 
 def _panes(comparison: Comparison) -> tuple[str, ...]:
     """Panes that a comparison fills."""
-    hr = () if comparison.hr is None else ("hr",)
-    network = () if compute.obstacle(comparison.trio.ends) else ("network",)
-    models = compute.RESULTS[: len(comparison.trio.files)]
-    return ("lr", "bicubic", *hr, *models, *network, "image")
+    trio = comparison.trio
+    return panes(len(trio.files), comparison.hr is not None, compute.obstacle(trio.ends))
 
 
 def _next_model(comparison: Comparison) -> str:
@@ -246,13 +240,6 @@ def _files(picture: np.ndarray, name: str) -> dict[str, ImageData]:
     return files
 
 
-def _size(picture: np.ndarray) -> str:
-    return f"{picture.shape[1]}×{picture.shape[0]}"
-
-
 def _line(comparison: Comparison, picture: np.ndarray) -> str:
-    """Caption of a result: its scores or, without an HR, its size."""
-    scores = compute.scores(comparison, picture)
-    if scores is None:
-        return _size(picture)
-    return f"PSNR {scores[0]:.2f} dB · SSIM {scores[1]:.4f}"
+    """Caption of a result."""
+    return score_line(picture, comparison.hr, compute.common_scale(comparison.trio))

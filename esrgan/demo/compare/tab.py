@@ -15,7 +15,7 @@ from PIL import Image
 
 from esrgan.demo import choice, examples, finetuned, model_chooser
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare import figures_panel, page_link
+from esrgan.demo.compare import figures_panel, page_link, web_page
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
     Latest,
@@ -59,6 +59,8 @@ INTRO = (
 # The panes of the built-in models on an example, for which places are kept.
 FIRST_PANES = ("lr", "bicubic", "hr", *compute.RESULTS, "network", "image")
 PASTE = Path(__file__).with_name("paste.js")
+# JavaScript that downloads what the hidden button holds, once that is there.
+TAKE_IT = "() => { setTimeout(() => document.querySelector('#web-page')?.click()); return []; }"
 NO_PICTURE = "Choose a picture: one of your own, or an example."
 
 
@@ -101,6 +103,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         first = Image.open(pictures[examples.FIRST])
         viewer = Viewer(value=awaited(examples.FIRST, *first.size, FIRST_PANES), elem_id="viewer")
         stop = gr.Button("Stop", size="sm", elem_id="stop")
+        saved = gr.DownloadButton(visible="hidden", elem_id="web-page")
     figures_panel.build(session, viewer)
 
     begun = request.change(
@@ -136,6 +139,8 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
     page.load(None, js=f"() => {{ {PASTE.read_text('utf-8')} }}")
     stop.click(stop_comparing, runs, **QUIETLY)
+    made = viewer.download(told(web_page.save), session, saved, **QUIETLY)
+    made.success(None, js=TAKE_IT)
     viewer.release(
         told(exactly),
         [session, runs, latest],

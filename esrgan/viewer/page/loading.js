@@ -121,15 +121,14 @@ async function fetchAll(view, mine) {
 }
 
 /**
- * A picture of the server, asked for three times at most.
+ * A picture, asked for three times at most.
  * @param {ServedFile} file
  */
 async function fetched(file) {
   for (const wait of [0, 500, 2000]) {
     if (wait) await new Promise(done => setTimeout(done, wait));
     try {
-      const answer = await fetch(file.url);
-      if (answer.ok) return await createImageBitmap(await answer.blob(), {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
+      return await createImageBitmap(await state.read(file.url), {colorSpaceConversion: 'none', premultiplyAlpha: 'none'});
     } catch { /* the line was broken, or what came was no picture */ }
   }
   return null;

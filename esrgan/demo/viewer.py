@@ -4,8 +4,6 @@ The server sends lossless files; the browser keeps them, so that moving a slider
 and the histogram need no request. `View` is all that travels.
 """
 
-import re
-from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -13,11 +11,8 @@ from gradio.data_classes import GradioModel, ImageData
 
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA
-
-HERE = Path(__file__).parent
-IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
-EXPORT = re.compile(r"^export ", re.MULTILINE)
-
+from esrgan.viewer.saved_page import PAGE
+from esrgan.web_page import one_script
 
 State = Literal["running", "done", "stopped", "failed"]
 
@@ -136,15 +131,17 @@ class View(GradioModel):
 
 class Viewer(gr.HTML):
     """Shows a `View`. Events: `release` when a slider rests (its data: run and those of `Alphas`),
-    `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels)."""
+    `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels), `download`
+    when the comparison is to be saved as a web page (its data: how it is looked at, as in an
+    address of `page_link`)."""
 
     data_model = View
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            html_template=(HERE / "viewer.html").read_text("utf-8"),
-            css_template=(HERE / "viewer.css").read_text("utf-8"),
-            js_on_load=f"{script('viewer.js')}\nstart(element, props, trigger, watch);",
+            html_template=(PAGE / "viewer.html").read_text("utf-8"),
+            css_template=(PAGE / "viewer.css").read_text("utf-8"),
+            js_on_load=f"{one_script(PAGE, 'viewer.js')}\nstart(element, props, trigger, watch);",
             **options,
         )
 
@@ -156,25 +153,6 @@ class Viewer(gr.HTML):
 
     def api_info(self) -> dict[str, Any]:
         return View.model_json_schema()
-
-
-def script(module: str) -> str:
-    """Script of a module of this folder and of all that it imports, which gr.HTML can run.
-
-    Imports and exports are left out, so that the modules share one scope: no two of them may
-    declare the same name, and none may import in a circle.
-    """
-    scripts: dict[str, str] = {}
-
-    def add(name: str) -> None:
-        text = (HERE / name).read_text("utf-8")
-        for imported in IMPORT.findall(text):
-            if imported not in scripts:
-                add(imported)
-        scripts[name] = EXPORT.sub("", IMPORT.sub("", text))
-
-    add(module)
-    return "\n".join(scripts.values())
 
 
 def alphas_of(event: gr.EventData) -> Alphas:

@@ -6,7 +6,7 @@ import {STRIP_ALPHAS} from './graphs.js';
 import {listen} from './hands.js';
 import {refused, wished} from './news.js';
 import {expected, shortTitle, updateImage, updateNetwork} from './pictures.js';
-import {copyLink, download} from './saving.js';
+import {copyLink, download, savePage} from './saving.js';
 import {TITLES, find, rangeOf, state} from './state.js';
 import {keepInside, moveBy, setMark, zoomBy} from './zoom.js';
 
@@ -56,7 +56,7 @@ export function restSoon(milliseconds = 4 * REST_MS) {
 }
 
 /** The hand rests: ask for what only the server can tell. */
-export function rested() { state.trigger('release', {run: state.run, ...state.alpha}); }
+export function rested() { state.trigger?.('release', {run: state.run, ...state.alpha}); }
 
 /** @returns {HTMLCanvasElement} of a pane on show */
 function anyCanvas() { return find('.pane:not([hidden]) canvas', HTMLCanvasElement, state.panes); }
@@ -75,6 +75,7 @@ const actions = {
   lens: () => { state.lens = !state.lens; repaint(); },
   unmark: () => setMark(null),
   link: copyLink,
+  page: savePage,
 };
 /** @type {Record<string, string>} */
 const KEYS = {'+': 'in', '=': 'in', '-': 'out', '0': 'fit', '1': 'one', s: 'smooth', l: 'lens', Escape: 'unmark'};

@@ -36,5 +36,7 @@ export function report(view) { tell(view.state, view.words, view.progress); }
 
 /** Pictures of the comparison could not be fetched. */
 export function lost() {
-  tell('failed', 'Some pictures could not be fetched from the server: is it still running? Choose the picture again.');
+  tell('failed', state.trigger
+    ? 'Some pictures could not be fetched from the server: is it still running? Choose the picture again.'
+    : 'Some pictures of this file could not be read: is it whole?');
 }

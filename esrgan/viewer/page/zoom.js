@@ -109,6 +109,6 @@ export function setMark(place) {
   state.shares.clear();
   find('[data-do=unmark]', HTMLButtonElement).hidden = !place;
   state.root.dataset.mark = place ? `${place.x},${place.y},${place.w},${place.h}` : '';
-  state.trigger('select', {mark: place});
+  state.trigger?.('select', {mark: place});
   repaint();
 }

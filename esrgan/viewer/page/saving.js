@@ -1,5 +1,5 @@
 // @ts-check
-// What visitors take away: a pane as PNG, an address that shows the same.
+// What visitors take away: a pane as PNG, an address that shows the same, the whole as a web page.
 
 import {canvasOf} from './drawing.js';
 import {chosenPair, composite, keyOf, source} from './pictures.js';
@@ -46,18 +46,33 @@ function png(name) {
 
 /** The address of what is on show: models and picture as far as they have names, and how it is looked at. */
 export function address() {
-  const {link, alpha, mark, mode, pair, zoom, centre} = state;
-  const found = new URL(location.pathname, location.origin), query = found.searchParams;
+  const {link} = state, found = new URL(location.pathname, location.origin), query = found.searchParams;
   if (link.example) query.set('example', link.example);
   query.set('as', link.kind);
   if (link.models.length) query.set('models', link.models.join(','));
-  for (const [kind, value] of Object.entries(alpha)) query.set(kind, String(value));
-  if (mark && link.example) query.set('crop', `${mark.x},${mark.y},${mark.w},${mark.h}`);
-  query.set('view', mode);
-  if (mode !== 'grid') query.set('pair', pair.join(','));
-  query.set('zoom', zoom === null ? 'fit' : [zoom, centre.x, centre.y].map(number => number.toFixed(2)).join(','));
+  for (const [part, value] of Object.entries(look())) {
+    if (part !== 'crop' || link.example) query.set(part, value);
+  }
   return found.href;
 }
+
+/**
+ * How the comparison is looked at: these parts of its address.
+ * @returns {Record<string, string>}
+ */
+function look() {
+  const {alpha, mark, mode, pair, zoom, centre} = state;
+  return {
+    network: String(alpha.network), image: String(alpha.image), third: String(alpha.third),
+    ...mark && {crop: `${mark.x},${mark.y},${mark.w},${mark.h}`},
+    view: mode,
+    ...mode !== 'grid' && {pair: pair.join(',')},
+    zoom: zoom === null ? 'fit' : [zoom, centre.x, centre.y].map(number => number.toFixed(2)).join(','),
+  };
+}
+
+/** Ask the server for the comparison at hand as one file, which opens as it is looked at now. */
+export function savePage() { state.trigger?.('download', look()); }
 
 /** Copy that address, and say so, or offer it where the browser does not let us. */
 export async function copyLink() {

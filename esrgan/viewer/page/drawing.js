@@ -113,8 +113,9 @@ function caption(name) {
     return sharesText('network') + (known ? ` · ${known}` : '');
   }
   if (name === 'image') {
-    const known = imageScored();
-    return sharesText('image') + (known ? ` · ${known.score}` : '');
+    const usual = thirdShare('image') === 0 ? scores[`image ${alpha.image}`] : null;
+    const known = imageScored()?.score ?? usual;
+    return sharesText('image') + (known ? ` · ${known}` : '');
   }
   if (name === 'difference') {
     const [first, second] = chosenPair().map(pixelsOf), {mean, high} = errorOf(first, second);
@@ -265,7 +266,8 @@ function tellAlpha() {
   const error = exact?.error && fetchedExactly()
     ? `; the blend was off by ${exact.error.mean.toFixed(2)} grey levels (99.9th percentile ${exact.error.high})` : '';
   const exactness = find('em', HTMLElement, sliders.network);
-  write(exactness, obstacle ?? (isExact() ? 'exact' + error : '≈ approximate: blended from its neighbours until the slider rests'));
+  const blended = '≈ approximate: blended from its neighbours' + (state.trigger ? ' until the slider rests' : '');
+  write(exactness, obstacle ?? (isExact() ? 'exact' + error : blended));
   exactness.classList.toggle('obstacle', obstacle !== null);
   rangeOf('network').disabled = obstacle !== null;
   sliders.third.dataset.absent = String(!state.expected.includes('after'));

@@ -8,15 +8,17 @@ import {find, state} from './state.js';
 /** @typedef {import('./state.js').View} View */
 
 /**
- * Bring a viewer to life; the arguments are what gr.HTML gives to its script.
+ * Bring a viewer to life; the first arguments are what gr.HTML gives to its script.
  * @param {HTMLElement} element
  * @param {{value: View | null}} props
- * @param {(event: string, data: object) => void} trigger
+ * @param {((event: string, data: object) => void) | null} trigger null in a page without a server
  * @param {(name: string, changed: () => void) => void} watch
+ * @param {(url: string) => Promise<Blob>} read
  */
-export function start(element, props, trigger, watch) {
-  Object.assign(state, {element, trigger});
+export function start(element, props, trigger, watch, read = fetchFile) {
+  Object.assign(state, {element, trigger, read});
   state.root = find('.viewer', HTMLElement);
+  state.root.dataset.served = String(trigger !== null);
   state.panes = find('.panes', HTMLElement);
   state.sliders = {
     network: find('#network-alpha', HTMLElement),
@@ -29,4 +31,11 @@ export function start(element, props, trigger, watch) {
   const loadNext = () => { loading = loading.then(() => load(props.value)).catch(console.error); };
   watch('value', loadNext);
   loadNext();
+}
+
+/** @param {string} url */
+async function fetchFile(url) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.blob();
 }

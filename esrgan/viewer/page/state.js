@@ -58,12 +58,14 @@ export const PIXELS_IN_MEMORY = 2.5e6;    // larger pictures are cross-faded by 
 const SHOWN_AT_FIRST = ['lr', 'psnr', 'gan', 'network', 'image', 'hr'];
 
 export const state = {
-  // The viewer's place in the page, and its way of calling the server; `start` fills them.
+  // The viewer's place in the page, and its ways to the server; `start` fills them.
   element: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
   root: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
   panes: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
   sliders: /** @type {Record<Slider, HTMLElement>} */ ({}),
-  trigger: /** @type {(event: string, data: object) => void} */ (() => {}),
+  // Tells the server of an event; null in a saved page, which has none.
+  trigger: /** @type {((event: string, data: object) => void) | null} */ (null),
+  read: /** @type {(url: string) => Promise<Blob>} */ (() => Promise.reject(new Error('not started'))),
 
   // The comparison.
   run: /** @type {string | null} */ (null),
