@@ -58,12 +58,14 @@ def test_what_lies_between_is_not_darker(networks, lr) -> None:
 
 
 def test_the_gan_models_sharpen(networks, lr) -> None:
-    plain = sharpness(Upscaler(networks["psnr"])(lr))
-    for name in ("gan", "gan-after"):
-        assert sharpness(Upscaler(networks[name])(lr)) > 1.1 * plain
+    plain, before, after = (
+        sharpness(Upscaler(networks[name])(lr)) for name in ("psnr", "gan", "gan-after")
+    )
+    assert before > 1.4 * plain
+    assert before > after > plain  # features after activation supervise weakly (Sec. 3.2)
 
 
-@pytest.mark.parametrize(("name", "promised"), [("Set5", 31.0), ("Set14", 27.9)])
+@pytest.mark.parametrize(("name", "promised"), [("Set5", 31.33), ("Set14", 28.09)])
 def test_the_psnr_model_is_as_good_as_its_card_says(
     networks, benchmark_data: Path, name: str, promised: float
 ) -> None:
