@@ -455,7 +455,7 @@ def test_grey_to_rgb_repeats(photo):
 def test_crop_to_multiple(photo, refused):
     same(crop_to_multiple(photo[:63, :47], 4), photo[:60, :44])
     same(crop_to_multiple(photo, 4), photo)
-    with refused("49×49"):
+    with refused("each side needs 49 pixels"):
         crop_to_multiple(photo, 49)
 
 

@@ -115,7 +115,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         show_progress="hidden",
         api_visibility="undocumented",
     )
-    begun.then(None, js=_to_viewer("refused"))
+    begun.failure(None, js=_to_viewer("refused"))
     wish: dict[str, Any] = {"js": _to_viewer("wished"), **QUIETLY}
     gr.on(
         [upload.clear, family.input, tuned.input, *(model.input for model in trio)],

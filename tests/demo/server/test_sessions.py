@@ -143,13 +143,12 @@ def test_whoever_leaves_at_the_first_words_is_not_at_work(event: str) -> None:
     assert not runs.at_work
 
 
-def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path, refused: Refused) -> None:
+def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_bytes(b"just a text")
     runs = Runs()
-    with refused("not a picture"):
-        next(
-            compare(
-                runs, Latest(), str(tmp_path / "notes.png"), AS_LR, "", None, [], "", "", "", None
-            )
-        )
+    file = str(tmp_path / "notes.png")
+    *_, (session, view) = compare(runs, Latest(), file, AS_LR, "", None, [], "", "", "", None)
+    assert session is None
+    assert (view.state, view.pictures, view.panes) == ("failed", [], ())
+    assert "not a picture" in view.words
     assert not runs.at_work
