@@ -22,7 +22,7 @@ def main() -> None:
         "for each (or ESRGAN_ALLOWED_HOSTS, with commas)",
     )
     options = parser.parse_args()
-    print("Starting … (the first time, some twenty seconds)", flush=True)
+    print("Starting …", flush=True)
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
     from esrgan.demo.server import access, allocator, zero_gpu

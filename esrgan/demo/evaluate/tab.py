@@ -47,7 +47,7 @@ def build(tab: gr.Tab) -> None:
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
     gr.Markdown(
         "Models measured on pictures as papers do it: PSNR, SSIM, NIQE and colour, as tables and "
-        "figures. The choice below takes about a minute on two processor cores."
+        "figures. The choice below takes a minute or more on a processor."
     )
     with gr.Row():
         with gr.Column(min_width=300):
