@@ -11,7 +11,7 @@ from gradio.data_classes import GradioModel, ImageData
 
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA
-from esrgan.viewer.saved_page import PAGE
+from esrgan.viewer.component import PAGE, viewer_html
 from esrgan.web_page import one_script
 
 State = Literal["running", "done", "stopped", "failed"]
@@ -139,7 +139,7 @@ class Viewer(gr.HTML):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            html_template=(PAGE / "viewer.html").read_text("utf-8"),
+            html_template=viewer_html(),
             css_template=(PAGE / "viewer.css").read_text("utf-8"),
             js_on_load=f"{one_script(PAGE, 'viewer.js')}\nstart(element, props, trigger, watch);",
             **options,

@@ -3,14 +3,12 @@
 import html
 import json
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from string import Template
 from typing import Any
 
+from esrgan.viewer.component import PAGE, viewer_html
 from esrgan.viewer.shown import Look, Shown, panes
 from esrgan.web_page import base64_script, one_script, policy_digest
-
-PAGE = Path(__file__).parent / "page"
 
 
 def saved_page(comparisons: Iterable[Shown], title: str = "") -> str:
@@ -37,7 +35,7 @@ def saved_page(comparisons: Iterable[Shown], title: str = "") -> str:
         title=html.escape(title),
         style=style,
         style_digest=policy_digest(style),
-        viewer=(PAGE / "viewer.html").read_text("utf-8"),
+        viewer=viewer_html(),
         comparisons=base64_script(json.dumps(views).encode(), "comparisons"),
         files="\n".join(files),
         script=script,

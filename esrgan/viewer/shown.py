@@ -11,8 +11,26 @@ from esrgan.inference.blend import DEFAULT_ALPHA
 # Panes of the models, in the order in which they are computed: the ends of α, and perhaps a third.
 MODELS = ("psnr", "gan", "after")
 END_ALPHAS = {"psnr": 0.0, "gan": 1.0}
+# Their usual names: who else compares gives others.
+USUAL_NAMES = ("PSNR model", "GAN model", "GAN, loss after activation")
 _TITLES = ("{} (α = 0)", "{} (α = 1)", "{}")
 _SSIM_WINDOW = 11
+
+
+@dataclass(frozen=True)
+class Label:
+    """Words of a pane that shows a picture.
+
+    Attributes:
+        pane: its name.
+        title: above it, and short: on a button.
+        meaning: in plain words.
+    """
+
+    pane: str
+    title: str
+    short: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,25 @@ def titles_of(models: Sequence[str]) -> dict[str, str]:
     return {
         pane: title.format(name) for pane, title, name in zip(MODELS, _TITLES, models, strict=False)
     }
+
+
+def labels() -> list[Label]:
+    """Usual labels of the panes, in their order in the browser."""
+    return [
+        Label("lr", "LR", "LR", "low resolution: all that the models see"),
+        _label("psnr", "PSNR", "trained for the least error: safe, smooth"),
+        _label("gan", "GAN", "trained to look real: detailed, inventive"),
+        Label("network", "Network interpolation", "Network α", "one network between the two"),
+        Label("image", "Image interpolation", "Image α", "the two pictures blended"),
+        Label("hr", "HR", "HR", "high resolution: the original"),
+        Label("bicubic", "Bicubic", "Bicubic", "no network: plain enlarging"),
+        _label("after", "After activation", "as in SRGAN, for the histogram"),
+    ]
+
+
+def _label(pane: str, short: str, meaning: str) -> Label:
+    """Label of a model's pane."""
+    return Label(pane, titles_of(USUAL_NAMES)[pane], short, meaning)
 
 
 def panes(models: int, has_hr: bool, obstacle: str | None) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """The viewer's modules as one script: that which gr.HTML runs, and a saved page's."""
 
+import html
+import json
 import re
 from collections import Counter
 
 from esrgan.demo.viewer import Alphas
 from esrgan.inference.blend import DEFAULT_ALPHA, STRIP_ALPHAS
-from esrgan.viewer.saved_page import PAGE
-from esrgan.viewer.shown import Look
+from esrgan.viewer.component import PAGE, viewer_html
+from esrgan.viewer.shown import Look, panes
 from esrgan.web_page import one_script
 
 # What gr.HTML hands over; a declaration of the same name would hide it.
@@ -51,16 +53,17 @@ def test_what_is_imported_comes_first() -> None:
 
 
 def test_alpha_begins_where_the_library_says_and_a_strip_has_its_points() -> None:
-    """The browser has no other way to know before the first answer comes."""
-    state, graphs, page = (
-        (PAGE / name).read_text("utf-8") for name in ("state.js", "graphs.js", "viewer.html")
-    )
-    first = re.search(r"\{network: ([\d.]+), image: ([\d.]+), third: ([\d.]+)\}", state)
-    assert first is not None
-    assert Alphas(network=float(first[1]), image=float(first[2]), third=float(first[3])) == Alphas()
-    assert Alphas(**{name: getattr(Look(), name) for name in Alphas.model_fields}) == Alphas()
-    strip = re.search(r"STRIP_ALPHAS = \[(.*?)\]", graphs)
-    assert strip is not None
-    assert tuple(map(float, strip[1].split(","))) == STRIP_ALPHAS
+    page = viewer_html()
+    told = re.search(r'data-settings="([^"]*)"', page)
+    assert told is not None
+    settings = json.loads(html.unescape(told[1]))
+    assert tuple(settings["strip_alphas"]) == STRIP_ALPHAS
+    assert {label["pane"] for label in settings["labels"]} == set(panes(3, True, None))
     sliders = re.findall(r'value="([\d.]+)" aria-label="(?:Network|Image) α"', page)
     assert list(map(float, sliders)) == [DEFAULT_ALPHA, DEFAULT_ALPHA]
+    assert Alphas(**{name: getattr(Look(), name) for name in Alphas.model_fields}) == Alphas()
+
+
+def test_gradio_takes_the_page_as_it_is() -> None:
+    """It fills in what stands in double braces, or in braces behind a dollar sign."""
+    assert not re.search(r"\$\{|\{\{|\}\}", viewer_html())

@@ -13,11 +13,10 @@ from esrgan.demo.server.served import serve
 from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, State, View
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
-from esrgan.viewer.shown import END_ALPHAS, panes, score_line, size_line, titles_of
+from esrgan.viewer.shown import END_ALPHAS, USUAL_NAMES, panes, score_line, size_line, titles_of
 
 MODELS_SHARE = 0.5  # of the progress: the models themselves, before what lies between them
-FIRST = Alphas()  # as in viewer.html
-WORDS = {"psnr": "PSNR model", "gan": "GAN model", "after": "GAN model, loss after activation"}
+FIRST = Alphas()
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _next_model(comparison: Comparison) -> str:
     done, models = len(comparison.results), len(comparison.trio.files)
     if done == models:
         return "Networks between them …"
-    title = dict(enumerate(comparison.trio.titles)).get(done, WORDS[compute.RESULTS[done]])
+    title = dict(enumerate(comparison.trio.titles)).get(done, USUAL_NAMES[done])
     return f"{title}, {done + 1} of {models} …"
 
 

@@ -2,12 +2,11 @@
 // Sliders, toolbar, keys, and the panes themselves.
 
 import {centreShown, repaint, zoomOf} from './drawing.js';
-import {STRIP_ALPHAS} from './graphs.js';
 import {listen} from './hands.js';
 import {refused, wished} from './news.js';
 import {expected, shortTitle, updateImage, updateNetwork} from './pictures.js';
 import {copyLink, download, savePage} from './saving.js';
-import {TITLES, find, rangeOf, state} from './state.js';
+import {find, rangeOf, state} from './state.js';
 import {keepInside, moveBy, setMark, zoomBy} from './zoom.js';
 
 /** @typedef {import('./state.js').Slider} Slider */
@@ -116,7 +115,7 @@ function key(event) {
 /** Make the panes, all of them hidden, and let the controls control them. */
 export function connect() {
   const {element, root, panes} = state;
-  panes.replaceChildren(...[...Object.keys(TITLES), 'wipe', 'difference'].map(newPane));
+  panes.replaceChildren(...[...Object.keys(state.labels), 'wipe', 'difference'].map(newPane));
   for (const canvas of panes.querySelectorAll('canvas')) listen(canvas);
   root.addEventListener('keydown', key);
   for (const button of element.querySelectorAll('button')) {
@@ -135,7 +134,7 @@ export function connect() {
   for (const box of element.querySelectorAll('details')) box.ontoggle = () => repaint();
   new ResizeObserver(() => repaint()).observe(panes);
   addEventListener('scroll', () => { state.scrolledAt = performance.now(); }, {capture: true, passive: true});
-  find('.alphas', HTMLElement).replaceChildren(...STRIP_ALPHAS.map(() => document.createElement('span')));
+  find('.alphas', HTMLElement).replaceChildren(...state.stripAlphas.map(() => document.createElement('span')));
   root.addEventListener('wished', wished);
   root.addEventListener('refused', refused);
   const phone = matchMedia(PHONE).matches;

@@ -3,10 +3,10 @@
 
 import {drawHistogram, drawStrip, pixelsOf, updateDifference} from './graphs.js';
 import {
-  chosenPair, hasArrived, expected, composite, fetchedExactly, imageScored, isExact, sharesText, shortTitle, source, thirdShare,
+  chosenPair, hasArrived, expected, composite, fetchedExactly, imageScored, isExact, isUsual, sharesText, shortTitle, source, thirdShare,
 } from './pictures.js';
 import {errorOf} from './pixels.js';
-import {MEANINGS, TITLES, contextOf, find, rangeOf, state} from './state.js';
+import {contextOf, find, rangeOf, state} from './state.js';
 
 /**
  * @typedef {import('./state.js').Point} Point
@@ -79,7 +79,7 @@ function drawPane(name) {
   const there = hasArrived(name);
   pane.classList.toggle('waiting', !there);
   write(find('header b', HTMLElement, pane), headline(name));
-  write(find('header small', HTMLElement, pane), state.titles[name] === TITLES[name] ? MEANINGS[name] ?? '' : '');
+  write(find('header small', HTMLElement, pane), isUsual(name) ? state.labels[name]?.meaning ?? '' : '');
   if (name === 'wipe') dressWipe(pane, there);
   if (!there) return write(find('figcaption', HTMLElement, pane), '');
   const context = contextOf(canvas);

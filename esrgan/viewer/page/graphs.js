@@ -1,9 +1,9 @@
 // @ts-check
 // What is computed from the pictures: difference, strip of Fig. 10, histogram of Fig. 9a.
 
-import {bitmapOf, chosenPair, composite, keyOf, neighbours, rgba, sharesText, thirdShare} from './pictures.js';
+import {bitmapOf, chosenPair, composite, isUsual, keyOf, neighbours, rgba, sharesText, shortTitle, thirdShare} from './pictures.js';
 import {BINS, blendedMap, brightnessMap, brightnessShares, difference} from './pixels.js';
-import {PIXELS_IN_MEMORY, TITLES, contextOf, find, state} from './state.js';
+import {PIXELS_IN_MEMORY, contextOf, find, state} from './state.js';
 
 /**
  * @typedef {import('./state.js').Bytes} Bytes
@@ -11,7 +11,6 @@ import {PIXELS_IN_MEMORY, TITLES, contextOf, find, state} from './state.js';
  * @typedef {import('./state.js').Curve} Curve
  */
 
-export const STRIP_ALPHAS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 /** @type {Record<string, string>} */
 const COLOURS = {
   hr: '#64748b', bicubic: '#64748b', psnr: '#16a34a', gan: '#0284c7', after: '#ea580c', network: '#a21caf',
@@ -38,19 +37,19 @@ export function updateDifference() {
 }
 
 export function drawStrip() {
-  const {mark, keys, obstacle} = state, box = find('.strip', HTMLDetailsElement);
+  const {mark, keys, obstacle, stripAlphas} = state, box = find('.strip', HTMLDetailsElement);
   box.hidden = !mark || keys.length < 2;
   const rows = obstacle === null ? 2 : 1;
   if (!mark || box.hidden || !box.open) return;
   const canvas = find('canvas', HTMLCanvasElement, box), gap = 4, across = mark.w + gap;
-  canvas.width = STRIP_ALPHAS.length * across - gap;
+  canvas.width = stripAlphas.length * across - gap;
   canvas.height = rows * (mark.h + gap) - gap;
   const context = contextOf(canvas), titles = find('.alphas', HTMLElement).children;
   context.imageSmoothingEnabled = false;
   /** @type {(name: string, column: number, row: number) => void} */
   const cut = (name, column, row) => context.drawImage(
     bitmapOf(name), mark.x, mark.y, mark.w, mark.h, column * across, row * (mark.h + gap), mark.w, mark.h);
-  STRIP_ALPHAS.forEach((a, column) => {
+  stripAlphas.forEach((a, column) => {
     const {low, high, t} = neighbours(a);
     titles[column].textContent = `α = ${a}${obstacle === null && t ? ' ≈' : ''}`;
     if (obstacle === null) {
@@ -192,7 +191,5 @@ function legendOf(name, mean, above) {
 /** @param {string} name */
 function curveTitle(name) {
   if (name === 'network') return `network ${sharesText('network')}`;
-  const title = state.titles[name];
-  if (title !== TITLES[name]) return title;
-  return name === 'gan' ? 'GAN, loss before activation' : name === 'psnr' ? 'PSNR' : title;
+  return name === 'gan' && isUsual(name) ? 'GAN, loss before activation' : name === 'psnr' ? shortTitle(name) : state.titles[name];
 }

@@ -6,9 +6,9 @@ import {draw} from './drawing.js';
 import {prepareBrightness} from './graphs.js';
 import {lost, report} from './news.js';
 import {showOnce} from './showing.js';
-import {imageScored, isExact, neighbours, rgba, sharesOf, updateImage, updateNetwork} from './pictures.js';
+import {imageScored, isExact, neighbours, rgba, sharesOf, updateImage, updateNetwork, usualTitles} from './pictures.js';
 import {blendThree, errorOf} from './pixels.js';
-import {PIXELS_IN_MEMORY, TITLES, rangeOf, state} from './state.js';
+import {PIXELS_IN_MEMORY, rangeOf, state} from './state.js';
 import {setMark} from './zoom.js';
 
 /**
@@ -63,7 +63,7 @@ function begin(view) {
   state.over.add(state.run);
   const {run, width, height, name, detail} = view;
   Object.assign(state, {run, width, height, name, detail, expected: view.panes});
-  state.titles = {...TITLES, ...view.titles};
+  state.titles = {...usualTitles(), ...view.titles};
   state.obstacle = view.obstacle ?? null;
   state.thirdObstacle = view.third_obstacle ?? null;
   Object.assign(state.root.dataset, {run, name, complete: false, frames: 0, empty: !width});

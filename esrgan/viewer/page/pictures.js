@@ -2,22 +2,30 @@
 // What each pane shows: pictures of the server, and blends of them made here.
 
 import {blend, blendThree} from './pixels.js';
-import {PIXELS_IN_MEMORY, TITLES, state} from './state.js';
+import {PIXELS_IN_MEMORY, state} from './state.js';
 
 /**
  * @typedef {import('./state.js').Bytes} Bytes
  * @typedef {import('./state.js').Composite} Composite
  */
 
-/** @type {Record<string, string>} */
-const SHORT = {psnr: 'PSNR', gan: 'GAN', network: 'Network α', image: 'Image α', after: 'After activation'};
+/**
+ * Whether a pane's title is the usual one.
+ * @param {string} name
+ */
+export function isUsual(name) { return state.titles[name] === state.labels[name]?.title; }
+
+/** @returns {Record<string, string>} */
+export function usualTitles() {
+  return Object.fromEntries(Object.values(state.labels).map(({pane, title}) => [pane, title]));
+}
 
 /**
  * The title, but short where a model is the usual one.
  * @param {string} name
  */
 export function shortTitle(name) {
-  return state.titles[name] === TITLES[name] && SHORT[name] || state.titles[name];
+  return isUsual(name) ? state.labels[name].short : state.titles[name];
 }
 
 /**
@@ -174,7 +182,7 @@ export function source(name) {
 }
 
 /** The panes that have, or will have: their places are kept. */
-export function expected() { return Object.keys(TITLES).filter(name => state.expected.includes(name)); }
+export function expected() { return Object.keys(state.labels).filter(name => state.expected.includes(name)); }
 
 /** The two panes that are wiped or compared. */
 export function chosenPair() {

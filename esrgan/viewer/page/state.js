@@ -15,6 +15,7 @@
  * @typedef {Files & {alpha: number, third: number, score: string}} Exact
  * @typedef {{alpha: number, third: number, score: string}} ImageScore
  * @typedef {{example: string, kind: string, models: string[], mark: number[], view: string, pair: string[], zoom?: number[] | null}} Link
+ * @typedef {{pane: string, title: string, short: string, meaning: string}} Label
  * @typedef {{canvas: OffscreenCanvas, context: OffscreenCanvasRenderingContext2D, pixels: ImageData | null}} Composite
  */
 
@@ -42,23 +43,11 @@
  * @property {number[]} detail x, y and width of the place to look at first; none for the whole
  */
 
-/** @type {Record<string, string>} the panes that show a picture, in their order */
-export const TITLES = {
-  lr: 'LR', psnr: 'PSNR model (α = 0)', gan: 'GAN model (α = 1)', network: 'Network interpolation',
-  image: 'Image interpolation', hr: 'HR', bicubic: 'Bicubic', after: 'GAN, loss after activation',
-};
-/** @type {Record<string, string>} in plain words */
-export const MEANINGS = {
-  lr: 'low resolution: all that the models see', psnr: 'trained for the least error: safe, smooth',
-  gan: 'trained to look real: detailed, inventive', network: 'one network between the two',
-  image: 'the two pictures blended', hr: 'high resolution: the original', bicubic: 'no network: plain enlarging',
-  after: 'as in SRGAN, for the histogram',
-};
 export const PIXELS_IN_MEMORY = 2.5e6;    // larger pictures are cross-faded by the canvas
 const SHOWN_AT_FIRST = ['lr', 'psnr', 'gan', 'network', 'image', 'hr'];
 
 export const state = {
-  // The viewer's place in the page, and its ways to the server; `start` fills them.
+  // The viewer's place in the page, its ways to the server and what Python says; `start` fills them.
   element: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
   root: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
   panes: /** @type {HTMLElement} */ (/** @type {unknown} */ (null)),
@@ -66,13 +55,15 @@ export const state = {
   // Tells the server of an event; null in a saved page, which has none.
   trigger: /** @type {((event: string, data: object) => void) | null} */ (null),
   read: /** @type {(url: string) => Promise<Blob>} */ (() => Promise.reject(new Error('not started'))),
+  labels: /** @type {Record<string, Label>} */ ({}),            // of the panes that show a picture, in their order
+  stripAlphas: /** @type {number[]} */ ([]),
 
   // The comparison.
   run: /** @type {string | null} */ (null),
   over: /** @type {Set<string | null>} */ (new Set()),    // runs that another has replaced
   width: 0,                                                     // 0: there is none
   height: 0,
-  titles: TITLES,
+  titles: /** @type {Record<string, string>} */ ({}),
   obstacle: /** @type {string | null} */ (null),
   thirdObstacle: /** @type {string | null} */ (null),
   name: '',                                                     // of the picture
@@ -94,7 +85,7 @@ export const state = {
   composites: /** @type {Record<string, Composite>} */ ({}),    // network, image and difference
 
   // How it is looked at.
-  alpha: /** @type {Alphas} */ ({network: 0.8, image: 0.8, third: 0}),
+  alpha: /** @type {Alphas} */ ({network: 0, image: 0, third: 0}),
   mode: 'grid',
   shown: new Set(SHOWN_AT_FIRST),
   onlyPane: /** @type {string | null} */ (null),

@@ -3,9 +3,14 @@
 
 import {connect} from './controls.js';
 import {load} from './loading.js';
-import {find, state} from './state.js';
+import {usualTitles} from './pictures.js';
+import {find, rangeOf, state} from './state.js';
 
-/** @typedef {import('./state.js').View} View */
+/**
+ * @typedef {import('./state.js').View} View
+ * @typedef {import('./state.js').Slider} Slider
+ * @typedef {import('./state.js').Label} Label
+ */
 
 /**
  * Bring a viewer to life; the first arguments are what gr.HTML gives to its script.
@@ -25,12 +30,24 @@ export function start(element, props, trigger, watch, read = fetchFile) {
     image: find('#image-alpha', HTMLElement),
     third: find('#third-share', HTMLElement),
   };
+  readSettings();
   connect();
   // One after the other: what arrived later must not be overtaken by a picture that took longer.
   let loading = Promise.resolve();
   const loadNext = () => { loading = loading.then(() => load(props.value)).catch(console.error); };
   watch('value', loadNext);
   loadNext();
+}
+
+/** Take over what Python says: the panes' labels, the α of a strip, and where the sliders stand. */
+function readSettings() {
+  /** @type {{labels: Label[], strip_alphas: number[]}} */
+  const {labels, strip_alphas: stripAlphas} = JSON.parse(state.root.dataset.settings ?? '');
+  Object.assign(state, {labels: Object.fromEntries(labels.map(label => [label.pane, label])), stripAlphas});
+  state.titles = usualTitles();
+  for (const kind of /** @type {Slider[]} */ (Object.keys(state.sliders))) {
+    state.alpha[kind] = Number(rangeOf(kind).value);
+  }
 }
 
 /** @param {string} url */
