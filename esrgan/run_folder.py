@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from esrgan.errors import UserError
 from esrgan.pictures.files import atomic_path
 
 
@@ -39,6 +40,17 @@ def checkpoint_path(run: Path) -> Path:
 def weights_path(run: Path) -> Path:
     """The generator that a PSNR or GAN run exports."""
     return run / "generator.safetensors"
+
+
+def kept_path(run: Path, iteration: int) -> Path:
+    """The generator as it was when the sample picture of an iteration was made."""
+    return run / "samples" / f"{iteration:07d}.safetensors"
+
+
+def kept_weights(run: Path) -> dict[int, Path]:
+    """The generators that were kept beside sample pictures, by iteration, in order."""
+    found = (run / "samples").glob("[0-9]*.safetensors")
+    return {int(path.stem): path for path in sorted(found) if path.stem.isdecimal()}
 
 
 def status_path(run: Path) -> Path:
@@ -85,9 +97,30 @@ def read_status(run: Path) -> Status | None:
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """Read `metrics.jsonl`, in order, without a line that is being written or was cut short."""
+    """Read `metrics.jsonl`, in order, without lines that are being written, cut short or damaged.
+
+    Raises:
+        UserError: the file can't be read.
+    """
     try:
-        lines = metrics_path(run).read_text("utf-8").splitlines()
+        lines = metrics_path(run).read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    except OSError as error:
+        raise UserError(f"{metrics_path(run)} could not be read: {error.strerror}.") from error
+    return [line for line in map(_logged, lines) if line is not None]
+
+
+def _logged(line: bytes) -> dict[str, Any] | None:
+    """A line's numbers or warning by name; None if it is none that `train` wrote."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    words = {"warning": str}
+    sound = {"iteration", "time"} <= found.keys() and all(
+        isinstance(value, words.get(name, int | float)) for name, value in found.items()
+    )
+    return found if sound else None

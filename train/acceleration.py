@@ -41,6 +41,13 @@ def compile_in_place(networks: Iterable[nn.Module]) -> None:
         network.compile()
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of PyTorch's or Python's says that, of a GPU or of the machine."""
+    return isinstance(error, MemoryError | RuntimeError) and (
+        isinstance(error, MemoryError) or "memory" in str(error)
+    )
+
+
 @contextmanager
 def compiler_errors_told() -> Iterator[None]:
     """A compiler that fails, or is missing, becomes a UserError."""

@@ -66,8 +66,10 @@ class RunConfig:
         device: "auto" (CUDA, then MPS, then CPU) or a torch device.
         num_workers: loader processes; 0 loads in the training process, and without a number there
             are as many as the machine has cores for, or 0 if the device is a CPU.
-        save_every, sample_every, log_every: iterations between checkpoints, sample pictures
-            and logged numbers.
+        save_every, sample_every, log_every: iterations between checkpoints (and validations),
+            sample pictures and logged numbers.
+        save_minutes: a checkpoint is written when the last one is so old, too.
+        keep: so many of the sample pictures, the latest, have the averaged weights beside them.
         precision: of the networks' passes; weights and losses are float32 throughout.
         tf32: let CUDA round float32 products to TF32.
         compile: run the networks through torch.compile.
@@ -88,6 +90,8 @@ class RunConfig:
     save_every: Count = 5000
     sample_every: Count = 5000
     log_every: Count = 100
+    save_minutes: Positive = 10.0
+    keep: CountOrZero = 20
     precision: Precision = "fp32"
     tf32: bool = True
     compile: bool = False

@@ -5,7 +5,6 @@ one with any number of loader processes, sees exactly the pictures of an uninter
 """
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from train.sources import (
     open_sources,
     usable_files,
 )
+from train.stopping import ignore_stop_requests
 
 # Batches that each loader process makes in advance.
 PREFETCHED = 4
@@ -268,7 +268,4 @@ def default_workers(device: torch.device) -> int:
 
 
 def _become_worker(_worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal, torchrun's SIGTERM every process that it began;
-    only the training process answers them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_stop_requests()

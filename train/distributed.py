@@ -144,13 +144,13 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
         gradient.copy_(part.view(gradient.shape))
 
 
-def anywhere(flag: bool) -> bool:
-    """Whether the flag is set in any process. It goes over the CPU: no device is waited for."""
+def highest(own: int) -> int:
+    """The highest number of any process. It goes over the CPU: no device is waited for."""
     if world_size() == 1:
-        return flag
-    flags = torch.tensor(int(flag))
-    dist.all_reduce(flags, dist.ReduceOp.MAX)
-    return bool(flags)
+        return own
+    numbers = torch.tensor(own)
+    dist.all_reduce(numbers, dist.ReduceOp.MAX)
+    return int(numbers)
 
 
 def gathered(own: Item) -> list[Item]:

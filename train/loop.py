@@ -1,13 +1,11 @@
 """The one training loop."""
 
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import torch
@@ -17,23 +15,34 @@ from tqdm import tqdm
 from esrgan.errors import UserError
 from esrgan.run_folder import Status, read_metrics, write_status
 from train import distributed
+from train.acceleration import ran_out_of_memory
 from train.config import Config, learning_rate
 from train.data import batches
-from train.journal import Journal, Silence, open_journal
+from train.journal import (
+    Journal,
+    Silence,
+    is_validation,
+    open_journal,
+    sample_path,
+    validation_at,
+)
 from train.stages import Stage
-from train.state import save_checkpoint, save_if_best
+from train.state import keep_weights, remains, save_checkpoint, save_if_best
+from train.stopping import stop_requests
 from train.watch import Watch
 
 Batch = tuple[Tensor, Tensor]
+# What a process wishes after a step; the highest number of all is done.
+GO_ON, SAVE, STOP = range(3)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Outcome of a run: the iteration it reached and, in the main process, the exported weights."""
+    """Outcome of a run: the iteration it reached, and the exported weights."""
 
     iteration: int
     finished: bool
-    weights: Path | None
+    weights: Path
 
 
 def train(
@@ -46,30 +55,58 @@ def train(
 ) -> Outcome:
     """Train from iteration `start`, which the stage has reached, to `config.iterations`.
 
-    Ctrl-C (or SIGTERM) ends it after the step at hand, with a checkpoint and exported weights. All
-    processes of a run go through this in step; the main one writes.
+    A signal of `stopping` ends it after the step at hand, with a checkpoint and exported weights.
+    What a step has led to is saved before anything is made of it that could fail; a run that ended
+    between these goes on with what is missing. All processes of a run go through this in step; the
+    main one writes.
 
     Raises:
         UserError: a loss or a weight is not finite any more, the folder can't be written, or the
             training data can't be read.
     """
-    begun = time.monotonic()
-    figures: dict[str, float] = {}
+    begun = saved = time.monotonic()
     iteration, main = start, distributed.is_main()
+    unmeasured, unpictured = _unfinished(run, config, start)
+    figures = validation_at(run, start)
     with (
         _writing(run),
-        _stop_requests() as stop_requested,
-        _journal(run, start) as journal,
+        stop_requests() as stop_requested,
+        _journal(run, start, unmeasured) as journal,
         _progress(config, start) as progress,
     ):
         watch = _watch(run, start)
         if main:
             write_status(run, Status("running", start, config.iterations))
 
-        def warn(warnings: list[str], iteration: int) -> None:
+        def warn(warnings: list[str]) -> None:
             for warning in warnings:
                 journal.warning(warning, iteration)
                 _tell(f"warning at iteration {iteration}: {warning}", progress)
+
+        def measure() -> dict[str, float]:
+            with _validating(iteration):
+                figures = stage.validate()
+            if main:
+                save_if_best(run, stage, figures, {**facts, "iterations": iteration})
+            journal.figures(figures, iteration)
+            warn(watch.validated(figures))
+            return figures
+
+        def picture() -> None:
+            if main:
+                sample = stage.sample()
+                if sample is not None:
+                    known = {**facts, "iterations": iteration}
+                    keep_weights(run, stage, iteration, known, config.keep)
+                with _validating(iteration):
+                    pictures = stage.validation_pictures()
+                journal.pictures(sample, pictures, iteration)
+
+        # --- what the session before was kept from
+        if unmeasured:
+            figures = measure()
+        if unpictured:
+            picture()
 
         for iteration, (first, second) in enumerate(
             loaded(stage, config, start, device), start=start + 1
@@ -80,44 +117,58 @@ def train(
             losses = stage.step(first, second)
             progress.update()
 
-            last = iteration == config.iterations or distributed.anywhere(stop_requested())
-            log, sample, save = (
+            due = time.monotonic() - saved >= 60 * config.save_minutes
+            wish = distributed.highest(STOP if stop_requested() else SAVE if due else GO_ON)
+            last = iteration == config.iterations or wish == STOP
+            log, assess, show = (
                 last or iteration % every == 0
-                for every in (config.log_every, config.sample_every, config.save_every)
+                for every in (config.log_every, config.save_every, config.sample_every)
             )
+            save = assess or show or wish == SAVE
             # --- what it did
-            if log or sample or save:
+            if log or save:
                 numbers = to_numbers(losses)
-                _check_finite(numbers, stage if save else None, iteration)
+                _check_finite(numbers, stage if save else None, iteration, run)
             if log:
                 progress.set_postfix(_shown(numbers))
                 journal.numbers({**numbers, "learning_rate": rate}, iteration)
-                warn(watch(numbers), iteration)
-            if sample and main:
-                journal.pictures(stage.sample(), stage.validation_pictures(), iteration)
+                warn(watch(numbers))
 
             # --- what is kept of it
-            if save:
-                figures = stage.validate()
-                journal.numbers(figures, iteration)
-                warn(watch.validated(figures), iteration)
+            if save and main:
                 journal.flush()
-                if main:
-                    save_if_best(run, stage, figures, {**facts, "iterations": iteration})
-                    save_checkpoint(run, iteration, stage)
-                    write_status(run, Status("running", iteration, config.iterations))
+                save_checkpoint(run, iteration, stage)
+                write_status(run, Status("running", iteration, config.iterations))
+            if save:
+                saved = time.monotonic()
+            if assess:
+                figures = measure()
+            if show:
+                picture()
             if last:
                 break
-        if iteration == start:  # nothing was left to do
-            figures = stage.validate()
         seconds = round(time.monotonic() - begun, 1)
         ended = {**facts, **figures, "iterations": iteration, "seconds_of_last_session": seconds}
-        weights = stage.export(run, ended) if main else None
+        weights = run / stage.weights_name
         finished = iteration >= config.iterations
         if main:
+            stage.export(weights, ended)
             state: Literal["finished", "stopped"] = "finished" if finished else "stopped"
             write_status(run, Status(state, iteration, config.iterations))
         return Outcome(iteration, finished, weights)
+
+
+def _unfinished(run: Path, config: Config, start: int) -> tuple[bool, bool]:
+    """Whether the validation, and the sample picture, that follow the checkpoint are missing."""
+    at_end = start == config.iterations
+    measured = at_end or start % config.save_every == 0
+    pictured = at_end or start % config.sample_every == 0
+    unmeasured = start and measured and not validation_at(run, start)
+    unpictured = start and pictured and not sample_path(run, start).is_file()
+    # The processes decide alike: the first one writes these files while others look.
+    own = 2 * bool(unmeasured) + bool(unpictured) if distributed.is_main() else 0
+    agreed = distributed.highest(own)
+    return bool(agreed & 2), bool(agreed & 1)
 
 
 def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> Iterator[Batch]:
@@ -134,8 +185,8 @@ def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> It
         if "DataLoader worker" not in str(error):
             raise
         raise UserError(
-            "A loader process ended from outside, perhaps for want of memory; the last checkpoint "
-            "is intact. Go on with --resume and a smaller num_workers."
+            "A loader process ended from outside, perhaps for want of memory; a smaller "
+            "num_workers takes less. What was saved is intact: --resume goes on from it."
         ) from error
 
 
@@ -151,7 +202,7 @@ def to_numbers(losses: Mapping[str, Tensor]) -> dict[str, float]:
     return dict(zip(losses, values.tolist(), strict=True))
 
 
-def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int) -> None:
+def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int, run: Path) -> None:
     """Raise UserError if a loss or, given the stage, one of its weights is NaN or infinite."""
     broken = [f"{name} became {value}" for name, value in losses.items() if not isfinite(value)]
     for name, module in stage.modules.items() if stage else ():
@@ -159,13 +210,13 @@ def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int)
             broken.append(f"the weights of {name} became infinite")
     if broken:
         raise UserError(
-            f"{broken[0]} at iteration {iteration}: the training diverged. The last "
-            "checkpoint is intact; go on from it with a lower learning rate."
+            f"{broken[0]} at iteration {iteration}: the training diverged. {remains(run)} with a "
+            "lower learning rate."
         )
 
 
-def _journal(run: Path, start: int) -> AbstractContextManager[Journal]:
-    return open_journal(run, start) if distributed.is_main() else nullcontext(Silence())
+def _journal(run: Path, start: int, anew: bool) -> AbstractContextManager[Journal]:
+    return open_journal(run, start, anew) if distributed.is_main() else nullcontext(Silence())
 
 
 def _watch(run: Path, start: int) -> Watch:
@@ -175,7 +226,7 @@ def _watch(run: Path, start: int) -> Watch:
         if line["iteration"] <= start:
             if "learning_rate" in line:
                 watch(line)
-            if any(name.startswith("validation/") for name in line):
+            if is_validation(line):
                 watch.validated(line)
     return watch
 
@@ -212,18 +263,15 @@ def _writing(run: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _stop_requests() -> Iterator[Any]:
-    """Yield a function that says whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts."""
-    asked = False
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+def _validating(iteration: int) -> Iterator[None]:
+    """An error says that the training itself lost nothing."""
     try:
-        yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        yield
+    except (UserError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, UserError) and not ran_out_of_memory(error):
+            raise
+        reason = error if isinstance(error, UserError) else "there is not enough memory for it."
+        raise UserError(
+            f"The validation failed at iteration {iteration}, which is saved: {reason} Go on with "
+            '--resume and other pictures (--validation), or none (--validation "").'
+        ) from error

@@ -27,17 +27,28 @@ def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> 
         times.append(time.perf_counter())
     if len(times) == 1:
         return "nothing is left to do: the run has reached its iterations"
+    validation = _validation(stage)
     seconds = (times[-1] - times[1]) / (len(times) - 2) if len(times) > 2 else times[1] - times[0]
     left = config.iterations - start
     lines = [
         f"losses of the last step: {', '.join(f'{n} {v:.4g}' for n, v in numbers.items())}",
         f"to come: {left:,} iterations, {left * config.batch_size:,} crops",
         f"time: {seconds:.3g} s a step, {duration(seconds * left)} in all, without validation",
+        validation,
         f"memory of this process: {peak_memory(device) / 2**30:.2f} GiB",
     ]
     if distributed.world_size() > 1:
         lines.append(f"in {distributed.world_size()} processes, each {device.type}")
     return "\n".join(lines)
+
+
+def _validation(stage: Stage) -> str:
+    """Validate on one picture, and say what it took."""
+    begun = time.perf_counter()
+    figures = stage.validate(1)
+    seconds = time.perf_counter() - begun
+    found = ", ".join(f"{name.partition('/')[2]} {value:.4g}" for name, value in figures.items())
+    return f"validation: {seconds:.3g} s for one picture ({found})"
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from esrgan.errors import UserError
 from esrgan.evaluation.colour import flat_deviation
 from esrgan.evaluation.evaluate import Measures, measure
+from esrgan.evaluation.metrics import SSIM_WINDOW
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.pairs import Pair, load_pair, pair_files
 from esrgan.inference.devices import place
@@ -67,6 +69,7 @@ class Stage(ABC):
         optimizers: by name, likewise; `rates` holds each one's share of the scheduled rate.
         scaler: of fp16's gradients; a checkpoint holds its state too.
         best_by: the figure of `validate` by which the best weights are chosen, if there is one.
+        weights_name: of the file of the weights that are the run's result.
     """
 
     dataset: PairDataset | ClassDataset
@@ -74,6 +77,7 @@ class Stage(ABC):
     optimizers: dict[str, Optimizer]
     rates: dict[str, float]
     best_by: str | None = None
+    weights_name: str
 
     def __init__(self, config: Config, device: torch.device) -> None:
         parts = distributed.world_size() * config.accumulate
@@ -123,8 +127,9 @@ class Stage(ABC):
         """Add the gradients of one part of a batch, and say what the losses were."""
 
     @abstractmethod
-    def validate(self) -> dict[str, float]:
-        """Figures that take a while; logged with every checkpoint. All processes take part."""
+    def validate(self, most: int | None = None) -> dict[str, float]:
+        """Figures that take a while, of so many pictures at most, or of all; logged with every
+        checkpoint. All processes take part."""
 
     @abstractmethod
     def sample(self) -> Tensor | None:
@@ -135,8 +140,8 @@ class Stage(ABC):
         return {}
 
     @abstractmethod
-    def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
-        """Write the weights that are the result of the run; returns the file."""
+    def export(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Write the weights that are the result of the run, as they are now."""
 
 
 class PSNRStage(Stage):
@@ -144,6 +149,7 @@ class PSNRStage(Stage):
 
     config: PSNRConfig
     dataset: PairDataset
+    weights_name = weights_path(Path()).name
 
     def __init__(self, config: PSNRConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -187,12 +193,12 @@ class PSNRStage(Stage):
         """The network with the averaged weights, which is what a run exports."""
         return self.ema.module.eval()  # type: ignore[return-value]
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, most: int | None = None) -> dict[str, float]:
         """Errors on flat pictures, and the means over the validation set of PSNR-Y, SSIM-Y,
         ΔE and NIQE (fitted), the last over pictures large enough for it: as `python -m esrgan
         evaluate` measures them."""
         upscaler = Upscaler(self.averaged(), device=self.device)
-        own = self.validation[distributed.rank() :: distributed.world_size()]
+        own = self.validation[:most][distributed.rank() :: distributed.world_size()]
         scale, measures = self.generator.scale, Measures(load_pristine())
         measured = [measure(upscaler(pair.lr), pair.hr, scale, measures) for pair in own]
         columns: dict[str, list[float]] = {}
@@ -206,7 +212,12 @@ class PSNRStage(Stage):
     def validation_pictures(self) -> dict[str, np.ndarray]:
         upscaler = Upscaler(self.averaged(), device=self.device)
         shown = self.validation[:SHOWN_PICTURES]
-        return {Path(pair.name).stem: to_rgb(upscaler(pair.lr)) for pair in shown}
+        stems = [Path(pair.name).stem for pair in shown]
+        names = [
+            pair.name if stems.count(stem) > 1 else stem
+            for pair, stem in zip(shown, stems, strict=True)
+        ]
+        return {name: to_rgb(upscaler(pair.lr)) for name, pair in zip(names, shown, strict=True)}
 
     @torch.no_grad()
     def sample(self) -> Tensor:
@@ -221,10 +232,8 @@ class PSNRStage(Stage):
             rows.append(torch.cat((bicubic, sr, hr), dim=2))  # 3×S×3S
         return unit_range(torch.cat(rows, dim=1))  # 3×4S×3S
 
-    def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
-        path = weights_path(folder)
+    def export(self, path: Path, facts: Mapping[str, Any]) -> None:
         save_generator(path, self.averaged(), facts)
-        return path
 
 
 class GANStage(PSNRStage):
@@ -364,7 +373,7 @@ class GANStage(PSNRStage):
         top, left = rng.integers(max(1, self.config.jitter), size=2)
         return pictures[..., top : top + side, left : left + side]
 
-    def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
+    def export(self, path: Path, facts: Mapping[str, Any]) -> None:
         names = (
             "before_activation",
             "adversarial",
@@ -379,7 +388,7 @@ class GANStage(PSNRStage):
         loss["perceptual"] = Path(self.config.perceptual).name
         if self.config.normalise_features:
             loss["feature_scales"] = self.perceptual.scales.of_layers.tolist()
-        return super().export(folder, {**facts, "loss": loss})
+        super().export(path, {**facts, "loss": loss})
 
 
 class VGGStage(Stage):
@@ -388,6 +397,7 @@ class VGGStage(Stage):
     config: VGGConfig
     dataset: ClassDataset
     best_by = "accuracy/held_out"
+    weights_name = "vgg19.safetensors"
 
     def __init__(self, config: VGGConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -418,10 +428,12 @@ class VGGStage(Stage):
         return {"loss/cross_entropy": loss.detach(), "accuracy/training": accuracy}
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
+    def validate(self, most: int | None = None) -> dict[str, float]:
         self.network.eval()
         right = total = 0
-        for pictures, labels in self.dataset.held_out_batches(self.config.batch_size):
+        size = self.config.batch_size if most is None else min(most, self.config.batch_size)
+        held_out = self.dataset.held_out_batches(size)
+        for pictures, labels in islice(held_out, most and max(1, most // size)):
             logits = self.network(unit_range(pictures.to(self.device)))
             right += int((logits.argmax(1).cpu() == labels).sum())
             total += len(labels)
@@ -430,10 +442,8 @@ class VGGStage(Stage):
     def sample(self) -> None:
         return None
 
-    def export(self, folder: Path, facts: Mapping[str, Any]) -> Path:
-        path = folder / "vgg19.safetensors"
+    def export(self, path: Path, facts: Mapping[str, Any]) -> None:
         save_features(path, self.network.folded_features(), facts)
-        return path
 
 
 def build_stage(config: Config, device: torch.device) -> Stage:
@@ -502,14 +512,22 @@ def _parts_of(network: nn.Module) -> str:
 
 
 def validation_pairs(folder: str | None, scale: int) -> list[Pair]:
-    """The pairs of a folder of HR pictures or of a data set; none without a folder.
+    """The pairs of a folder of HR pictures or of a data set; none without a folder, or with "".
 
     Raises:
-        UserError: as `pair_files` and `load_pair`.
+        UserError: as `pair_files` and `load_pair`, or a picture is too small to be measured.
     """
-    if folder is None:
-        return []
-    return [load_pair(*files, scale) for files in pair_files(Path(folder), None, scale)]
+    files = pair_files(Path(folder), None, scale) if folder else []
+    pairs = [load_pair(*each, scale) for each in files]
+    for (file, _), pair in zip(files, pairs, strict=True):
+        height, width = pair.hr.shape[:2]
+        least = SSIM_WINDOW + 2 * scale
+        if min(height, width) < least:
+            raise UserError(
+                f"{file} is too small to validate on, {width}×{height} pixels: {least} a side are "
+                "needed. Leave it out."
+            )
+    return pairs
 
 
 def adam(network: nn.Module, config: PSNRConfig, device: torch.device) -> torch.optim.Adam:

@@ -29,6 +29,8 @@ from esrgan.run_folder import (
     checkpoint_path,
     config_path,
     environment_path,
+    kept_path,
+    kept_weights,
     metrics_path,
     read_metrics,
     read_status,
@@ -201,8 +203,18 @@ def _sessions(run: Path) -> list[dict[str, Any]]:
         return []
 
 
+def keep_weights(
+    run: Path, stage: Stage, iteration: int, facts: Mapping[str, Any], most: int
+) -> None:
+    """Export the weights to stand beside a sample picture; of these the latest `most` are kept."""
+    if most:
+        stage.export(kept_path(run, iteration), facts)
+    for path in list(kept_weights(run).values())[: -most or None]:
+        path.unlink(missing_ok=True)
+
+
 def save_if_best(
-    run: Path, stage: Stage, figures: Mapping[str, float], facts: dict[str, Any]
+    run: Path, stage: Stage, figures: Mapping[str, float], facts: Mapping[str, Any]
 ) -> None:
     """Export the weights to `best/` if no earlier validation of the run was better.
 
@@ -218,7 +230,7 @@ def save_if_best(
         with suppress(UserError):
             best = read_facts(file).get(name)
     if best is None or sign * figures[name] > sign * float(best):
-        stage.export(run / "best", {**facts, **figures})
+        stage.export(run / "best" / stage.weights_name, {**facts, **figures})
 
 
 def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
@@ -233,6 +245,13 @@ def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
     torch.save(state, whole)
     with atomic_path(checkpoint_path(run)) as temporary:
         temporary.write_bytes(whole.getbuffer())
+
+
+def remains(run: Path) -> str:
+    """What a run that ends by an error leaves to go on from, in a few words."""
+    if checkpoint_path(run).is_file():
+        return "The last checkpoint is intact; go on from it"
+    return "There is no checkpoint yet; begin anew"
 
 
 def load_checkpoint(run: Path, stage: Stage) -> int:

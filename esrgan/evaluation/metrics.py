@@ -9,6 +9,7 @@ from esrgan.errors import UserError
 from esrgan.pictures.images import rgb_to_y, to_rgb
 
 Channel = Literal["y", "rgb"]
+SSIM_WINDOW = 11  # pixels a side
 
 
 def psnr(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel = "y") -> float:
@@ -39,8 +40,10 @@ def ssim(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
     With "rgb", the mean over the channels.
     """
     first, second = _prepared(sr, hr, crop_border, channel)
-    if min(first.shape[:2]) < 11:
-        raise UserError("SSIM needs 11×11 pixels or more inside the cropped border.")
+    if min(first.shape[:2]) < SSIM_WINDOW:
+        raise UserError(
+            f"SSIM needs {SSIM_WINDOW}×{SSIM_WINDOW} pixels or more inside the cropped border."
+        )
     return float(
         structural_similarity(
             first,

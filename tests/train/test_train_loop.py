@@ -16,23 +16,27 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from esrgan.command_line import run as run_command
+from esrgan.errors import UserError
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
-from esrgan.pictures.images import list_images
-from esrgan.run_folder import Status, read_metrics, read_status
+from esrgan.pictures.images import list_images, to_image
+from esrgan.run_folder import Status, kept_weights, read_metrics, read_status
 from tests.processes import Forked
 from train import loop
 from train.__main__ import main, start
+from train.data import PairDataset
 from train.loop import set_rate
 from train.stages import PSNRStage, Stage
 
 ROOT = Path(__file__).parents[2]
 DELAYS = random.Random(0)  # before a signal, the same in each run of the tests
+ENDINGS = (signal.SIGKILL, signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM)
 ITERATIONS = 60
 OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_every=30"]
 
@@ -83,9 +87,10 @@ class Process(Forked):
 def arguments(training_pictures: Path, perceptual_file: Path) -> dict[str, list[object]]:
     """By stage, all arguments but --out."""
     common = ["--preset", "tiny", "--data", training_pictures, *OFTEN]
+    validated = ["--validation", training_pictures]
     return {
-        "psnr": ["psnr", *common, "--validation", training_pictures],
-        "gan": ["gan", *common, "--perceptual", perceptual_file],
+        "psnr": ["psnr", *common, *validated],
+        "gan": ["gan", *common, *validated, "--perceptual", perceptual_file],
     }
 
 
@@ -159,6 +164,7 @@ def test_a_run_leaves_weights_samples_and_curves(
     assert facts["data"] == [training_pictures.name]
     assert facts["validation/psnr_y"] > 10
     samples = list_images(run / "samples")
+    assert list(kept_weights(run)) == [30, 60]
     assert [sample.stem for sample in samples] == ["0000030", "0000060"]
     assert Image.open(samples[0]).size == (3 * 32, 4 * 32)
     every_fifth, every_fourth = (list(range(n, ITERATIONS + 1, n)) for n in (5, 4))
@@ -173,6 +179,18 @@ def test_a_run_leaves_weights_samples_and_curves(
     }
     for name, iterations in scalars(run).items():
         assert [line["iteration"] for line in metrics(run) if name in line] == iterations
+
+
+def test_the_weights_beside_a_sample_picture_are_those_that_made_it(
+    uninterrupted: Callable[[str], Path], training_pictures: Path
+) -> None:
+    run = uninterrupted("psnr")
+    network = load_generator(kept_weights(run)[30])
+    lr, _ = PairDataset([str(training_pictures)], 32, 4, seed=0)[2]
+    sr = to_image(network(lr[None] / 255))
+    shown = np.asarray(Image.open(run / "samples" / "0000030.png"))[64:96, 32:64]
+    assert np.abs(sr.astype(int) - shown).max() <= 1  # they are kept as float16
+    assert read_facts(kept_weights(run)[30])["iterations"] == 30
 
 
 def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> None:
@@ -190,6 +208,10 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
         "gradient/l1",
         "share/adversarial",
         "share/l1",
+        "validation/psnr_y",
+        "validation/ssim_y",
+        "validation/delta_e",
+        "validation/delta_e_95",
         "validation/flat",
         "learning_rate",
     }
@@ -243,33 +265,51 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert metrics(run) == metrics(uninterrupted("psnr"))
 
 
-def test_many_kills_of_a_gan_run_leave_no_trace(
+def test_many_ends_of_a_gan_run_leave_no_trace(
     arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """`kill -9` at random moments, in the middle of a save too; ESRGAN_KILLS sets how many."""
-    run, kills = tmp_path / "run", int(os.environ.get("ESRGAN_KILLS", 3))
+    """Ended at random moments, in the middle of a save or a validation too, by what a scheduler, a
+    closed terminal and the system's killer send; ESRGAN_KILLS sets how often."""
+    run, ends = tmp_path / "run", int(os.environ.get("ESRGAN_KILLS", 4))
     start = [*arguments["gan"], "--out", run]
-    reached = 0
-    for number in range(kills):
+    reached, stops = 0, set()
+    for number in range(ends):
+        ending = ENDINGS[number % len(ENDINGS)]
         process = Process(*start)
-        until = (number + 1) * ITERATIONS // (kills + 1)
+        until = (number + 1) * ITERATIONS // (ends + 1)
 
         def far_enough(until: int = until) -> bool:
             return any(line["iteration"] >= until for line in read_metrics(run))
 
-        code, _, err = process.signal_when(far_enough, signal.SIGKILL)
-        if code == 0:  # it was quicker
+        code, out, err = process.signal_when(far_enough, ending)
+        if code == 0 and "finished" in out:  # it was quicker
             break
-        assert code == -signal.SIGKILL, err
+        assert code == (-ending if ending == signal.SIGKILL else 0), err
+        assert "Traceback" not in err
         start = ["gan", "--out", run, "--resume"]
         if (run / "checkpoint.pt").is_file():
             assert checkpoint(run)["iteration"] >= reached
             reached = checkpoint(run)["iteration"]
+        if code == 0:
+            assert standing(run) == ("stopped", reached, ITERATIONS, "")
+            stops.add(reached)
     code, _, err = ended("gan", "--out", run, "--resume")
     assert code == 0, err
-    assert checkpoint(run) == checkpoint(uninterrupted("gan"))
-    assert scalars(run) == scalars(uninterrupted("gan"))  # nothing twice, nothing missing
-    assert metrics(run) == metrics(uninterrupted("gan"))
+    whole = uninterrupted("gan")
+    assert checkpoint(run) == checkpoint(whole)
+    # Nothing twice, nothing missing; where it was stopped it was measured too.
+    logged_between, expected_between = (
+        [line for line in metrics(r) if line["iteration"] not in stops and "warning" not in line]
+        for r in (run, whole)
+    )
+    assert logged_between == expected_between
+    logged = scalars(run)
+    assert set(logged) == set(scalars(whole))
+    for name, expected in scalars(whole).items():
+        assert set(expected) <= set(logged[name]) <= set(expected) | stops
+        assert len(logged[name]) == len(set(logged[name]))
+    pictures = {path.relative_to(whole) for path in whole.rglob("*.png")}
+    assert pictures <= {path.relative_to(run) for path in run.rglob("*.png")}
     assert not list(run.rglob(".*.tmp"))
 
 
@@ -405,7 +445,7 @@ def test_a_dry_run_tells_what_will_be_and_writes_nothing(
     assert code == 0, err
     assert '"crop_size": 32' in out
     assert "20 iterations, 40 crops" in out
-    for words in ("loss/l1", "s a step", "GiB", "nothing was written"):
+    for words in ("loss/l1", "s a step", "s for one picture", "GiB", "nothing was written"):
         assert words in out
     assert list(tmp_path.iterdir()) == []
     assert_refused(command(*options, "--set", "crop_size=30"), "crop_size 30")
@@ -450,6 +490,111 @@ def test_pictures_of_the_validation_set_are_kept(
             assert kept.size == Image.open(file).size
 
 
+def test_pictures_of_one_name_but_for_their_suffixes_are_both_kept(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    validation = tmp_path / "validation"
+    for name in ("a.png", "b.bmp"):
+        (validation / name[0]).mkdir(parents=True)
+        picture = Image.open(training_pictures / f"{'ab'.index(name[0])}.png")
+        picture.save(validation / name[0] / f"img{name[1:]}")
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", tmp_path / "run"]
+    assert command(*start, "--validation", validation, "--iterations", 1)[0] == 0
+    kept = (tmp_path / "run" / "validation" / "0000001").iterdir()
+    assert sorted(path.name for path in kept) == ["img.bmp.png", "img.png.png"]
+
+
+def test_only_the_latest_weights_are_kept(command, training_pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    often = ["--iterations", 5, "--set", "sample_every=1"]
+    assert command(*start, *often, "--set", "keep=2")[0] == 0
+    assert list(kept_weights(run)) == [4, 5]
+    assert len(list_images(run / "samples")) == 5
+    assert command(*resumed(run, "iterations=6", "keep=0"))[0] == 0
+    assert list(kept_weights(run)) == []
+
+
+# ---------------------------------------------------------------- saved before it is looked at
+
+
+@pytest.mark.parametrize(
+    ("error", "word"), [(MemoryError(), "memory"), (UserError("It is too dark."), "too dark")]
+)
+def test_a_failing_validation_loses_nothing(
+    command,
+    training_pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    word: str,
+) -> None:
+    """Resumed, the run has the validation of that iteration too, and all else once."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--iterations", 10]
+    start += ["--validation", training_pictures, "--set", "sample_every=5"]
+
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PSNRStage, "validate", fail)
+        assert_refused(command(*start, "--out", broken), word, "--resume", "iteration 5")
+        assert checkpoint(broken)["iteration"] == 5
+    assert command(*resumed(broken))[0] == 0
+    assert command(*start, "--out", whole)[0] == 0
+    assert metrics(broken) == metrics(whole)
+    assert scalars(broken) == scalars(whole)
+    assert checkpoint(broken) == checkpoint(whole)
+    for folder in ("samples", "best", "validation"):
+        names = [{path.name for path in (run / folder).rglob("*")} for run in (whole, broken)]
+        assert names[0] == names[1]
+
+
+def test_a_run_goes_on_without_the_validation_that_fails(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    assert command(*start, "--validation", training_pictures, "--iterations", 5)[0] == 0
+    assert command(*resumed(run, "iterations=10"), "--validation", "")[0] == 0
+    assert [line["iteration"] for line in metrics(run) if "validation/psnr_y" in line] == [5]
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_validation_picture_that_can_t_be_measured_is_named_at_the_start(
+    command, training_pictures: Path, tmp_path: Path, more: list[str]
+) -> None:
+    (tmp_path / "small").mkdir()
+    Image.new("RGB", (18, 40)).save(tmp_path / "small" / "dot.png")
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", tmp_path / "run"]
+    given = [*start, "--validation", tmp_path / "small", *more]
+    assert_refused(command(*given), "dot.png", "too small", "16×40", "19")
+    assert not (tmp_path / "run").exists()
+    Image.new("RGB", (20, 40)).save(tmp_path / "small" / "dot.png")
+    assert command(*given)[0] == 0
+
+
+def test_a_checkpoint_is_written_when_the_last_one_is_old(
+    command, training_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+
+    def record(_run: Path, iteration: int, _stage: Stage) -> None:
+        saved.append(iteration)
+
+    monkeypatch.setattr(loop, "save_checkpoint", record)
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--iterations", 4]
+    rarely = ["--set", "save_every=1000", "--set", "sample_every=1000"]
+    assert command(*start, *rarely, "--out", tmp_path / "slow")[0] == 0
+    assert saved == [4]
+    changes = ["--set", "save_minutes=1e-9"]
+    assert command(*start, *rarely, *changes, "--out", tmp_path / "often")[0] == 0
+    assert saved[1:] == [1, 2, 3, 4]
+    validated = [line for line in metrics(tmp_path / "often") if "validation/flat" in line]
+    assert [line["iteration"] for line in validated] == [4]
+
+
 def test_a_warning_is_in_the_terminal_and_in_the_metrics(
     command,
     training_pictures: Path,
@@ -474,9 +619,11 @@ def test_a_warning_is_in_the_terminal_and_in_the_metrics(
 
 
 def test_metrics_are_cut_back_to_the_checkpoint(command, begun: Path) -> None:
-    """What a crash left behind the last checkpoint, half a line included, is logged anew."""
-    with (begun / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"iteration": 6, "time": 0, "loss/l1": 1}\n{"iteration": 7, "ti')
+    """What a crash left behind the last checkpoint, half a line included, is logged anew; a broken
+    byte costs its line."""
+    with (begun / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"iteration": 4, "time\xff": 0}\n')
+        file.write(b'{"iteration": 6, "time": 0, "loss/l1": 1}\n{"iteration": 7, "ti')
     assert command(*resumed(begun, "iterations=10"))[0] == 0
     assert [line["iteration"] for line in metrics(begun) if "loss/l1" in line] == [5, 10]
 
@@ -508,12 +655,20 @@ def test_a_second_start_is_refused(command, begun: Path, training_pictures: Path
 def test_a_diverging_run_stops_and_keeps_its_checkpoint(command, begun: Path) -> None:
     before = (begun / "checkpoint.pt").read_bytes()
     changes = resumed(begun, "schedule.learning_rate=1e30", "iterations=20", "sample_every=7")
-    assert_refused(command(*changes), "diverged", "iteration 7")
+    assert_refused(command(*changes), "diverged", "iteration 7", "checkpoint is intact")
     state, _, iterations, message = standing(begun)
     assert (state, iterations) == ("failed", 20)
     assert "diverged" in message
     assert (begun / "checkpoint.pt").read_bytes() == before
     assert not (begun / "samples" / "0000007.png").exists()
+
+
+def test_a_run_that_diverges_before_its_first_checkpoint_says_so(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", tmp_path / "run"]
+    changes = ["--set", "schedule.learning_rate=1e30"]
+    assert_refused(command(*start, *changes), "diverged", "no checkpoint yet")
 
 
 def test_weights_that_are_not_numbers_are_never_saved(

@@ -97,7 +97,8 @@ def test_the_export_holds_the_averaged_weights(build, tmp_path: Path, changes, k
     stage = build("psnr", ema_decay=0.5, **changes)
     for batch in some_batches(stage, 3):
         stage.step(*batch)
-    path = stage.export(tmp_path, {"seed": 7})
+    path = tmp_path / "generator.safetensors"
+    stage.export(path, {"seed": 7})
     loaded = load_generator(path)
     assert isinstance(loaded, kind)
     assert read_facts(path) == {"seed": 7}
@@ -382,7 +383,9 @@ def test_a_stage_starts_from_init_and_takes_its_architecture(
 
 def test_training_goes_on_from_a_file_between_two_models(build, tmp_path: Path) -> None:
     """What `python -m esrgan interpolate` writes is an `init` like any other."""
-    ends = [build("psnr", seed=seed).export(tmp_path / str(seed), {}) for seed in (1, 2)]
+    ends = [tmp_path / f"{seed}.safetensors" for seed in (1, 2)]
+    for seed, end in enumerate(ends, start=1):
+        build("psnr", seed=seed).export(end, {})
     between = tmp_path / "between.safetensors"
     network = interpolate_networks([load_generator(end) for end in ends], alpha_weights(0.8))
     save_generator(between, network, {})
@@ -461,7 +464,8 @@ def test_the_exported_features_are_the_classifier_s(classifier: VGGStage, tmp_pa
     with torch.no_grad():
         network(picture)
         folded = network.folded_features()(picture, list(seen))
-        loaded = load_features(classifier.export(tmp_path, {}))(picture, list(seen))
+        classifier.export(tmp_path / "vgg.safetensors", {})
+        loaded = load_features(tmp_path / "vgg.safetensors")(picture, list(seen))
     for name, expected in seen.items():
         assert expected.std() > 0.01
         torch.testing.assert_close(folded[name], expected, rtol=1e-4, atol=1e-4)
