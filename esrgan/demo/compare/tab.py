@@ -90,9 +90,10 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
                 elem_id="upload",
             )
         with gr.Column(min_width=260, scale=5):
-            shown_examples = gr.Examples(
-                [[str(path)] for path in pictures.values()],
-                upload,
+            offered = gr.Dataset(
+                components=[upload],
+                samples=[[str(path)] for path in pictures.values()],
+                type="index",
                 label="or one of these",
                 elem_id="examples",
             )
@@ -116,24 +117,30 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         api_visibility="undocumented",
     )
     begun.failure(None, js=_to_viewer("refused"))
-    wish: dict[str, Any] = {"js": _to_viewer("wished"), **QUIETLY}
+    # Each wish counts, also one that comes while the server still answers another.
+    each: dict[str, Any] = {"trigger_mode": "multiple", **QUIETLY}
+    wish: dict[str, Any] = {"js": _to_viewer("wished"), **each}
     gr.on(
         [upload.clear, family.input, tuned.input, *(model.input for model in trio)],
-        lambda: (uuid.uuid4().hex, None),
+        lambda: (_new(), None),
         None,
         [request, address],
         **wish,
     )
     upload.upload(
-        lambda kind: (kind, uuid.uuid4().hex, None), own_kind, [kind, request, address], **wish
+        lambda kind: (kind, _new(), None), own_kind, [kind, request, address], **wish
     )
     kind.input(
-        lambda kind: (kind, uuid.uuid4().hex, None), kind, [own_kind, request, address], **QUIETLY
+        lambda kind: (kind, _new(), None), kind, [own_kind, request, address], **each
     )
     kind.input(None, js=_to_viewer("wished"))
-    shown_examples.dataset.click(None, js=_to_viewer("wished"))
-    shown_examples.load_input_event.then(
-        lambda: (AS_HR, uuid.uuid4().hex, None), None, [kind, request, address], **QUIETLY
+    offered.click(None, js=_to_viewer("wished"))
+    offered.click(
+        lambda number: (str([*pictures.values()][number]), AS_HR, _new(), None),
+        offered,
+        [upload, kind, request, address],
+        trigger_mode="always_last",
+        **QUIETLY,
     )
     tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)

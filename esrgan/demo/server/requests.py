@@ -79,7 +79,7 @@ def refusal(block: Any, value: object) -> str | None:
     if isinstance(block, gr.Number | gr.Slider):
         return None if _is_number(value) else f"{block.label} must be a number."
     if isinstance(block, gr.Dataset):
-        right = isinstance(value, int)
+        right = isinstance(value, int) and 0 <= value < len(block.samples)
     elif isinstance(block, gr.Checkbox):
         right = value is None or isinstance(value, bool)
     elif isinstance(block, gr.CheckboxGroup):
