@@ -112,8 +112,9 @@ def saved(page: "Page", pane: str, folder: Path) -> np.ndarray:
     chip = page.locator(f"[data-chip={pane}]")
     if chip.get_attribute("aria-pressed") == "false":
         chip.click()
+    button = page.locator(f"[data-pane={pane}]").get_by_role("button", name="Save as PNG")
     with page.expect_download() as download:
-        page.locator(f"[data-pane={pane}]").get_by_role("button", name="Save as PNG").click()
+        button.press("Enter")  # a chip moves panes, and with them what a mouse would have hit
     download.value.save_as(folder / "pane.png")
     picture = load_image(folder / "pane.png")
     return picture[..., :3]

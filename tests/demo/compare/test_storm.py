@@ -26,13 +26,7 @@ IS_QUIET = """() => {
     if (window.quiet?.what !== run + state) window.quiet = {what: run + state, since: now};
     return /done|stopped|failed/.test(state) && now - window.quiet.since > 1500;
 }"""
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        "ESRGAN_STORM" not in os.environ,
-        reason="it still finds one fault: of two examples clicked quickly the first may stay",
-    ),
-]
+pytestmark = pytest.mark.browser
 expect.set_options(timeout=SECONDS)
 
 
