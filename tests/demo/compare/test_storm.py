@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from esrgan.demo import examples
 from esrgan.demo.compare.tab import ANY, AS_HR, AS_LR, BUILTIN
 
-CLICKS = int(os.environ.get("ESRGAN_STORM", "6"))
+CLICKS = int(os.environ.get("ESRGAN_STORM", "3"))
 SEEDS = range(3) if "ESRGAN_STORM" in os.environ else range(1)
 SECONDS = 120_000  # of patience, in milliseconds
 # Ended, and nothing new for a second and a half: what was clicked last may still be on its way.
