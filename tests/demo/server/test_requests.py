@@ -250,7 +250,7 @@ def test_nobody_passes_the_queue(address: str, private: Path, route: str) -> Non
 def test_only_what_is_quickly_done_needs_no_turn(built: gr.Blocks) -> None:
     """What is not queued can be asked for by direct calls, any number at once."""
     unqueued = [f.api_name for f in built.fns.values() if f.fn is not None and not f.queue]
-    assert unqueued == ["load_example", "watch"]  # file names; a run's latest numbers
+    assert unqueued == ["watch"]  # a run's latest numbers
 
 
 def test_a_picture_must_be_marked_as_a_file(served: Path, private: Path) -> None:
