@@ -24,8 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esrgan.pictures.encoding import save_image
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import list_images, load_image, save_image, to_rgb, to_uint8
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 from train import sources
 from train.data import PREFETCHED, PairDataset, batches

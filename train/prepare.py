@@ -12,7 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from esrgan.errors import UserError
-from esrgan.pictures.images import list_images, load_image, to_rgb, to_uint8
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from train.prepared import (
     Cut,
     Index,

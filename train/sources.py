@@ -15,7 +15,8 @@ from torch.utils.data import get_worker_info
 
 from esrgan.errors import UserError
 from esrgan.evaluation.pairs import hr_and_candidates
-from esrgan.pictures.images import image_size, list_images, load_image, to_rgb, to_uint8
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import image_size, load_image, to_rgb, to_uint8
 from train.prepared import SubImages, prepared_folders, read_index
 
 # Decoded pictures are kept in memory up to this many bytes, in all loader processes together.

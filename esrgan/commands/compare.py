@@ -19,8 +19,9 @@ from esrgan.inference.blend import DEFAULT_ALPHA, Blend
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights, check_same_shape
 from esrgan.networks import Generator
+from esrgan.pictures.encoding import encode_for_browsers
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import encode_for_browsers, load_image, to_rgb, to_uint8
+from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from esrgan.pictures.places import most_different
 from esrgan.pictures.resize import imresize
 from esrgan.studies.sources import pictures_named

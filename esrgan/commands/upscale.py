@@ -17,7 +17,7 @@ from esrgan.inference.blend import MODES, Blend
 from esrgan.inference.upscale import Upscale, upscale_file
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
-from esrgan.pictures.images import IMAGE_SUFFIXES
+from esrgan.pictures.folders import IMAGE_SUFFIXES
 
 
 def add(command: Parser) -> None:

@@ -13,8 +13,9 @@ from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.inference.blend import DEFAULT_ALPHA
 from esrgan.models.interpolation import alpha_weights
+from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import encode_image, load_image
+from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
 
 ENDS = (0.0, 1.0, DEFAULT_ALPHA)

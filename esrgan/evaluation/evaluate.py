@@ -16,8 +16,9 @@ from esrgan.evaluation.metrics import psnr, rmse, ssim
 from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, niqe
 from esrgan.evaluation.pairs import load_pair
 from esrgan.evaluation.results import METRICS, Score, picture_path
+from esrgan.pictures.encoding import save_image
 from esrgan.pictures.files import file_digest
-from esrgan.pictures.images import save_image, to_rgb
+from esrgan.pictures.images import to_rgb
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4

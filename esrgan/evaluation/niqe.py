@@ -23,7 +23,8 @@ from esrgan import assets
 from esrgan.errors import UserError
 from esrgan.evaluation.matfile import read_matrices
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import list_images, load_image, rgb_to_y
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
 
 BLOCK = 96  # pixels a side; half as many at the second scale

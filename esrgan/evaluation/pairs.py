@@ -8,13 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.pictures.images import (
-    IMAGE_SUFFIXES,
-    crop_to_multiple,
-    list_images,
-    load_image,
-    to_uint8,
-)
+from esrgan.pictures.folders import IMAGE_SUFFIXES, list_images
+from esrgan.pictures.images import crop_to_multiple, load_image, to_uint8
 from esrgan.pictures.resize import imresize
 
 # Sub-folders of a data set in the layouts of BasicSR, DIV2K and others; {} is the scale.

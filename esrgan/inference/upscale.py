@@ -18,7 +18,8 @@ from esrgan.inference.refine import back_projection, check_iterations, self_ense
 from esrgan.inference.streaming import run_in_strips
 from esrgan.inference.tiles import Tile, tiles
 from esrgan.networks import FastRRDBNet, Generator, RRDBNet
-from esrgan.pictures.images import MAX_PIXELS, load_image, save_image, to_image, to_rgb, to_tensor
+from esrgan.pictures.encoding import save_image
+from esrgan.pictures.images import MAX_PIXELS, load_image, to_image, to_rgb, to_tensor
 
 Upscale = Callable[[np.ndarray], np.ndarray]
 Run = Callable[[Tensor], Tensor]

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
+from esrgan.errors import UserError
+
 # Scans of a progressive JPEG: encoders make some ten.
 MOST_SCANS = 100
 # Directories of tags in a file, and numbers in one entry.
@@ -50,6 +52,13 @@ class Entry(NamedTuple):
     def size(self) -> int:
         """In bytes, as declared."""
         return self.values * UNITS.get(self.type, 0)
+
+
+def check(data: bytes, name: str) -> None:
+    """Raises UserError: decoding the picture `name`, or reading its EXIF, may cost far too much."""
+    reason = hazard(data)
+    if reason:
+        raise UserError(f"{name} {reason}, and is not decoded. Save it anew in another program.")
 
 
 def hazard(data: bytes) -> str | None:
@@ -108,7 +117,7 @@ def _directory_hazard(data: bytes, start: int) -> str | None:
             if total > len(data) - start + SHARED_BYTES:
                 return "has tags that together are larger than the file"
             if entry.size > there:
-                break  # where Pillow gives up
+                continue
             if entry.type not in RAW_TYPES and entry.values > MOST_NUMBERS:
                 return "has a tag of millions of numbers"
             if entry.tag in SUBDIRECTORIES and data.startswith(TIFF_STARTS):
@@ -150,12 +159,6 @@ def _order(data: bytes, start: int) -> Order:
 def _width(data: bytes, start: int) -> int:
     """Bytes of an offset: 8 in BigTIFF, of which Pillow reads only Intel's."""
     return 8 if data[start + 2 : start + 3] == b"+" else 4
-
-
-def has_tag_twice(tiff: bytes) -> bool:
-    """Whether a TIFF's first directory says something twice."""
-    tags = [entry.tag for entry in _entries(tiff, 0, _first_directory(tiff, 0))]
-    return len(set(tags)) < len(tags)
 
 
 def _tile_hazard(tiff: bytes) -> str | None:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.pictures.images import encode_for_browsers, to_rgb, to_uint8
+from esrgan.pictures.encoding import encode_for_browsers
+from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.places import most_different
 from esrgan.studies.answers import check_name, is_plain
 from esrgan.web_page import base64_script, one_script, policy_digest

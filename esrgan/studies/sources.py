@@ -7,7 +7,8 @@ from typing import Literal
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import Method
 from esrgan.evaluation.pairs import Candidates, Pair, load_pair, pair_files, pictures_of
-from esrgan.pictures.images import list_images, load_image, to_uint8
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import load_image, to_uint8
 from esrgan.pictures.resize import imresize
 from esrgan.studies.blind_test import Item
 

@@ -14,7 +14,8 @@ import pytest
 from esrgan.commands import cli
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBConfig, RRDBNet
-from esrgan.pictures.images import decode_image, save_image
+from esrgan.pictures.encoding import save_image
+from esrgan.pictures.images import decode_image
 from esrgan.web_page import policy_digest
 
 Refused = Callable[..., AbstractContextManager[None]]

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from esrgan.commands import cli
-from esrgan.pictures.images import load_image, save_image, to_rgb
+from esrgan.pictures.encoding import save_image
+from esrgan.pictures.images import load_image, to_rgb
 from esrgan.pictures.resize import imresize
 from esrgan.studies.blind_test import (
     HERE,

@@ -25,7 +25,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from esrgan.command_line import run as run_command
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
-from esrgan.pictures.images import list_images, to_image
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import to_image
 from esrgan.run_folder import Status, kept_weights, read_metrics, read_status
 from tests.processes import Forked
 from train import loop

@@ -20,7 +20,8 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_features, load_generator, read_facts, save_generator
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBNet, SRResNet, UNetDiscriminator
-from esrgan.pictures.images import list_images, load_image, rgb_to_y
+from esrgan.pictures.folders import list_images
+from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
 from train.config import StageName, load_preset, make_config
 from train.data import batches

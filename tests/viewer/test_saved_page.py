@@ -18,7 +18,8 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBNet
-from esrgan.pictures.images import decode_image, load_image, save_image
+from esrgan.pictures.encoding import save_image
+from esrgan.pictures.images import decode_image, load_image
 from esrgan.pictures.resize import imresize
 from tests.conftest import TINY
 

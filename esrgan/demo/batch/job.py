@@ -33,8 +33,10 @@ from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
 from esrgan.inference.upscale import Upscale, upscale_file
 from esrgan.models.interpolation import alpha_weights
+from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import IMAGE_SUFFIXES, encode_image, to_rgb, to_uint8
+from esrgan.pictures.folders import IMAGE_SUFFIXES
+from esrgan.pictures.images import to_rgb, to_uint8
 
 # What one visitor may ask of the machine, besides the pixels of a picture and of its result;
 # `python -m esrgan upscale` has no such limits.

@@ -29,7 +29,8 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
 from esrgan.networks import Generator
-from esrgan.pictures.images import IMAGE_SUFFIXES, crop_to_multiple, load_image
+from esrgan.pictures.folders import IMAGE_SUFFIXES
+from esrgan.pictures.images import crop_to_multiple, load_image
 
 # What one visitor may ask of the machine; `python -m esrgan evaluate` has no such limits.
 MAX_PICTURES = 30

@@ -12,7 +12,7 @@ from esrgan.demo.server.quota import check_free
 from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.uploads import Reception
 from esrgan.errors import UserError
-from esrgan.pictures.images import IMAGE_SUFFIXES
+from esrgan.pictures.folders import IMAGE_SUFFIXES
 
 # What one visitor may ask of the machine; `python -m train` has no such limits.
 MAX_PICTURES = 2000

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.demo.server.housekeeping import new_folder
+from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import encode_image
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
 JOBS_PREFIX = "esrgan-jobs-"

@@ -24,7 +24,8 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
-from esrgan.pictures.images import decode_image, encode_image, load_image
+from esrgan.pictures.encoding import encode_image
+from esrgan.pictures.images import decode_image, load_image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -29,7 +29,7 @@ from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.visitors import COOKIE, visiting
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
-from esrgan.pictures.images import encode_image
+from esrgan.pictures.encoding import encode_image
 from esrgan.run_folder import Status, config_path, read_metrics, weights_path, write_status
 from tests.conftest import stop_the_first_comparison
 

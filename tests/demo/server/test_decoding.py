@@ -24,7 +24,7 @@ from esrgan.demo.server import decoding
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.models.checkpoints import save_generator
 from esrgan.pictures import images
-from esrgan.pictures.images import save_image
+from esrgan.pictures.encoding import save_image
 
 ROOT = Path(__file__).parents[3]
 
