@@ -33,9 +33,10 @@ from esrgan.inference.devices import Network, choose_device
 from esrgan.models.checkpoints import save_features
 from esrgan.networks import VGGFeatures
 from train.acceleration import set_up_cuda
-from train.config import load_preset, make_config, override
+from train.config import make_config
 from train.data import batches
 from train.losses import PerceptualLoss
+from train.settings import load_preset, override
 from train.stages import ADAM_BETAS, GANStage, build_stage
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"

@@ -54,15 +54,8 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
 from esrgan.pictures.images import decode_image, image_size
-from train.config import (
-    CONFIGS,
-    PRESETS,
-    load_preset,
-    make_config,
-    override,
-    preset_names,
-    to_settings,
-)
+from train.config import CONFIGS, make_config, to_settings
+from train.settings import PRESETS, configured, load_preset, override, preset_names
 
 CASES = int(os.environ.get("ESRGAN_FUZZ_CASES", "0"))
 TESTS = 22  # below, each of which runs its share of the cases
@@ -554,8 +547,9 @@ def test_broken_presets(folder: Path, data: st.DataObject, stage: Any) -> None:
 
 
 def check_config(stage: Any, settings: dict[str, Any]) -> None:
-    config = make_config(stage, settings)
+    config = configured(stage, settings)
     assert make_config(stage, to_settings(config)) == config
+    assert configured(stage, to_settings(config)) == config
 
 
 KEYS = sorted({name for config in CONFIGS.values() for name in config.__dataclass_fields__})

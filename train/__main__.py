@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,31 +18,37 @@ from esrgan.command_line import Parser, program, run
 from esrgan.errors import UserError
 from esrgan.inference.devices import choose_device
 from esrgan.pictures.files import atomic_path
-from esrgan.run_folder import config_path
+from esrgan.run_folder import checkpoint_path, config_path
 from train import distributed, prepare
 from train.acceleration import set_up_cuda
-from train.config import (
-    Config,
-    StageName,
-    load_preset,
-    make_config,
-    override,
-    preset_names,
-    to_settings,
-)
+from train.config import Config, StageName, to_settings
 from train.loop import train
 from train.prepared import Cut
 from train.rehearsal import rehearse
+from train.settings import (
+    Changes,
+    Preset,
+    changes,
+    check_changes,
+    configured,
+    load_preset,
+    override,
+    preset_names,
+    told,
+)
 from train.sources import Skipped
 from train.stages import Stage, build_stage
 from train.state import (
+    Begun,
     commands,
     failure_told,
+    history,
     load_checkpoint,
-    read_settings,
+    read_begun,
     reserved,
     save_config,
     save_environment,
+    set_best_aside,
 )
 
 STAGES: dict[StageName, str] = {
@@ -51,6 +57,13 @@ STAGES: dict[StageName, str] = {
     "vgg": "a perceptual network, as a classifier of a folder with a sub-folder a class",
 }
 PREPARE = "cut pictures into sub-images, so that training needs not decode them"
+# Settings that have an option of their own.
+OPTIONS = (
+    *("data", "lr", "data_weights", "iterations", "seed"),
+    *("init", "validation", "validation_lr", "perceptual"),
+)
+# Settings that decide what the best weights are.
+BEST = {"validation", "validation_lr", "best_by"}
 # More files left out than these are only counted on the screen.
 NAMED = 20
 
@@ -69,6 +82,11 @@ def parser() -> Parser:
         stage.add_argument("--iterations", type=int)
         stage.add_argument("--seed", type=int)
         stage.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+        stage.add_argument(
+            "--allow-changes",
+            action="store_true",
+            help="go on with other settings or data, and note it in the run's history",
+        )
         stage.add_argument(
             "--dry-run",
             action="store_true",
@@ -95,6 +113,9 @@ def parser() -> Parser:
             )
             stage.add_argument("--init", help="start from this model (a name or a file)")
             stage.add_argument("--validation", metavar="DIR", help="HR pictures to measure on")
+            stage.add_argument(
+                "--validation-lr", metavar="DIR", help="their LR pictures (default: made)"
+            )
         if name == "gan":
             stage.add_argument(
                 "--perceptual", help="builtin, torchvision, or a file with a VGG16 or VGG19"
@@ -110,18 +131,24 @@ class Session:
 
     Attributes:
         run: its folder.
-        preset: as it was given; None if the run goes on without one.
-        config: preset, or begun run, with the command's options over it.
+        begun: preset, or settings of the run, with the command's options over them.
+        changes: to what the run was trained with before.
+        allowed: they may be of any kind.
         resumes: it goes on from a checkpoint, if there is one.
         dry: it is a dry run.
     """
 
     run: Path
     stage: StageName
-    preset: str | None
-    config: Config
+    begun: Begun
+    changes: Changes
+    allowed: bool
     resumes: bool
     dry: bool
+
+    @property
+    def config(self) -> Config:
+        return self.begun.config
 
 
 def resolve(options: Namespace) -> Session:
@@ -130,31 +157,36 @@ def resolve(options: Namespace) -> Session:
     Raises:
         UserError: its options contradict each other or what is in the run's folder.
     """
+    run, stage = options.out, options.stage
     resumes = options.resume or distributed.restarted()
-    begun = read_settings(options.out, options.stage)
-    if begun is not None and not resumes:
-        raise UserError(
-            f"{options.out} already holds a run; add --resume, or choose another --out."
-        )
-    if begun is None and options.preset is None:
-        raise UserError(f"{options.out} holds no run yet; say with --preset what to train.")
-    settings = load_preset(options.stage, options.preset) if begun is None else begun
-    given = {
-        name: getattr(options, name, None)
-        for name in (
-            "data",
-            "lr",
-            "data_weights",
-            "iterations",
-            "seed",
-            "init",
-            "validation",
-            "perceptual",
-        )
-    }
+    before = read_begun(run, stage)
+    if before is not None and not resumes:
+        raise UserError(f"{run} already holds a run; add --resume, or choose another --out.")
+    if before is None:
+        if options.preset is None:
+            raise UserError(f"{run} holds no run yet; say with --preset what to train.")
+        settings = load_preset(stage, options.preset)
+        preset: Preset | None = Preset.of(options.preset, settings)
+    else:
+        settings, preset = to_settings(before.config), before.preset
+        _check_preset(run, stage, preset, options.preset)
+    given = {name: getattr(options, name, None) for name in OPTIONS}
     settings = {**settings, **{name: value for name, value in given.items() if value is not None}}
-    config = make_config(options.stage, override(settings, options.assignments))
-    return Session(options.out, options.stage, options.preset, config, resumes, options.dry_run)
+    config = configured(stage, override(settings, options.assignments))
+    trained = before is not None and checkpoint_path(run).is_file()
+    changed = changes(before.config, config) if before is not None and trained else {}
+    check_changes(run, changed, options.allow_changes)
+    begun = Begun(config, preset)
+    return Session(run, stage, begun, changed, options.allow_changes, resumes, options.dry_run)
+
+
+def _check_preset(run: Path, stage: StageName, known: Preset | None, name: str | None) -> None:
+    """Raises UserError: the preset is not the one that the run began with."""
+    if known and name and Preset.of(name, load_preset(stage, name)).digest != known.digest:
+        raise UserError(
+            f"{run} was begun with the preset {known.name!r}, and {name!r} now says something "
+            "else: leave --preset out, and give changes with --set."
+        )
 
 
 def main() -> int:
@@ -170,21 +202,36 @@ def main() -> int:
             set_up_cuda(config.tf32)
         if session.dry:
             stage = build_stage(config, device)
-            return _rehearse(session, stage, device, _start(run, stage))
+            return _rehearse(*_started(session, stage), stage, device)
         with failure_told(run, config.iterations):
             stage = build_stage(config, device)
             with reserved(run):
-                return _train(session, stage, device, _start(run, stage))
+                return _train(*_started(session, stage), stage, device)
 
 
-def _start(run: Path, stage: Stage) -> int:
-    """The iteration from which it goes on, the same in all processes."""
-    start = load_checkpoint(run, stage)
+def _started(session: Session, stage: Stage) -> tuple[Session, int]:
+    """The session, with all its changes, and the iteration from which it goes on: the same in all
+    processes.
+
+    Raises:
+        UserError: as `load_checkpoint`, the data have changed, or the run is beyond its end.
+    """
+    reached, now = load_checkpoint(session.run, stage), stage.dataset.contents
+    start = reached.iteration
     distributed.check_agreement(start)
-    return start
+    if start > session.config.iterations:
+        raise UserError(
+            f"{session.run} has reached iteration {start} already, and iterations is "
+            f"{session.config.iterations}: give {start} or more."
+        )
+    if reached.pictures is None or reached.pictures == now:
+        return session, start
+    changed = {**session.changes, "training pictures": (reached.pictures, now)}
+    check_changes(session.run, changed, session.allowed)
+    return replace(session, changes=changed), start
 
 
-def _rehearse(session: Session, stage: Stage, device: torch.device, start: int) -> int:
+def _rehearse(session: Session, start: int, stage: Stage, device: torch.device) -> int:
     place = session.run.absolute()
     there = next(folder for folder in (place, *place.parents) if folder.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
@@ -192,25 +239,29 @@ def _rehearse(session: Session, stage: Stage, device: torch.device, start: int) 
     report = rehearse(stage, session.config, device, start)
     if distributed.is_main():
         print(json.dumps(to_settings(session.config), indent=2))
-        _announce(session, stage.dataset.skipped, start)
+        _announce(session, stage, start)
         print(report)
         print("dry run: nothing was written")
     return 0
 
 
-def _train(session: Session, stage: Stage, device: torch.device, start: int) -> int:
+def _train(session: Session, start: int, stage: Stage, device: torch.device) -> int:
     run, config = session.run, session.config
     if distributed.is_main():
-        save_config(run, session.stage, config)
-        save_environment(run, start, device)
-        _announce(session, stage.dataset.skipped, start)
+        save_config(run, session.stage, session.begun)
+        save_environment(run, start, device, session.changes)
+        if BEST & session.changes.keys():
+            set_best_aside(run, start)
+        _announce(session, stage, start)
     facts: dict[str, Any] = {
         "command": commands(run),
-        "preset": session.preset,
+        "preset": session.begun.preset and session.begun.preset.name,
         "data": [Path(folder).name for folder in config.data],
         "seed": config.seed,
         "torch": torch.__version__,
     }
+    if history(run):
+        facts["changes"] = history(run)
     outcome = train(stage, config, run, device, facts, start)
     if distributed.is_main():
         ended = "finished" if outcome.finished else "stopped; go on with --resume"
@@ -218,12 +269,16 @@ def _train(session: Session, stage: Stage, device: torch.device, start: int) -> 
     return 0
 
 
-def _announce(session: Session, skipped: list[Skipped], start: int) -> None:
+def _announce(session: Session, stage: Stage, start: int) -> None:
     config = session.config
     print(f"run folder: {session.run} (settings in {config_path(session.run).name})")
     if session.resumes:
         print(f"resuming at iteration {start}" if start else "no checkpoint yet: starting anew")
-    _name_left_out(session, skipped)
+    if session.changes:
+        print(f"changed: {told(session.changes)}")
+    for note in stage.notes:
+        print(f"note: {note}")
+    _name_left_out(session, stage.dataset.skipped)
     processes = distributed.world_size()
     among = f" in {processes} processes" if processes > 1 else ""
     print(

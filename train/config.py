@@ -1,28 +1,41 @@
-"""Configuration of a run: one frozen dataclass a stage, read from small TOML presets."""
+"""Configuration of a run: one frozen dataclass a stage."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import cos, pi
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import InputName, layer_names
 from train.acceleration import Precision
 
-PRESETS = Path(__file__).parent / "presets"
 StageName = Literal["psnr", "gan", "vgg"]
+Figure = Literal["psnr_y", "ssim_y", "niqe", "delta_e", "lpips", "dists"]
+
+
+def _number(value: Any) -> Any:
+    """Neither true, which Python takes for 1, nor a text."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"it must be a number, not {value!r}")
+    return value
+
 
 # Kinds of numbers; `make_config` checks them.
-Count = Annotated[int, Field(ge=1)]
-CountOrZero = Annotated[int, Field(ge=0)]
-Amount = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0, lt=1e38)]  # float32 holds it
-Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+CountOrZero = Annotated[int, BeforeValidator(_number), Field(ge=0)]
+Amount = Annotated[float, BeforeValidator(_number), Field(ge=0)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, lt=1e38)]  # float32 holds it
+Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
 
 
 def _convolution(name: str) -> str:
@@ -109,8 +122,10 @@ class PSNRConfig(RunConfig):
         init: a model name or file to start from; it brings its own architecture.
         ema_decay: of the averaged weights that are exported.
         validation: a folder of HR pictures or of a data set, as `evaluate` takes it, measured with
-            every checkpoint.
-        best_by: the figure of the validation by which the best weights are kept.
+            every checkpoint; "" as without.
+        validation_lr: a folder of their LR pictures; without, LR is the data set's, or made.
+        best_by: the figure of the validation by which the best weights are kept; "lpips" and
+            "dists" need `pyiqa`.
         freeze: parts of the generator that are not trained: names of weights or what they begin
             with, e.g. ["conv_first", "body.0"].
     """
@@ -121,7 +136,8 @@ class PSNRConfig(RunConfig):
     init: str | None = None
     ema_decay: Share = 0.999
     validation: str | None = None
-    best_by: Literal["psnr_y", "ssim_y", "niqe"] = "psnr_y"
+    validation_lr: str | None = None
+    best_by: Figure = "psnr_y"
     freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -161,6 +177,7 @@ class GANConfig(PSNRConfig):
             from becoming steep; 0, as in the paper, for none.
         discriminator_rate: its learning rate as a share of the generator's.
         best_by: as in the first stage; PSNR, which falls as textures grow, would keep the start.
+            Where no validation picture is large enough for NIQE, it is ΔE.
     """
 
     perceptual: str = "builtin"
@@ -182,7 +199,7 @@ class GANConfig(PSNRConfig):
     jitter: CountOrZero = 0
     gradient_penalty: Amount = 0.0
     discriminator_rate: Amount = 1.0
-    best_by: Literal["psnr_y", "ssim_y", "niqe"] = "niqe"
+    best_by: Figure = "niqe"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -212,62 +229,6 @@ Config = PSNRConfig | GANConfig | VGGConfig
 CONFIGS: dict[StageName, type[Config]] = {"psnr": PSNRConfig, "gan": GANConfig, "vgg": VGGConfig}
 
 
-def preset_names() -> list[str]:
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
-
-
-def load_preset(stage: StageName, name: str) -> dict[str, Any]:
-    """A preset's settings for a stage: a TOML file with one table for each stage that it serves.
-
-    Args:
-        name: a preset's name, or the path of a `.toml` file of the user's.
-
-    Raises:
-        UserError: no such preset, not readable, not TOML, or not for this stage.
-    """
-    tables = preset_tables(name)
-    if stage not in tables:
-        raise UserError(
-            f"The preset {name!r} is for {', '.join(tables) or 'no stage'}, not for {stage}."
-        )
-    return tables[stage]
-
-
-def preset_tables(name: str, above: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
-    """A preset's settings by stage, laid over those of its `base`: a preset's name or a list.
-
-    Args:
-        name: as in `load_preset`.
-        above: the presets whose base it is.
-
-    Raises:
-        UserError: as `load_preset`, or a preset is its own base.
-    """
-    if name in above:
-        raise UserError(f"The preset {name!r} is its own base.")
-    own = _read_preset(name)
-    base = own.pop("base", [])
-    bases = base if isinstance(base, list) else [base]
-    result: dict[str, dict[str, Any]] = {}
-    for tables in (*(preset_tables(str(each), (*above, name)) for each in bases), own):
-        for stage, settings in tables.items():
-            if isinstance(settings, dict):
-                result[stage] = {**result.get(stage, {}), **settings}
-    return result
-
-
-def _read_preset(name: str) -> dict[str, Any]:
-    path = Path(name) if name.endswith(".toml") else PRESETS / f"{Path(name).name}.toml"
-    if not path.is_file():
-        raise UserError(f"There is no preset {name!r}; there are: {', '.join(preset_names())}.")
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path.name} is not valid TOML: {error}.") from error
-    except OSError as error:
-        raise UserError(f"{path.name} could not be read: {error.strerror}.") from error
-
-
 def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
     """Check settings and turn them into a stage's configuration.
 
@@ -287,36 +248,6 @@ def make_config(stage: StageName, settings: Mapping[str, Any]) -> Config:
 def to_settings(config: Config) -> dict[str, Any]:
     """The inverse of `make_config`, as JSON can hold it."""
     return asdict(config)
-
-
-def override(settings: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Apply `key=value` or `table.key=value` assignments; values are TOML, or else plain text.
-
-    Raises:
-        UserError: an assignment without "=", or to a part of a setting that has none.
-    """
-    result = {
-        key: dict(value) if isinstance(value, dict) else value for key, value in settings.items()
-    }
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise UserError(f"--set needs KEY=VALUE, not {assignment!r}.")
-        *tables, last = key.strip().split(".")
-        target = result
-        for table in tables:
-            target = target.setdefault(table, {})
-            if not isinstance(target, dict):
-                raise UserError(f"{key.strip()}: {table} is one value, not a table of settings.")
-        target[last] = _toml_value(text.strip())
-    return result
-
-
-def _toml_value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return text
 
 
 def learning_rate(schedule: Schedule, iteration: int, iterations: int) -> float:

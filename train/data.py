@@ -4,6 +4,7 @@ Sample number i of a run is drawn by a generator seeded with (seed, i), so that 
 one with any number of loader processes, sees exactly the pictures of an uninterrupted one.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +43,9 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's (or, in a prepared
     folder, sub-image's) MATLAB-bicubic LR, or of its own LR picture where there are pairs.
 
+    Attributes:
+        contents: which pictures they are, in a few characters.
+
     Args:
         folders, lr: as in `open_sources`.
         crop_size: S, the side of the HR crop; pictures smaller than that are `skipped`.
@@ -68,6 +72,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         self.skipped = [each for source in self.sources for each in source.skipped]
         self._starts = np.cumsum([0, *(len(source) for source in self.sources)])
         self._chance_below = cumulative_chances([s.areas for s in self.sources], weights)
+        self.contents = contents([source.areas for source in self.sources])
         self.crop_size, self.scale, self.seed = crop_size, scale, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
@@ -89,6 +94,13 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         """The picture at a position in [0, 1) of all pictures' chances laid end to end."""
         chosen = int(np.searchsorted(self._chance_below, position, side="right"))
         return min(chosen, len(self._chance_below) - 1)
+
+
+def contents(areas: Sequence[np.ndarray]) -> str:
+    """How many pictures these are, and a digest of their areas, source by source: sample number i
+    is another of other ones."""
+    digest = hashlib.sha256(repr([each.tolist() for each in areas]).encode()).hexdigest()
+    return f"{sum(map(len, areas))} ({digest[:8]})"
 
 
 def cumulative_chances(areas: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -176,6 +188,7 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
                 (kept if position % every == every - 1 else train).append(file)
         memory = Memory()
         self.train, self.kept = PictureCache(train, memory), PictureCache(kept, memory)
+        self.contents = contents([np.array([self._class_of(file) for file in train])])
         self.crop_size, self.seed = crop_size, seed
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
@@ -197,7 +210,10 @@ class ClassDataset(Dataset[tuple[Tensor, Tensor]]):
                 yield torch.stack(crops), torch.stack([self._label(self.kept, n) for n, _ in found])
 
     def _label(self, pictures: PictureCache, index: int) -> Tensor:
-        return torch.tensor(self.classes.index(pictures.files[index].parent.name))
+        return torch.tensor(self._class_of(pictures.files[index]))
+
+    def _class_of(self, file: Path) -> int:
+        return self.classes.index(file.parent.name)
 
     def _centre_crop(self, picture: np.ndarray) -> Tensor:
         top, left = ((side - self.crop_size) // 2 for side in picture.shape[:2])

@@ -211,7 +211,7 @@ def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int,
     if broken:
         raise UserError(
             f"{broken[0]} at iteration {iteration}: the training diverged. {remains(run)} with a "
-            "lower learning rate."
+            "lower learning rate (--set schedule.learning_rate=…)."
         )
 
 

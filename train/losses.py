@@ -33,7 +33,10 @@ def fake(logits: Tensor) -> Tensor:
 class RelativisticAverageGANLoss:
     """Eqs. 1 and 2; each sum is halved, as in the authors' training code.
 
-    Of a discriminator with a logit a pixel, E[·] is the mean over the pixels too.
+    Of a discriminator with a logit a pixel, E[·] is the mean over the pixels too. The gradient is
+    that of the equations as they stand, through E[·] as well. BasicSR takes E[·] for a constant in
+    L_D: the gradients at its logits sum to half of these. Adam makes equal steps of both;
+    `clip_norm` does not.
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from esrgan.errors import UserError
 from esrgan.evaluation.colour import flat_deviation
-from esrgan.evaluation.evaluate import Measures, measure
+from esrgan.evaluation.evaluate import Measures, measure, niqe_or_reason
+from esrgan.evaluation.learned_metrics import DISTANCES, learned_distance
 from esrgan.evaluation.metrics import SSIM_WINDOW
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.pairs import Pair, load_pair, pair_files
@@ -37,7 +39,7 @@ from esrgan.pictures.resize import imresize
 from esrgan.run_folder import weights_path
 from train import distributed
 from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
-from train.config import Config, GANConfig, PSNRConfig, VGGConfig
+from train.config import Config, Figure, GANConfig, PSNRConfig, VGGConfig
 from train.data import ClassDataset, PairDataset
 from train.losses import (
     PerceptualLoss,
@@ -70,6 +72,7 @@ class Stage(ABC):
         scaler: of fp16's gradients; a checkpoint holds its state too.
         best_by: the figure of `validate` by which the best weights are chosen, if there is one.
         weights_name: of the file of the weights that are the run's result.
+        notes: what a person should know before it begins, a sentence each.
     """
 
     dataset: PairDataset | ClassDataset
@@ -87,6 +90,7 @@ class Stage(ABC):
                 "processes times accumulate."
             )
         self.config, self.device = config, device
+        self.notes: list[str] = []
         self.scaler = gradient_scaler(config.precision, device)
 
     def step(self, first: Tensor, second: Tensor) -> Scalars:
@@ -164,10 +168,32 @@ class PSNRStage(Stage):
         self.dataset = PairDataset(
             config.data, config.crop_size, scale, config.seed, config.lr, config.data_weights
         )
-        self.validation = validation_pairs(config.validation, scale)
-        self.best_by = f"validation/{config.best_by}" if self.validation else None
+        self.validation = validation_pairs(config.validation, config.validation_lr, scale)
+        self.measures = measures_for(config.best_by)
+        if self.validation:
+            self.best_by = f"validation/{self._best_by()}"
+        if self.validation and any(config.lr) and not config.validation_lr:
+            self.notes.append(
+                "training has LR pictures of its own (--lr); if the validation is to have such "
+                "too, and not LR that is made, give them with --validation-lr"
+            )
         if config.compile:
             compile_in_place([self.generator])
+
+    def _best_by(self) -> str:
+        """The figure that the best weights have; another than was asked for, if no picture has
+        that."""
+        wanted = self.config.best_by
+        if wanted != "niqe" or any(
+            isinstance(niqe_or_reason(pair.hr, self.measures.pristine), float)
+            for pair in self.validation
+        ):
+            return wanted
+        self.notes.append(
+            "best/ holds the weights of the smallest ΔE: no validation picture is large enough for "
+            "NIQE, or all are flat"
+        )
+        return "delta_e"
 
     def step(self, first: Tensor, second: Tensor) -> Scalars:
         """One batch of LR and HR: N×3×h×w and N×3×H×W, `uint8`."""
@@ -199,11 +225,11 @@ class PSNRStage(Stage):
         evaluate` measures them."""
         upscaler = Upscaler(self.averaged(), device=self.device)
         own = self.validation[:most][distributed.rank() :: distributed.world_size()]
-        scale, measures = self.generator.scale, Measures(load_pristine())
-        measured = [measure(upscaler(pair.lr), pair.hr, scale, measures) for pair in own]
+        scale = self.generator.scale
+        measured = [measure(upscaler(pair.lr), pair.hr, scale, self.measures) for pair in own]
         columns: dict[str, list[float]] = {}
         for numbers in (numbers for part in distributed.gathered(measured) for numbers in part):
-            for name in VALIDATED:
+            for name in dict.fromkeys((*VALIDATED, self.config.best_by)):
                 if not isinstance(value := numbers[name], str):
                     columns.setdefault(f"validation/{name}", []).append(value)
         means = {name: sum(values) / len(values) for name, values in columns.items()}
@@ -270,7 +296,8 @@ class GANStage(PSNRStage):
         """The gradients of both networks from one forward pass of each.
 
         Neither network changes before both have their gradients, so that the discriminator's
-        logits are computed once and serve both losses.
+        logits are computed once and serve both losses. In effect BasicSR's step is the same: it
+        updates G before it computes D's loss, but of the pictures that G made before.
         """
         lr, hr = unit_range(first), unit_range(second)
         if self.steps < self.config.discriminator_head_start:
@@ -511,13 +538,31 @@ def _parts_of(network: nn.Module) -> str:
     return ", ".join(names)
 
 
-def validation_pairs(folder: str | None, scale: int) -> list[Pair]:
+def measures_for(best_by: Figure) -> Measures:
+    """What a validation measures; a learned distance only if the best weights are chosen by it.
+
+    Raises:
+        UserError: that one can't be had.
+    """
+    measures = Measures(load_pristine())
+    if best_by not in DISTANCES:
+        return measures
+    distance = learned_distance(best_by)
+    if isinstance(distance, str):
+        raise UserError(f"best_by={best_by} can't be measured here: {distance}.")
+    return replace(measures, learned={**measures.learned, best_by: distance})
+
+
+def validation_pairs(folder: str | None, lr: str | None, scale: int) -> list[Pair]:
     """The pairs of a folder of HR pictures or of a data set; none without a folder, or with "".
+
+    Args:
+        lr: a folder of their LR pictures; without, the data set's, or else LR is made.
 
     Raises:
         UserError: as `pair_files` and `load_pair`, or a picture is too small to be measured.
     """
-    files = pair_files(Path(folder), None, scale) if folder else []
+    files = pair_files(Path(folder), Path(lr) if lr else None, scale) if folder else []
     pairs = [load_pair(*each, scale) for each in files]
     for (file, _), pair in zip(files, pairs, strict=True):
         height, width = pair.hr.shape[:2]

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,13 @@ from esrgan.run_folder import (
     write_status,
 )
 from train import distributed
-from train.config import Config, StageName, make_config, to_settings
+from train.config import Config, StageName, to_settings
+from train.settings import Changes, Preset, configured, told
 from train.stages import Stage
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow")
 # The figures of which the smallest is the best.
-SMALLER_IS_BETTER = ("validation/niqe",)
+SMALLER_IS_BETTER = tuple(f"validation/{name}" for name in ("niqe", "delta_e", "lpips", "dists"))
 # A run whose processes have just been killed may hold its folder for so many seconds.
 LOCK_PATIENCE = 2
 
@@ -112,15 +114,24 @@ def _left_behind(run: Path) -> Iterator[Path]:
         yield from run.glob(f".{path.name}.*.tmp")
 
 
-def save_config(run: Path, stage: StageName, config: Config) -> None:
+@dataclass(frozen=True)
+class Begun:
+    """A run that was begun: its settings, and the preset that they come from, if that is known."""
+
+    config: Config
+    preset: Preset | None
+
+
+def save_config(run: Path, stage: StageName, begun: Begun) -> None:
     """Write the resolved configuration beside the run's results."""
-    text = json.dumps({"stage": stage, **to_settings(config)}, indent=2)
+    preset = {"preset": asdict(begun.preset)} if begun.preset else {}
+    text = json.dumps({"stage": stage, **preset, **to_settings(begun.config)}, indent=2)
     with atomic_path(config_path(run)) as temporary:
         temporary.write_text(text + "\n", "utf-8")
 
 
-def read_settings(run: Path, stage: StageName) -> dict[str, Any] | None:
-    """The settings of a run that was begun, or None.
+def read_begun(run: Path, stage: StageName) -> Begun | None:
+    """How a run was begun, or None if there is none.
 
     Raises:
         UserError: it is another stage's, or damaged.
@@ -130,13 +141,13 @@ def read_settings(run: Path, stage: StageName) -> dict[str, Any] | None:
         return None
     try:
         settings = json.loads(path.read_text("utf-8"))
-        begun = settings.pop("stage")
+        begun, preset = settings.pop("stage"), settings.pop("preset", None)
+        known = Preset(**preset) if preset else None
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise UserError(f"{path} is damaged; delete the run's folder to begin anew.") from error
     if begun != stage:
         raise UserError(f"{run} holds a {begun} run, not a {stage} one.")
-    make_config(stage, settings)
-    return settings
+    return Begun(configured(stage, settings), known)
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -175,11 +186,12 @@ def git_revision() -> str | None:
         return None
 
 
-def save_environment(run: Path, start: int, device: torch.device) -> None:
+def save_environment(run: Path, start: int, device: torch.device, changes: Changes) -> None:
     """Add this session to `environment.json`: a list, as a run may go on elsewhere."""
     sessions = _sessions(run)
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    sessions.append({"begun": begun, "from_iteration": start, **environment(device)})
+    changed = {"changes": changes} if changes else {}
+    sessions.append({"begun": begun, "from_iteration": start, **changed, **environment(device)})
     with atomic_path(environment_path(run)) as temporary:
         temporary.write_text(json.dumps(sessions, indent=2) + "\n", "utf-8")
 
@@ -193,6 +205,31 @@ def commands(run: Path) -> str:
         note = f"  # from iteration {begun}" if begun else ""
         lines.append("python -m train " + shlex.join(words) + note)
     return "\n".join(lines)
+
+
+def history(run: Path) -> list[str]:
+    """What later sessions of a run changed, a line each, without the folders of this machine."""
+    return [
+        f"from iteration {session['from_iteration']}: {told(_without_folders(session['changes']))}"
+        for session in _sessions(run)
+        if isinstance(session.get("changes"), dict)
+    ]
+
+
+def _without_folders(changes: Changes) -> Changes:
+    def name(value: Any) -> Any:
+        if isinstance(value, list):
+            return [name(each) for each in value]
+        return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+
+    return {key: (name(old), name(new)) for key, (old, new) in changes.items()}
+
+
+def set_best_aside(run: Path, start: int) -> None:
+    """Leave `best/` behind, as it was chosen by other figures than those that follow."""
+    best = run / "best"
+    if best.is_dir():
+        best.replace(run / f"best-until-{start:07d}")
 
 
 def _sessions(run: Path) -> list[dict[str, Any]]:
@@ -240,6 +277,7 @@ def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
         "modules": {name: module.state_dict() for name, module in stage.modules.items()},
         "optimizers": {name: o.state_dict() for name, o in stage.optimizers.items()},
         "scaler": stage.scaler.state_dict(),
+        "pictures": stage.dataset.contents,
     }
     whole = io.BytesIO()  # torch.save to a file hides why it can't be written
     torch.save(state, whole)
@@ -250,27 +288,64 @@ def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
 def remains(run: Path) -> str:
     """What a run that ends by an error leaves to go on from, in a few words."""
     if checkpoint_path(run).is_file():
-        return "The last checkpoint is intact; go on from it"
+        return "The last checkpoint is intact; go on from it by --resume --allow-changes"
     return "There is no checkpoint yet; begin anew"
 
 
-def load_checkpoint(run: Path, stage: Stage) -> int:
-    """Restore the stage and return the iteration it had reached; 0 if there is no checkpoint.
+@dataclass(frozen=True)
+class Reached:
+    """What a checkpoint had reached: an iteration, with certain pictures (None: not known)."""
+
+    iteration: int = 0
+    pictures: str | None = None
+
+
+def load_checkpoint(run: Path, stage: Stage) -> Reached:
+    """Restore the stage from a run's checkpoint, if there is one.
 
     Raises:
         UserError: the checkpoint is damaged or of other networks.
     """
     path = checkpoint_path(run)
     if not path.is_file():
-        return 0
+        return Reached()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        modules, optimizers = dict(state["modules"]), dict(state["optimizers"])
+        reached = Reached(int(state["iteration"]), state.get("pictures"))
+        difference = _difference(modules, stage)
+    except Exception as error:  # torch.load raises anything on broken files
+        raise UserError(f"{path} is damaged: it can't be read.") from error
+    if difference:
+        raise UserError(
+            f"{path} is of other networks: {difference}. Leave out the settings that make them, or "
+            "begin a run with another --out."
+        )
+    try:
         for name, module in stage.modules.items():
-            module.load_state_dict(state["modules"][name])
+            module.load_state_dict(modules[name])
         for name, optimizer in stage.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            optimizer.load_state_dict(optimizers[name])
         if state.get("scaler"):  # empty unless it was fp16
             stage.scaler.load_state_dict(state["scaler"])
-        return int(state["iteration"])
-    except Exception as error:  # torch.load raises anything on broken files
-        raise UserError(f"{path} is damaged or belongs to other networks.") from error
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise UserError(
+            f"{path} is of another optimiser, or of other weights that are trained: leave out "
+            "the settings that make them, or begin a run with another --out."
+        ) from error
+    return reached
+
+
+def _difference(modules: Mapping[str, Mapping[str, torch.Tensor]], stage: Stage) -> str | None:
+    """The first tensor in which the networks of a checkpoint are not the stage's, in words."""
+    for name, module in stage.modules.items():
+        if name not in modules:
+            return f"there is no {name}"
+        there, here = modules[name], module.state_dict()
+        for key in [*here, *there]:
+            if key not in there or key not in here:
+                return f"{key} of the {name} is only {'there' if key in there else 'here'}"
+            if there[key].shape != here[key].shape:
+                shapes = ("×".join(map(str, each[key].shape)) for each in (there, here))
+                return "{} of the {} is {} there, and {} here".format(key, name, *shapes)
+    return None

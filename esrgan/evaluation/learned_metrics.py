@@ -1,4 +1,4 @@
-"""Ma's score and LPIPS, from `pyiqa` where it is installed and can fetch its parameters."""
+"""Ma's score, LPIPS and DISTS, from `pyiqa` where it is installed and can fetch its parameters."""
 
 import importlib
 import importlib.util
@@ -23,6 +23,8 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "ma": ("nrqm", {"crop_border": 4, "color_space": "ycbcr"}),
     "lpips": ("lpips", {}),
 }
+# Those by which training may choose its best weights; lower is better.
+DISTANCES = {"lpips": SOURCES["lpips"], "dists": ("dists", {})}
 # Of patience with a connection that says nothing, and with all downloads of a metric.
 CONNECTION_SECONDS, DOWNLOAD_SECONDS = 20, 1800
 FETCH = """
@@ -35,16 +37,21 @@ pyiqa.create_metric(sys.argv[2], device="cpu", **json.loads(sys.argv[3]))
 
 def learned_metrics() -> dict[str, Metric | str]:
     """Ma's score "ma" (higher is better) and "lpips" (lower), or why each can't be had."""
+    return {name: _metric(*source) for name, source in SOURCES.items()}
+
+
+def learned_distance(name: str) -> Metric | str:
+    """One of `DISTANCES`, or why it can't be had."""
+    return _metric(*DISTANCES[name])
+
+
+def _metric(name: str, settings: dict[str, Any]) -> Metric | str:
     if importlib.util.find_spec("pyiqa") is None:
-        return dict.fromkeys(SOURCES, "pyiqa not installed")
+        return "pyiqa not installed"
     try:
         pyiqa = importlib.import_module("pyiqa")
     except Exception:  # it imports much that may be missing or of another version
-        return dict.fromkeys(SOURCES, "pyiqa can't be imported")
-    return {name: _metric(pyiqa, *source) for name, source in SOURCES.items()}
-
-
-def _metric(pyiqa: Any, name: str, settings: dict[str, Any]) -> Metric | str:
+        return "pyiqa can't be imported"
     try:
         _fetch(name, json.dumps(settings))
         module = pyiqa.create_metric(name, device=torch.device("cpu"), **settings)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.config import StageName, load_preset, make_config
+from train.config import StageName, make_config
 from train.data import batches
+from train.settings import load_preset
 from train.stages import Stage, build_stage
 from train.state import load_checkpoint, save_checkpoint
 

@@ -1,8 +1,9 @@
-"""train/config.py: presets, checked settings and the learning rate."""
+"""train/config.py and train/settings.py: presets, checked settings and the learning rate."""
 
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,17 @@ from train.config import (
     Schedule,
     StageName,
     learning_rate,
-    load_preset,
     make_config,
+    to_settings,
+)
+from train.settings import (
+    changes,
+    check_changes,
+    configured,
+    load_preset,
     override,
     preset_names,
     preset_tables,
-    to_settings,
 )
 
 SERVED = [(name, stage) for name in preset_names() for stage in preset_tables(name)]
@@ -87,6 +93,8 @@ def test_the_paper_s_gan_stage() -> None:
         ("psnr", "iterations=many", "iterations"),
         ("psnr", "iterations=0", "iterations"),
         ("psnr", "iterations=1.5", "iterations"),
+        ("psnr", "iterations=true", "iterations"),
+        ("psnr", "ema_decay='0.5'", "ema_decay"),
         ("psnr", "crop_size=0", "crop_size"),
         ("psnr", "seed=-1", "seed"),
         ("psnr", "num_workers=-1", "num_workers"),
@@ -101,7 +109,7 @@ def test_the_paper_s_gan_stage() -> None:
         ("psnr", "precision=fp64", "precision"),
         ("psnr", "accumulate=0", "accumulate"),
         ("psnr", "clip_norm=0", "clip_norm"),
-        ("psnr", "best_by=lpips", "best_by"),
+        ("psnr", "best_by=lips", "best_by"),
         ("psnr", "freeze=body", "freeze"),
         ("gan", "adversarial=wasserstein", "adversarial"),
         ("gan", "layers={conv9_9 = 1.0}", "conv9_9"),
@@ -113,12 +121,12 @@ def test_the_paper_s_gan_stage() -> None:
 )
 def test_a_wrong_setting_is_named(stage: StageName, assignment: str, named: str, refused) -> None:
     with refused(named):
-        make_config(stage, override(MINIMAL, [assignment]))
+        configured(stage, override(MINIMAL, [assignment]))
 
 
 def test_an_odd_name_stays_on_its_line(refused) -> None:
     with refused(r"'a\nb'"):
-        make_config("psnr", {**MINIMAL, "a\nb": 1})
+        configured("psnr", {**MINIMAL, "a\nb": 1})
 
 
 def test_a_missing_setting_is_named(refused) -> None:
@@ -152,6 +160,9 @@ def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
     path.write_text("[psnr]\niterations = 7\nschedule = { learning_rate = 1.0 }\n", "utf-8")
     assert load_preset("psnr", str(path))["iterations"] == 7
     path.write_text("psnr = 3", "utf-8")
+    with pytest.raises(UserError, match=r"psnr must be a table of settings, \[psnr\]"):
+        load_preset("psnr", str(path))
+    path.write_text("[vgg]", "utf-8")
     with pytest.raises(UserError, match="not for psnr"):
         load_preset("psnr", str(path))
     path.write_text("[psnr", "utf-8")
@@ -174,6 +185,98 @@ def test_a_preset_is_laid_over_its_base(tmp_path: Path) -> None:
     paper = load_preset("psnr", "paper-psnr")
     assert load_preset("psnr", str(second)) == {**paper, "iterations": 1, "seed": 3}
     assert load_preset("gan", str(second)) == load_preset("gan", "paper-gan")
+
+
+def over(base: str, text: str, folder: Path) -> dict[str, Any]:
+    path = folder / "own.toml"
+    path.write_text(f'base = "{base}"\n[psnr]\n{text}', "utf-8")
+    return load_preset("psnr", str(path))
+
+
+def test_a_table_is_laid_over_that_of_its_base(tmp_path: Path) -> None:
+    tiny, builtin = load_preset("psnr", "tiny"), load_preset("psnr", "builtin-psnr")
+    network = over("tiny", "generator = { num_features = 16 }", tmp_path)["generator"]
+    assert network == {**tiny["generator"], "num_features": 16}
+    schedule = over("builtin-psnr", "schedule = { learning_rate = 1.0 }", tmp_path)["schedule"]
+    assert schedule == {**builtin["schedule"], "learning_rate": 1.0}
+    other = over("tiny", "generator = { num_blocks = 3, batch_norm = true }", tmp_path)
+    assert other["generator"] == {"num_blocks": 3, "batch_norm": True}
+    network = override(tiny, ["generator={ num_features = 16 }"])["generator"]
+    assert network == {**tiny["generator"], "num_features": 16}
+
+
+BROKEN = {
+    "[pnsr]\niterations = 1": ["[pnsr]", "psnr"],
+    "[psnr]\niteration = 1": ["iteration", "iterations"],
+    "[psnr]\nbatchsize = 1": ["batchsize", "batch_size"],
+    "[psnr.schedule]\nlearning_rat = 1.0": ["schedule.learning_rat;", "schedule.learning_rate"],
+    "[psnr.generator]\nnum_featurs = 1": ["generator.num_featurs", "num_features"],
+    "[gan]\nganweight = 1": ["ganweight", "gan_weight"],
+    "[psnr]\ngan_weight = 1": ["gan_weight", "gan, not of psnr"],
+    "[vgg]\ninit = 'psnr'": ["init", "not of vgg"],
+    "iterations = 1": ["iterations", "[psnr]"],
+    "colour = 1": ["colour"],
+    "[training]\niterations = 1": ["training"],
+    "psnr = 3": ["psnr", "table"],
+    "[[psnr]]\niterations = 3": ["psnr", "table"],
+    "base = 3": ["base"],
+    "base = ['tiny', 3]": ["base"],
+    "[psnr]\ngenerator = { growth_channels = 4, batch_norm = true }": [
+        "generator",
+        "batch_norm, growth_channels",
+    ],
+    "[psnr]\niterations = 1\niterations = 2": ["iterations = 2"],
+    "[psnr]\niterations 1": ["iterations 1"],
+    "[psnr]\nschedule = 1e-4": ["schedule"],
+    "[psnr]\niterations = '5'": ["iterations"],
+    "[psnr]\nsave_every = 0": ["save_every"],
+    "[psnr]\ngenerator = { scale = 5 }": ["generator"],
+    "[psnr]\n'' = 1": ["''"],
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_preset_is_refused_by_the_name_of_what_is_wrong(
+    tmp_path: Path, refused, text: str
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text if "base" in text else f'base = "tiny"\n{text}', "utf-8")
+    with refused(*BROKEN[text]):
+        configured("psnr", load_preset("psnr", str(path)))
+
+
+def test_paths_are_absolute_and_names_are_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg.pth").touch()
+    given = {"data": ["a", "/b"], "lr": ["c", ""], "init": "psnr", "perceptual": "vgg.pth"}
+    config = configured("gan", {**MINIMAL, **given, "validation": "d"})
+    assert isinstance(config, GANConfig)
+    assert config.data == (str(tmp_path / "a"), "/b")
+    assert config.lr == (str(tmp_path / "c"), "")
+    assert config.init == "psnr"
+    assert config.perceptual == str(tmp_path / "vgg.pth")
+    assert config.validation == str(tmp_path / "d")
+    assert configured("gan", to_settings(config)) == config
+
+
+def test_changes_are_told_and_grave_ones_refused(refused) -> None:
+    before = make_config("psnr", {**MINIMAL, "init": "psnr"})
+    watched = {"iterations": 20, "save_every": 7, "validation": "/v", "device": "cpu"}
+    free = changes(before, make_config("psnr", {**MINIMAL, "init": "psnr", **watched}))
+    assert set(free) == set(watched)
+    check_changes(Path("run"), free, allowed=False)
+    schedule = {"learning_rate": 5.0}
+    settings = {**MINIMAL, "init": "psnr", "batch_size": 4, "schedule": schedule}
+    grave = changes(before, make_config("psnr", settings))
+    assert grave == {"batch_size": (16, 4), "schedule.learning_rate": (1e-3, 5.0)}
+    with refused("batch_size 16 → 4, schedule.learning_rate 0.001 → 5.0", "--allow-changes"):
+        check_changes(Path("run"), grave, allowed=False)
+    check_changes(Path("run"), grave, allowed=True)
+    other = changes(before, make_config("psnr", {**MINIMAL, "init": "gan"}))
+    with refused("init psnr → gan", "other networks"):
+        check_changes(Path("run"), other, allowed=True)
 
 
 def test_a_preset_is_not_its_own_base(tmp_path: Path, refused) -> None:

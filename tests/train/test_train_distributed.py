@@ -18,9 +18,10 @@ from torch.nn import functional as F
 from esrgan.errors import UserError
 from esrgan.run_folder import read_metrics, read_status
 from train import distributed
-from train.config import StageName, load_preset, make_config
+from train.config import StageName, make_config
 from train.loop import loaded, set_rate, to_numbers
 from train.losses import RelativisticAverageGANLoss
+from train.settings import load_preset
 from train.stages import build_stage
 
 ROOT = Path(__file__).parents[2]

@@ -475,7 +475,7 @@ def test_the_best_weights_are_those_of_the_best_validation(
 
     # A session that does worse leaves them; one that counts otherwise would not have.
     worse = resumed(run, "iterations=9", "schedule.learning_rate=1.0")
-    assert command(*worse)[0] == 0
+    assert command(*worse, "--allow-changes")[0] == 0
     assert read_facts(run / "best" / "generator.safetensors")["iterations"] == best
 
 
@@ -653,10 +653,119 @@ def test_a_second_start_is_refused(command, begun: Path, training_pictures: Path
     assert contents(begun) == before
 
 
+CHANGED = {
+    "seed=7": "seed 0 → 7",
+    "batch_size=4": "batch_size 2 → 4",
+    "crop_size=40": "crop_size 32 → 40",
+    "precision=bf16": "precision fp32 → bf16",
+    "schedule.learning_rate=5": "schedule.learning_rate 0.001 → 5",
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_what_makes_another_run_of_it_is_refused(command, begun: Path, change: str) -> None:
+    before = contents(begun)
+    assert_refused(command(*resumed(begun, change)), CHANGED[change], "--allow-changes")
+    assert contents(begun) == before
+
+
+def test_what_is_changed_all_the_same_is_told_and_noted(begun: Path) -> None:
+    more = resumed(begun, "iterations=8", "batch_size=1")
+    code, out, err = ended(*more, "--allow-changes")
+    assert code == 0, err
+    assert "changed: iterations 5 → 8, batch_size 2 → 1" in out
+    sessions = json.loads((begun / "environment.json").read_text("utf-8"))
+    assert "changes" not in sessions[0]
+    assert sessions[1]["changes"] == {"iterations": [5, 8], "batch_size": [2, 1]}
+    facts = read_facts(begun / "generator.safetensors")
+    assert facts["changes"] == ["from iteration 5: iterations 5 → 8, batch_size 2 → 1"]
+    assert facts["preset"] == "tiny"
+
+
+def test_other_pictures_are_other_data(command, begun: Path, tmp_path: Path) -> None:
+    """In another folder, and in the same one."""
+    data = tmp_path / "data"
+    settings = json.loads((begun / "config.json").read_text("utf-8"))
+    shutil.copytree(settings["data"][0], data)
+    assert_refused(command(*resumed(begun), "--data", data), "data", str(data), "--allow-changes")
+    (begun / "config.json").write_text(json.dumps({**settings, "data": [str(data)]}), "utf-8")
+    assert command(*resumed(begun, "iterations=6"))[0] == 0
+    Image.new("RGB", (40, 50)).save(data / "another.png")
+    assert_refused(command(*resumed(begun, "iterations=7")), "training pictures", "3 ", "4 ")
+    assert command(*resumed(begun, "iterations=7"), "--allow-changes")[0] == 0
+    changes = json.loads((begun / "environment.json").read_text("utf-8"))[-1]["changes"]
+    assert set(changes) == {"iterations", "training pictures"}
+    facts = read_facts(begun / "generator.safetensors")
+    assert str(tmp_path) not in str(facts)
+
+
+def test_a_run_is_gone_on_with_from_any_folder(
+    command, training_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(training_pictures.parent)
+    start = ["psnr", "--preset", "tiny", "--iterations", 1, "--data", training_pictures.name]
+    run = ["--out", tmp_path / "run", "--validation", training_pictures.name]
+    assert command(*start, *run)[0] == 0
+    assert command(*start, *run, "--resume")[0] == 0  # the same words mean the same
+    monkeypatch.chdir(tmp_path)
+    assert command("psnr", "--out", "run", "--resume", "--iterations", 2)[0] == 0
+
+
+def test_a_run_goes_on_with_its_own_networks_and_preset(
+    command, begun: Path, training_pictures: Path
+) -> None:
+    again = ["psnr", "--out", begun, "--resume"]
+    told = ["init none → psnr", "other networks", "--out"]
+    assert_refused(command(*again, "--init", "psnr", "--allow-changes"), *told)
+    assert_refused(command(*again, "--preset", "builtin-psnr"), "'tiny'", "--set")
+    (begun / "checkpoint.pt").unlink()  # nothing was trained yet that would be lost
+    start = [*again, "--preset", "tiny", "--set", "generator.num_features=6"]
+    assert command(*start, "--iterations", 1)[0] == 0
+    assert load_generator(begun / "generator.safetensors").config.num_features == 6
+
+
+def test_fewer_iterations_than_were_made_are_refused(command, begun: Path) -> None:
+    assert_refused(command(*resumed(begun, "iterations=4")), "iteration 5", "give 5 or more")
+
+
+def test_a_checkpoint_of_other_networks_says_in_what_they_differ(
+    command, begun: Path, training_pictures: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--iterations", 1]
+    assert command(*start, "--out", other, "--set", "generator.num_features=6")[0] == 0
+    shutil.copy(other / "checkpoint.pt", begun / "checkpoint.pt")
+    named = ["conv_first.weight of the generator is 6×3×3×3 there, and 8×3×3×3 here"]
+    assert_refused(command(*resumed(begun)), *named)
+    frozen = resumed(other, 'freeze=["conv_first"]')
+    assert_refused(command(*frozen, "--allow-changes"), "other weights that are trained")
+
+
+def test_the_best_of_another_validation_is_set_aside(
+    command, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--out", run]
+    assert command(*start, "--validation", training_pictures, "--iterations", 1)[0] == 0
+    assert command(*resumed(run, "iterations=2", "best_by=delta_e"))[0] == 0
+    known = [read_facts(run / f / "generator.safetensors") for f in ("best-until-0000001", "best")]
+    assert [facts["iterations"] for facts in known] == [1, 2]
+
+
+def test_a_gan_run_whose_pictures_are_too_small_for_niqe_has_its_best(
+    arguments, tmp_path: Path
+) -> None:
+    code, out, err = ended(*arguments["gan"], "--out", tmp_path / "run", "--iterations", 4)
+    assert code == 0, err
+    assert "note: best/ holds the weights of the smallest ΔE" in out
+    assert read_facts(tmp_path / "run" / "best" / "generator.safetensors")["iterations"] == 4
+
+
 def test_a_diverging_run_stops_and_keeps_its_checkpoint(command, begun: Path) -> None:
     before = (begun / "checkpoint.pt").read_bytes()
     changes = resumed(begun, "schedule.learning_rate=1e30", "iterations=20", "sample_every=7")
-    assert_refused(command(*changes), "diverged", "iteration 7", "checkpoint is intact")
+    again = command(*changes, "--allow-changes")
+    assert_refused(again, "diverged", "iteration 7", "checkpoint is intact")
     state, _, iterations, message = standing(begun)
     assert (state, iterations) == ("failed", 20)
     assert "diverged" in message
@@ -798,7 +907,8 @@ def test_bad_data_are_told_of_in_one_line(
     data = (tmp_path / "bad" / "cut.png").read_bytes()
     (tmp_path / "bad" / "cut.png").write_bytes(data[: len(data) // 2])
     changes = resumed(begun, "iterations=10", f"num_workers={workers}")
-    assert_refused(command(*changes, "--data", tmp_path / "bad"), "damaged")
+    more = ["--data", tmp_path / "bad", "--allow-changes"]
+    assert_refused(command(*changes, *more), "damaged")
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nothing", "half"])

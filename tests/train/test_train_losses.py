@@ -39,6 +39,21 @@ def logits(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     return torch.tensor(real, requires_grad=True), torch.tensor(fake, requires_grad=True)
 
 
+def test_the_discriminator_s_gradient_is_that_of_eq_1(logits: tuple[Tensor, Tensor]) -> None:
+    """By finite differences of all logits, those in E[·] too. Of BasicSR's, which detaches E[·],
+    the absolute values sum to half of it, whatever the logits."""
+    loss = RelativisticAverageGANLoss()
+    assert torch.autograd.gradcheck(loss.discriminator, logits)
+    assert torch.autograd.gradcheck(loss.generator, logits)
+    for real, fake in (logits, [torch.zeros(6, 1, requires_grad=True) for _ in range(2)]):
+        ours = torch.autograd.grad(loss.discriminator(real, fake), (real, fake))
+        on_real = torch.nn.functional.softplus(-(real - fake.detach().mean())).mean()
+        on_fake = torch.nn.functional.softplus(fake - real.detach().mean()).mean()
+        theirs = torch.autograd.grad((on_real + on_fake) / 2, (real, fake))
+        own, other = (sum(each.abs().sum() for each in found) for found in (ours, theirs))
+        torch.testing.assert_close(own, 2 * other)
+
+
 @pytest.fixture
 def features() -> VGGFeatures:
     torch.manual_seed(0)

@@ -23,8 +23,9 @@ from esrgan.networks import RRDBNet, SRResNet, UNetDiscriminator
 from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
-from train.config import StageName, load_preset, make_config
+from train.config import StageName, make_config
 from train.data import batches
+from train.settings import load_preset
 from train.stages import GANStage, Stage, VGGStage, build_stage
 
 # Of Adam. A shift of all logits is nothing to the relativistic loss: such gradients are rounding
@@ -140,6 +141,42 @@ def test_validation_gives_the_numbers_of_evaluate(build, tmp_path: Path) -> None
     assert stage.validate() == {f"validation/{name}": value for name, value in expected.items()}
     np.testing.assert_array_equal(stage.validation[0].lr, photograph[2::4, 2::4])
     assert list(stage.validation_pictures()) == ["cat"]
+
+
+def test_validation_with_lr_pictures_of_its_own(
+    build, training_pictures: Path, tmp_path: Path
+) -> None:
+    """They are what is upscaled: PSNR against a network that is bicubic of dark pictures."""
+    for file in list_images(training_pictures):
+        low = imresize(load_image(file), 1 / 4) // 2
+        Image.fromarray(low).save(tmp_path / file.name)
+    stage = build("psnr", validation=str(training_pictures), validation_lr=str(tmp_path))
+    for pair, file in zip(stage.validation, list_images(training_pictures), strict=True):
+        np.testing.assert_array_equal(pair.lr, load_image(tmp_path / file.name))
+        np.testing.assert_array_equal(pair.hr, load_image(file))
+    assert not stage.notes
+    paired = build("psnr", data=[str(training_pictures)], lr=[str(tmp_path)])
+    assert not paired.notes  # nothing is validated
+    changes = {"lr": [str(tmp_path)], "validation": str(training_pictures)}
+    assert "--validation-lr" in build("psnr", **changes).notes[0]
+
+
+def test_the_best_may_be_chosen_by_a_learned_distance(
+    build, training_pictures: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    def brighter(sr: np.ndarray, hr: np.ndarray) -> float:
+        return float(sr.mean() - hr.mean())
+
+    validation = {"validation": str(training_pictures), "best_by": "dists"}
+    monkeypatch.setattr("train.stages.learned_distance", lambda _name: "pyiqa not installed")
+    with refused("best_by=dists", "pyiqa not installed"):
+        build("psnr", **validation)
+    monkeypatch.setattr("train.stages.learned_distance", lambda _name: brighter)
+    stage = build("psnr", **validation)
+    upscaler = Upscaler(stage.averaged(), CPU)
+    expected = [brighter(upscaler(pair.lr), pair.hr) for pair in stage.validation]
+    assert stage.best_by == "validation/dists"
+    assert stage.validate()["validation/dists"] == pytest.approx(np.mean(expected))
 
 
 def test_a_missing_validation_folder_is_found_at_once(build, tmp_path: Path, refused) -> None:

@@ -127,12 +127,8 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         [request, address],
         **wish,
     )
-    upload.upload(
-        lambda kind: (kind, _new(), None), own_kind, [kind, request, address], **wish
-    )
-    kind.input(
-        lambda kind: (kind, _new(), None), kind, [own_kind, request, address], **each
-    )
+    upload.upload(lambda kind: (kind, _new(), None), own_kind, [kind, request, address], **wish)
+    kind.input(lambda kind: (kind, _new(), None), kind, [own_kind, request, address], **each)
     kind.input(None, js=_to_viewer("wished"))
     offered.click(None, js=_to_viewer("wished"))
     offered.click(

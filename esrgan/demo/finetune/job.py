@@ -271,7 +271,7 @@ def resume(name: str) -> None:
             raise UserError("This run is finished; to train on, start a new one from its result.")
         if run.stage not in ("psnr", "gan"):
             raise UserError("This run never came to begin; start a new one.")
-        _launch(folder, [run.stage, "--preset", PRESET, "--out", str(folder), "--resume"])
+        _launch(folder, [run.stage, "--out", str(folder), "--resume"])
 
 
 def stop(name: str) -> None:
