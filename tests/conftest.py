@@ -53,13 +53,23 @@ PATIENCE = 120_000  # of browser tests, in milliseconds: CI shares its cores
 TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
-# Modules that take longest, with which the workers begin, so that none waits for another's last.
-LONGEST = ("finetuning", "page", "train_loop", "evaluate_tab", "ablation", "figures_panel", "fuzz")
+# Groups that take longest, with which the workers begin, so that none waits for another's last.
+LONGEST = ("served", "test_train_loop", "test_finetuning", "test_ablation", "test_fuzz")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    """A worker takes a module as a whole, and one of them all that needs the served page."""
+    groups = {item: _group(item) for item in items}
+    order = {group: place for place, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(groups[item], len(order)))
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str:
+    needs = item.fixturenames if isinstance(item, pytest.Function) else ()
+    return "served" if "address" in needs else item.path.stem
 
 
 @pytest.fixture(autouse=True)

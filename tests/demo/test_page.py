@@ -4,7 +4,9 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,10 +33,40 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=SECONDS)
 
 
+@pytest.fixture(scope="module")
+def shown(browser: Browser, address: str) -> Iterator[Page]:
+    """The page after its first comparison, opened once for all that only look at it."""
+    with visit(browser, address) as page:
+        wait_for_result(page)
+        yield page
+
+
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The page after its first comparison; every request must stay on this machine."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
+def page(shown: Page) -> Iterator[Page]:
+    """The page after its first comparison; whatever a test does to the viewer is undone."""
+    yield shown
+    shown.context.set_offline(False)
+    shown.locator("[data-mode=grid]").click()
+    for key in ("Escape", "0"):
+        shown.locator(".viewer").press(key)
+    for slider, alpha in {"network-alpha": 0.8, "image-alpha": 0.8, "third-share": 0}.items():
+        slide(shown, slider, alpha)
+    shown.evaluate("scrollTo(0, 0)")
+
+
+@pytest.fixture
+def fresh(browser: Browser, address: str) -> Iterator[Page]:
+    """The page of a visitor of one's own, whose first comparison has begun."""
+    with visit(browser, address) as opened:
+        expect(opened.locator(".viewer")).to_have_attribute("data-run", re.compile("."))
+        yield opened
+
+
+@contextmanager
+def visit(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """The page with the smallest example; every request must stay on this machine."""
+    settings = {"viewport": {"width": 1280, "height": 1000}, "reduced_motion": "reduce", **options}
+    opened = browser.new_page(**settings)
     opened.set_default_timeout(SECONDS)
     elsewhere: list[str] = []
     opened.on(
@@ -44,7 +76,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         ),
     )
     opened.goto(f"{address}/?example={EXAMPLE.stem}&zoom=fit")
-    wait_for_result(opened)
     yield opened
     opened.close()
     assert elsewhere == []
@@ -52,9 +83,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def wait_for_result(page: Page, **marks: str) -> None:
     """Wait until a comparison is complete, and its viewer has these marks."""
-    viewer = page.locator(".viewer")
-    for name, value in {"complete": "true", **marks}.items():
-        expect(viewer).to_have_attribute(f"data-{name}", value)
+    wait_until(page, complete="true", **marks)
+
+
+def wait_until(page: Page, **marks: str) -> None:
+    """Wait until the viewer has these marks."""
+    for name, value in marks.items():
+        expect(page.locator(".viewer")).to_have_attribute(f"data-{name}", value)
 
 
 def saved(page: Page, pane: str) -> np.ndarray:
@@ -143,29 +178,29 @@ def test_histogram_is_that_of_the_library(page: Page) -> None:
         assert mean == pytest.approx(brightness(picture)[::2, ::2].mean(), abs=1e-3)
 
 
-def test_uploaded_photo_as_lr_and_both_sliders(page: Page, tmp_path: Path) -> None:
+def test_uploaded_photo_as_lr_and_both_sliders(fresh: Page, tmp_path: Path) -> None:
     lr = load_image(EXAMPLE)[100:130, 150:190]
     Image.fromarray(lr).save(tmp_path / "my photo.png")
-    before = page.locator(".viewer").get_attribute("data-run")
-    upload(page, tmp_path / "my photo.png", kind=AS_LR)
-    expect(page.locator(".viewer")).not_to_have_attribute("data-run", before or "")
-    wait_for_result(page)
-    np.testing.assert_array_equal(saved(page, "lr"), lr)
-    expect(page.locator("[data-pane=hr]")).to_be_hidden()
-    expect(caption(page, "psnr")).to_have_text("160×120")
+    before = fresh.locator(".viewer").get_attribute("data-run")
+    upload(fresh, tmp_path / "my photo.png", kind=AS_LR)
+    expect(fresh.locator(".viewer")).not_to_have_attribute("data-run", before or "")
+    wait_for_result(fresh)
+    np.testing.assert_array_equal(saved(fresh, "lr"), lr)
+    expect(fresh.locator("[data-pane=hr]")).to_be_hidden()
+    expect(caption(fresh, "psnr")).to_have_text("160×120")
 
     networks = [zoo.load(name).network for name in ("psnr", "gan")]
     ends = [Upscaler(network)(lr) for network in networks]
     for alpha in (0.0, 0.35, 1.0):
         weights = alpha_weights(alpha)
-        slide(page, "network-alpha", alpha)
-        expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+        slide(fresh, "network-alpha", alpha)
+        expect(fresh.locator(".viewer")).to_have_attribute("data-exact", "true")
         expected = Upscaler(interpolate_networks(networks, weights))(lr)
-        np.testing.assert_array_equal(saved(page, "network"), expected)
+        np.testing.assert_array_equal(saved(fresh, "network"), expected)
 
-        slide(page, "image-alpha", alpha)
-        expect(caption(page, "image")).to_contain_text(f"α = {alpha:.2f}")
-        np.testing.assert_array_equal(saved(page, "image"), interpolate_images(ends, weights))
+        slide(fresh, "image-alpha", alpha)
+        expect(caption(fresh, "image")).to_contain_text(f"α = {alpha:.2f}")
+        np.testing.assert_array_equal(saved(fresh, "image"), interpolate_images(ends, weights))
     assert (ends[0] != ends[1]).mean() > 0.1
 
 
@@ -268,25 +303,18 @@ def lr_of_example() -> np.ndarray:
     return imresize(load_image(EXAMPLE), 1 / 4)
 
 
-def test_another_example_by_a_click(page: Page) -> None:
-    page.locator("#examples img").nth(2).click()
-    expect(caption(page, "hr")).to_have_text("600×400")
-    np.testing.assert_array_equal(saved(page, "hr"), load_image(EXAMPLES / "coffee.png"))
+def test_another_example_by_a_click(fresh: Page) -> None:
+    fresh.locator("#examples img").nth(2).click()
+    expect(caption(fresh, "hr")).to_have_text("600×400")
+    np.testing.assert_array_equal(saved(fresh, "hr"), load_image(EXAMPLES / "coffee.png"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def phone(browser: Browser, address: str) -> Iterator[Page]:
-    opened = browser.new_page(
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        reduced_motion="reduce",
-    )
-    opened.set_default_timeout(SECONDS)
-    opened.goto(f"{address}/?example={EXAMPLE.stem}&zoom=fit")
-    wait_for_result(opened)
-    yield opened
-    opened.close()
+    screen: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True}
+    with visit(browser, address, has_touch=True, **screen) as opened:
+        wait_for_result(opened)
+        yield opened
 
 
 def test_readable_on_a_phone(phone: Page) -> None:
@@ -386,18 +414,18 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
-def test_bad_pictures_are_refused_in_one_sentence(page: Page, tmp_path: Path) -> None:
+def test_bad_pictures_are_refused_in_one_sentence(fresh: Page, tmp_path: Path) -> None:
     for name, make, words in BAD_PICTURES:
         (tmp_path / name).write_bytes(make())
-        upload(page, tmp_path / name, kind=AS_LR)
-        expect(news(page)).to_contain_text(words)
-        expect(page.locator(".viewer")).to_have_attribute("data-state", "failed")
-        expect(page.locator(".panes")).to_be_hidden()  # nothing of another picture
-    page.locator("#examples img").nth(2).click()  # the server goes on
-    expect(caption(page, "hr")).to_have_text("600×400")
+        upload(fresh, tmp_path / name, kind=AS_LR)
+        expect(news(fresh)).to_contain_text(words)
+        expect(fresh.locator(".viewer")).to_have_attribute("data-state", "failed")
+        expect(fresh.locator(".panes")).to_be_hidden()  # nothing of another picture
+    fresh.locator("#examples img").nth(2).click()  # the server goes on
+    expect(caption(fresh, "hr")).to_have_text("600×400")
 
 
-def test_own_models_and_what_is_wrong_with_them(page: Page, tmp_path: Path) -> None:
+def test_own_models_and_what_is_wrong_with_them(fresh: Page, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4))
     save_generator(tmp_path / "mine.safetensors", network, {})
@@ -406,33 +434,35 @@ def test_own_models_and_what_is_wrong_with_them(page: Page, tmp_path: Path) -> N
     save_generator(tmp_path / "wider.safetensors", wide, {})
     (tmp_path / "evil.pth").write_bytes(b"cos\nsystem\n(S'touch /tmp/evil'\ntR.")
 
-    choose(page, "models", "Any two or three")
+    choose(fresh, "models", "Any two or three")
     names = ["evil.pth", "mine.safetensors", "wider.safetensors"]
-    page.locator("#own-files input[type=file]").set_input_files([tmp_path / name for name in names])
-    expect(page.locator("#own-files")).to_contain_text("wider")
-    choose(page, "first-model", "mine.safetensors")
-    choose(page, "second-model", "evil.pth")
-    expect(news(page)).to_contain_text("evil.pth")
-    expect(page.locator(".panes")).to_be_hidden()
+    fresh.locator("#own-files input[type=file]").set_input_files(
+        [tmp_path / name for name in names]
+    )
+    expect(fresh.locator("#own-files")).to_contain_text("wider")
+    choose(fresh, "first-model", "mine.safetensors")
+    choose(fresh, "second-model", "evil.pth")
+    expect(news(fresh)).to_contain_text("evil.pth")
+    expect(fresh.locator(".panes")).to_be_hidden()
 
-    choose(page, "second-model", "wider.safetensors")
-    told = page.locator("#network-alpha em")
+    choose(fresh, "second-model", "wider.safetensors")
+    told = fresh.locator("#network-alpha em")
     expect(told).to_contain_text("can't be interpolated: they differ in num features (8 and 16)")
-    wait_for_result(page)
-    expect(page.locator("#network-alpha input")).to_be_disabled()
-    expect(page.locator("[data-chip=network]")).to_have_count(0)
-    ends = [saved(page, "psnr"), saved(page, "gan")]
+    wait_for_result(fresh)
+    expect(fresh.locator("#network-alpha input")).to_be_disabled()
+    expect(fresh.locator("[data-chip=network]")).to_have_count(0)
+    ends = [saved(fresh, "psnr"), saved(fresh, "gan")]
     blend = interpolate_images(ends, alpha_weights(0.8))
-    np.testing.assert_array_equal(saved(page, "image"), blend)
+    np.testing.assert_array_equal(saved(fresh, "image"), blend)
     for end, each in zip(ends, (network, wide), strict=True):
         assert np.abs(end - Upscaler(each)(lr_of_example()).astype(int)).max() <= 1
 
-    choose(page, "second-model", "mine.safetensors")
-    expect(page.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
-    wait_for_result(page, exact="true")
-    expect(page.locator("[data-chip=after]")).to_have_count(0)
-    expect(page.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
-    np.testing.assert_array_equal(saved(page, "gan"), ends[0])
+    choose(fresh, "second-model", "mine.safetensors")
+    expect(fresh.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
+    wait_for_result(fresh, exact="true")
+    expect(fresh.locator("[data-chip=after]")).to_have_count(0)
+    expect(fresh.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
+    np.testing.assert_array_equal(saved(fresh, "gan"), ends[0])
 
 
 def choose(page: Page, dropdown: str, option: str) -> None:
@@ -455,34 +485,35 @@ def test_a_third_model_takes_its_share(page: Page) -> None:
     expect(caption(page, "image")).to_contain_text("third model 0.25 · PSNR")
 
 
-def test_an_address_restores_example_models_alpha_and_crop(page: Page, address: str) -> None:
-    page.goto(
-        f"{address}/?example=chelsea&models=gan-after,psnr&network=0.35&image=0.2&crop=8,16,64,64"
+def test_an_address_restores_example_models_alpha_and_crop(fresh: Page, address: str) -> None:
+    fresh.goto(
+        f"{address}/?example=chelsea&models=gan-after,psnr&network=0.5&image=0.2&crop=8,16,64,64"
     )
-    wait_for_result(page, network="0.35", image="0.2", mark="8,16,64,64", exact="true")
-    expect(page.locator("[data-pane=psnr] header")).to_contain_text("GAN, loss after activation")
+    wait_until(fresh, network="0.5", image="0.2", mark="8,16,64,64", exact="true")
+    fresh.locator("#stop").click()
+    expect(fresh.locator("[data-pane=psnr] header")).to_contain_text("GAN, loss after activation")
     lr = lr_of_example()
     networks = [zoo.load(name).network for name in ("gan-after", "psnr")]
-    expected = Upscaler(interpolate_networks(networks, alpha_weights(0.35)))(lr)
-    np.testing.assert_array_equal(saved(page, "network"), expected)
-    page.locator("#paper-panel > button").click()
-    page.locator("#paper-format").get_by_text("SVG").click()
-    page.locator("#paper-start").click()
-    with page.expect_download() as download:
-        page.locator("#paper-file").get_by_text("crops.svg").click()
-    assert ">network α = 0.35<" in download.value.path().read_text("utf-8")
+    expected = Upscaler(interpolate_networks(networks, alpha_weights(0.5)))(lr)
+    np.testing.assert_array_equal(saved(fresh, "network"), expected)
+    fresh.locator("#paper-panel > button").click()
+    fresh.locator("#paper-format").get_by_text("SVG").click()
+    fresh.locator("#paper-start").click()
+    with fresh.expect_download() as download:
+        fresh.locator("#paper-file").get_by_text("crops.svg").click()
+    assert ">network α = 0.5<" in download.value.path().read_text("utf-8")
 
-    slide(page, "image-alpha", 0.9)
-    page.locator("[data-do=link]").click()
-    copied = page.locator("input.link").input_value()
-    page.goto(copied)
-    wait_for_result(page, network="0.35", image="0.9", mark="8,16,64,64", exact="true")
-    expect(caption(page, "hr")).to_have_text("448×300")
+    slide(fresh, "image-alpha", 0.9)
+    fresh.locator("[data-do=link]").click()
+    copied = fresh.locator("input.link").input_value()
+    fresh.goto(copied)
+    wait_until(fresh, network="0.5", image="0.9", mark="8,16,64,64", exact="true")
+    expect(caption(fresh, "hr")).to_have_text("448×300")
 
 
-def test_a_new_wish_ends_the_comparison_at_hand(page: Page, tmp_path: Path) -> None:
+def test_a_new_wish_ends_the_comparison_at_hand(fresh: Page, tmp_path: Path) -> None:
     """The panes go from one picture to the last one wished for, and never back."""
-    page.evaluate(
+    fresh.evaluate(
         """() => {
             const viewer = document.querySelector('.viewer'), seen = window.seenRuns = [];
             new MutationObserver(() => {
@@ -491,23 +522,23 @@ def test_a_new_wish_ends_the_comparison_at_hand(page: Page, tmp_path: Path) -> N
         }"""
     )
     for number, size in ((2, "600×400"), (5, "640×424")):
-        page.locator("#examples img").nth(number).click()
-        expect(caption(page, "hr")).to_have_text(size)
+        fresh.locator("#examples img").nth(number).click()
+        expect(caption(fresh, "hr")).to_have_text(size)
     small = load_image(EXAMPLES / "rocket.png")[:96, :128]
     Image.fromarray(small).save(tmp_path / "small.png")
-    upload(page, tmp_path / "small.png")
-    expect(caption(page, "hr")).to_have_text("128×96")
-    wait_for_result(page)
-    np.testing.assert_array_equal(saved(page, "hr"), small)
-    seen = page.evaluate("window.seenRuns")
+    upload(fresh, tmp_path / "small.png")
+    expect(caption(fresh, "hr")).to_have_text("128×96")
+    wait_for_result(fresh)
+    np.testing.assert_array_equal(saved(fresh, "hr"), small)
+    seen = fresh.evaluate("window.seenRuns")
     assert len(seen) == len(set(seen)) == 5  # two examples, no picture, enlarged, tested
 
 
-def test_official_models_without_a_network(page: Page) -> None:
-    choose(page, "models", "Official (downloaded)")
-    expect(news(page)).to_contain_text("could not be downloaded")
-    expect(page.locator(".panes")).to_be_hidden()
-    before = page.locator(".viewer").get_attribute("data-run")
-    choose(page, "models", "Built-in")
-    expect(page.locator(".viewer")).not_to_have_attribute("data-run", before or "")
-    wait_for_result(page)
+def test_official_models_without_a_network(fresh: Page) -> None:
+    choose(fresh, "models", "Official (downloaded)")
+    expect(news(fresh)).to_contain_text("could not be downloaded")
+    expect(fresh.locator(".panes")).to_be_hidden()
+    before = fresh.locator(".viewer").get_attribute("data-run")
+    choose(fresh, "models", "Built-in")
+    expect(fresh.locator(".viewer")).not_to_have_attribute("data-run", before or "")
+    wait_for_result(fresh)

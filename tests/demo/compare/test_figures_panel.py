@@ -254,14 +254,17 @@ def test_what_is_wrong_is_said(session: Session, refused: Refused) -> None:
 # In the browser
 
 
-@pytest.fixture
-def page(browser: "Browser", address: str, tmp_path: Path) -> "Iterator[Page]":
+@pytest.fixture(scope="module")
+def page(
+    browser: "Browser", address: str, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[Page]":
     """The page with a small picture compared, and a crop of it marked."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=SECONDS)
     with Image.open(EXAMPLE) as astronaut:
-        astronaut.crop((160, 60, 368, 268)).save(tmp_path / "face.png")
+        face = tmp_path_factory.mktemp("uploads") / "face.png"
+        astronaut.crop((160, 60, 368, 268)).save(face)
     opened = browser.new_page(
         viewport={"width": 800, "height": 844}, has_touch=True, reduced_motion="reduce"
     )
@@ -269,7 +272,7 @@ def page(browser: "Browser", address: str, tmp_path: Path) -> "Iterator[Page]":
     opened.goto(address)
     expect(opened.locator("[data-pane=hr] canvas")).to_be_visible()
     opened.locator("#upload").get_by_label("Remove Image").click()
-    opened.locator("#upload input[type=file]").set_input_files(tmp_path / "face.png")
+    opened.locator("#upload input[type=file]").set_input_files(face)
     expect(opened.locator("#kind").get_by_label(AS_LR)).to_be_checked()
     opened.locator("#kind").get_by_text(AS_HR).click()
     expect(opened.locator("[data-pane=hr] figcaption")).to_have_text("208×208")
