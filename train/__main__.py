@@ -60,7 +60,8 @@ PREPARE = "cut pictures into sub-images, so that training needs not decode them"
 # Settings that have an option of their own.
 OPTIONS = (
     *("data", "lr", "data_weights", "iterations", "seed"),
-    *("init", "validation", "validation_lr", "perceptual"),
+    *("init", "init_partial", "init_discriminator"),
+    *("validation", "validation_lr", "perceptual"),
 )
 # Settings that decide what the best weights are.
 BEST = {"validation", "validation_lr", "best_by"}
@@ -112,11 +113,17 @@ def parser() -> Parser:
                 help="how often each of --data is drawn from (default: by area)",
             )
             stage.add_argument("--init", help="start from this model (a name or a file)")
+            stage.add_argument(
+                "--init-partial", help="start from what this file shares with the generator"
+            )
             stage.add_argument("--validation", metavar="DIR", help="HR pictures to measure on")
             stage.add_argument(
                 "--validation-lr", metavar="DIR", help="their LR pictures (default: made)"
             )
         if name == "gan":
+            stage.add_argument(
+                "--init-discriminator", help="a run's checkpoint.pt, or BasicSR's net_d"
+            )
             stage.add_argument(
                 "--perceptual", help="builtin, torchvision, or a file with a VGG16 or VGG19"
             )

@@ -18,6 +18,7 @@ from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import InputName, layer_names
 from train.acceleration import Precision
+from train.pixel_losses import LossName
 
 StageName = Literal["psnr", "gan", "vgg"]
 Figure = Literal["psnr_y", "ssim_y", "niqe", "delta_e", "lpips", "dists"]
@@ -54,12 +55,19 @@ class Schedule:
         warmup: iterations of linear increase from 0.
         halve_at: iterations at which the rate is halved (Sec. 4.1).
         cosine: decay to 0 at the last iteration along a half cosine instead.
+        restart_at: iterations at which the cosine has reached 0 and begins anew at the peak (warm
+            restarts, Loshchilov and Hutter 2017).
     """
 
     learning_rate: Positive
     warmup: CountOrZero = 0
     halve_at: tuple[Count, ...] = ()
     cosine: bool = False
+    restart_at: tuple[Count, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.restart_at and not self.cosine:
+            raise UserError("restart_at: only a cosine restarts (cosine = true)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,13 +121,18 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class PSNRConfig(RunConfig):
-    """Stage 1: L1 only.
+    """Stage 1: L1, or other losses between SR and HR.
 
     Attributes:
+        losses: weight by loss between SR and HR, of `pixel_losses.LOSSES`.
+        optimizer: "adam", or "adamw", whose weight decay is not part of the gradient.
+        weight_decay: of the generator.
         lr: a folder of LR pictures for each of `data`, "" where LR is to be made, or none at all.
         data_weights: how often each of `data` is drawn from, in proportion; none: by area.
         generator: the network to train from scratch, unless there is an `init`.
         init: a model name or file to start from; it brings its own architecture.
+        init_partial: a file to start `generator` from, where the two have tensors of the same name
+            and shape; the others are named, and start fresh.
         ema_decay: of the averaged weights that are exported.
         validation: a folder of HR pictures or of a data set, as `evaluate` takes it, measured with
             every checkpoint; "" as without.
@@ -130,10 +143,16 @@ class PSNRConfig(RunConfig):
             with, e.g. ["conv_first", "body.0"].
     """
 
+    losses: Annotated[dict[LossName, Positive], Field(min_length=1)] = field(
+        default_factory=lambda: {"l1": 1.0}
+    )
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: Amount = 0.0
     lr: tuple[str, ...] = ()
     data_weights: tuple[Positive, ...] = ()
     generator: RRDBConfig | SRResNetConfig | None = None
     init: str | None = None
+    init_partial: str | None = None
     ema_decay: Share = 0.999
     validation: str | None = None
     validation_lr: str | None = None
@@ -143,6 +162,8 @@ class PSNRConfig(RunConfig):
     def __post_init__(self) -> None:
         if self.generator is None and self.init is None:
             raise UserError("name the model to start from with --init")
+        if self.init_partial and (self.init or self.generator is None):
+            raise UserError("--init-partial needs a generator in the preset, and no --init")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +171,9 @@ class GANConfig(PSNRConfig):
     """Stage 2: L_percep + λ L_G + η L1 (Eq. 3).
 
     Attributes:
+        losses: further ones than those of Eq. 3.
+        init_discriminator: a file of weights for the discriminator to start from: the
+            `checkpoint.pt` of a run, or BasicSR's `net_d`.
         perceptual: "builtin" (trained by `python -m train vgg`), "torchvision" (ImageNet VGG19),
             or a file with a VGG16 or VGG19: see `load_features`.
         perceptual_input: what that file's weights expect, "torchvision" (RGB, ImageNet's mean and
@@ -180,6 +204,8 @@ class GANConfig(PSNRConfig):
             Where no validation picture is large enough for NIQE, it is ΔE.
     """
 
+    losses: dict[LossName, Positive] = field(default_factory=dict)
+    init_discriminator: str | None = None
     perceptual: str = "builtin"
     perceptual_input: InputName | None = None
     layers: Annotated[
@@ -202,6 +228,8 @@ class GANConfig(PSNRConfig):
     best_by: Figure = "niqe"
 
     def __post_init__(self) -> None:
+        if "l1" in self.losses:
+            raise UserError("losses: the weight of l1 is pixel_weight in this stage")
         super().__post_init__()
         if self.gradient_penalty and self.compile:
             raise UserError("gradient_penalty needs second derivatives, which compile has not")
@@ -256,6 +284,8 @@ def learning_rate(schedule: Schedule, iteration: int, iterations: int) -> float:
     if iteration <= schedule.warmup:
         return rate * iteration / schedule.warmup
     if schedule.cosine:
-        done = (iteration - schedule.warmup) / max(1, iterations - schedule.warmup)
+        begun = max((at for at in schedule.restart_at if at < iteration), default=schedule.warmup)
+        ended = min((at for at in schedule.restart_at if at >= iteration), default=iterations)
+        done = (iteration - begun) / max(1, ended - begun)
         rate *= 0.5 * (1 + cos(pi * min(1.0, done)))
     return rate * 0.5 ** sum(iteration > at for at in schedule.halve_at)

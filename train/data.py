@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from esrgan.errors import UserError
 from esrgan.pictures.resize import imresize
 from train.sources import (
+    MARGIN,
     Memory,
     Picture,
     PictureCache,
@@ -32,16 +33,14 @@ from train.stopping import ignore_stop_requests
 PREFETCHED = 4
 # Loader processes for one accelerator, at most: prepared pictures need no more.
 MOST_WORKERS = 16
-# An LR pixel of a ×s downscale is made from the HR pixels up to 2s beyond its own.
-MARGIN = 2
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     """Random (LR, HR) crops: 3×(S/s)×(S/s) and 3×S×S, `uint8`.
 
     A picture is drawn with a chance proportional to its area; its crop is flipped and turned by
-    multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's (or, in a prepared
-    folder, sub-image's) MATLAB-bicubic LR, or of its own LR picture where there are pairs.
+    multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's MATLAB-bicubic LR, or of
+    its own LR picture where there are pairs.
 
     Attributes:
         contents: which pictures they are, in a few characters.
@@ -78,13 +77,18 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
         count = int(self._starts[-1])
-        _, (hr, lr) = first_sound(self._picture, lambda: self._at(rng.random()), count)
-        steps = [(side - self.crop_size) // self.scale for side in hr.shape[:2]]
-        top, left = (self.scale * int(rng.integers(0, n + 1)) for n in steps)
+        _, (hr, lr, margins) = first_sound(self._picture, lambda: self._at(rng.random()), count)
+        top = self._offset(rng, hr.shape[0], margins.top, margins.bottom)
+        left = self._offset(rng, hr.shape[1], margins.left, margins.right)
         crops = aligned_crops(hr, top, left, self.crop_size, self.scale, lr)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         small, large = (augmented(crop, turns, flip) for crop in crops)
         return small, large
+
+    def _offset(self, rng: np.random.Generator, side: int, before: int, after: int) -> int:
+        """Where a crop begins along a side, between two margins: a multiple of the scale."""
+        room = (side - before - after - self.crop_size) // self.scale
+        return before + self.scale * int(rng.integers(0, room + 1))
 
     def _picture(self, number: int) -> Picture | None:
         source = int(np.searchsorted(self._starts, number, side="right")) - 1

@@ -7,6 +7,7 @@ of a distributed run too, share the system's one cache of them.
 """
 
 import json
+import mmap
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -69,6 +70,26 @@ class SubImages:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         return len(self), self.height, self.width, 3
+
+    def cut_at(self, number: int) -> tuple[range, range]:
+        """The rows and columns of the picture that a sub-image holds."""
+        top, left = self.tops[number // len(self.lefts)], self.lefts[number % len(self.lefts)]
+        return range(top, top + self.height), range(left, left + self.width)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Height and width of the picture: the last sub-images lie flush with its border."""
+        return self.tops[-1] + self.height, self.lefts[-1] + self.width
+
+    def mapped(self, path: Path) -> np.ndarray:
+        """Their pixels, N×h×w×3 `uint8`, mapped into memory for reading.
+
+        Raises:
+            OSError, ValueError: the file is not there any more, or is another.
+        """
+        with path.open("rb") as file:
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(memory, np.uint8, offset=NPY_HEADER).reshape(self.shape)
 
     @property
     def bytes_on_disk(self) -> int:

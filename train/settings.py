@@ -21,7 +21,7 @@ from train.config import CONFIGS, Config, StageName, make_config, to_settings
 PRESETS = Path(__file__).parent / "presets"
 # Settings that name folders and files.
 FOLDERS = ("data", "lr", "validation", "validation_lr")
-FILES = ("init", "init_discriminator", "perceptual")
+FILES = ("init", "init_discriminator", "init_partial", "perceptual")
 # What a run that goes on may change without a word: how long, where, how it is watched.
 FREE = {
     *("iterations", "device", "num_workers", "compile"),

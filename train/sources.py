@@ -21,6 +21,10 @@ from train.prepared import SubImages, prepared_folders, read_index
 
 # Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
 CACHE_BYTES = 4 * 2**30
+# Mappings of prepared files that a loader process keeps; each is an open file to the system.
+MAPPED = 512
+# An LR pixel of a ×s downscale is made from the HR pixels up to 2s beyond its own.
+MARGIN = 2
 # After so many damaged pictures one after the other they are no longer drawn by chance.
 DAMAGED_IN_A_ROW = 100
 Sound = TypeVar("Sound")
@@ -41,11 +45,21 @@ class Skipped:
         return f"{self.file}: {self.reason}"
 
 
+class Margins(NamedTuple):
+    """Pixels along the sides of a picture that are there for the LR of its crops only."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
 class Picture(NamedTuple):
     """A picture to take crops from: H×W×3, and h×w×3 if its LR is not to be made; `uint8`."""
 
     hr: np.ndarray
     lr: np.ndarray | None = None
+    margins: Margins = Margins()
 
 
 class Source(ABC):
@@ -181,34 +195,84 @@ def _check_sizes(hr: Sequence[int], lr: Sequence[int], lr_file: Path, scale: int
 
 
 class Prepared(Source):
-    """The sub-images of a prepared folder, mapped into memory when they are asked for."""
+    """The sub-images of a prepared folder, mapped into memory when they are asked for.
 
-    def __init__(self, folders: Sequence[Path], side: int) -> None:
+    The crops of a sub-image keep away from its sides, but from the picture's own: their LR is then
+    the whole picture's.
+    """
+
+    def __init__(self, folders: Sequence[Path], side: int, scale: int) -> None:
         self._files: list[Path] = []
-        self.skipped = []
-        usable: list[SubImages] = []
+        self._usable: list[SubImages] = []
+        self._mapped: dict[int, np.ndarray] = {}
+        self._scale, self.skipped = scale, []
         for folder in folders:
             for each in read_index(folder).pictures:
                 file = folder / each.file
                 if min(each.height, each.width) < side:
                     self.skipped.append(Skipped(file, _too_small(each.height, each.width, side)))
+                elif not all(_has_room(*self._cut(each, n), side) for n in range(len(each))):
+                    self.skipped.append(Skipped(file, _without_margin(each, side, scale)))
                 elif not each.is_written(file):
                     self.skipped.append(Skipped(file, "missing or incomplete; prepare it anew."))
                 else:
-                    usable.append(each)
+                    self._usable.append(each)
                     self._files.append(file)
-        counts = [len(each) for each in usable]
+        counts = [len(each) for each in self._usable]
         self._starts = np.cumsum([0, *counts])
-        self.areas = np.repeat([each.height * each.width for each in usable], counts).astype(int)
+        areas = [each.height * each.width for each in self._usable]
+        self.areas = np.repeat(areas, counts).astype(int)
+
+    def _cut(self, sub_images: SubImages, number: int) -> tuple[slice, slice, Margins]:
+        """The rows and columns of a sub-image that begin and end with an LR pixel, and margins."""
+        rows, columns = sub_images.cut_at(number)
+        height, width = sub_images.picture_size
+        vertical, top, bottom = _aligned(rows, height, self._scale)
+        horizontal, left, right = _aligned(columns, width, self._scale)
+        return vertical, horizontal, Margins(top, bottom, left, right)
 
     def __getitem__(self, number: int) -> Picture | None:
         index = int(np.searchsorted(self._starts, number, side="right")) - 1
+        own = number - int(self._starts[index])
+        rows, columns, margins = self._cut(self._usable[index], own)
         try:
-            mapped = np.load(self._files[index], mmap_mode="r")
-            return Picture(np.asarray(mapped)[number - self._starts[index]])
-        except (OSError, ValueError, IndexError):
+            return Picture(self._pixels(index)[own, rows, columns], margins=margins)
+        except (OSError, ValueError):
             warn_of(Skipped(self._files[index], "can't be read any more; prepare it anew."))
             return None
+
+    def _pixels(self, index: int) -> np.ndarray:
+        """The latest mappings are kept: to make one takes longer than to read a crop."""
+        if index not in self._mapped:
+            if len(self._mapped) >= MAPPED:
+                self._mapped.pop(next(iter(self._mapped)))
+            self._mapped[index] = self._usable[index].mapped(self._files[index])
+        return self._mapped[index]
+
+
+def _aligned(held: range, whole: int, scale: int) -> tuple[slice, int, int]:
+    """What a sub-image holds of one side of a picture, cut to whole LR pixels, and the margins at
+    both of its ends: none at an end of the picture."""
+    start = -held.start % scale
+    stop = len(held) - (held.stop % scale)
+    ends = held.start == 0, held.stop == whole
+    before, after = (0 if is_end else MARGIN * scale for is_end in ends)
+    return slice(start, stop), before, after
+
+
+def _has_room(rows: slice, columns: slice, margins: Margins, side: int) -> bool:
+    """Whether there is room for a crop of this side."""
+    height = rows.stop - rows.start - margins.top - margins.bottom
+    width = columns.stop - columns.start - margins.left - margins.right
+    return min(height, width) >= side
+
+
+def _without_margin(sub_images: SubImages, side: int, scale: int) -> str:
+    needed = side + 2 * (MARGIN + 1) * scale
+    return (
+        f"crops of {side} have no margin in its sub-images of {sub_images.width}×"
+        f"{sub_images.height}, from which LR is made; prepare it anew with --size {needed} or more."
+    )
 
 
 def open_sources(folders: Sequence[str], lr: Sequence[str], side: int, scale: int) -> list[Source]:
@@ -239,7 +303,7 @@ def open_sources(folders: Sequence[str], lr: Sequence[str], side: int, scale: in
         if low:
             sources.append(PairedFolders(Path(name), Path(low), side, scale, memory))
         elif prepared:
-            sources.append(Prepared(prepared, side))
+            sources.append(Prepared(prepared, side, scale))
         else:
             sources.append(Folder(Path(name), side, memory))
     skipped = [each for source in sources for each in source.skipped]

@@ -1,9 +1,10 @@
 """The stages: what they train, and the losses in which they differ."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,8 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.networks import (
-    Discriminator,
     Generator,
-    UNetDiscriminator,
     VGG19Classifier,
-    VGGDiscriminator,
-    build_generator,
 )
 from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
@@ -48,6 +45,8 @@ from train.losses import (
     gradient_penalty,
     mean_square,
 )
+from train.pixel_losses import LOSSES
+from train.starting_weights import frozen, initial_discriminator, initial_generator
 
 ADAM_BETAS = (0.9, 0.99)
 Scalars = dict[str, Tensor]
@@ -157,10 +156,12 @@ class PSNRStage(Stage):
 
     def __init__(self, config: PSNRConfig, device: torch.device) -> None:
         super().__init__(config, device)
-        generator = frozen(initial_generator(config), config.freeze)
+        generator, told = initial_generator(config)
+        self.notes += told
+        generator = frozen(generator, config.freeze)
         self.generator = place(distributed.synchronised(generator, device), device)
         self.ema = AveragedModel(self.generator, multi_avg_fn=self._average, use_buffers=True)
-        self.optimizer = adam(self.generator, config, device)
+        self.optimizer = adam(self.generator, config, device, config.weight_decay)
         self.modules = {"generator": self.generator, "ema": self.ema}
         self.optimizers = {"generator": self.optimizer}
         self.rates = {"generator": 1.0}
@@ -205,9 +206,23 @@ class PSNRStage(Stage):
         lr, hr = unit_range(first), unit_range(second)
         with self.autocast():
             sr = self.generator(lr).float()
-        loss = F.l1_loss(sr, hr)
-        self.share(loss).backward()
-        return {"loss/l1": loss.detach()}
+        total, losses = self.weighted_losses(sr, hr, lr)
+        self.share(total).backward()
+        return losses
+
+    def weighted_losses(self, sr: Tensor, hr: Tensor, lr: Tensor) -> tuple[Tensor, Scalars]:
+        """The weighted sum of the configuration's `losses`, and each of them by itself."""
+        steady, weights = partial(self._steady, lr), self.config.losses
+        found = {name: LOSSES[name](sr, hr, steady) for name in weights}
+        terms = [weights[name] * loss for name, loss in found.items()]
+        total = torch.stack(terms).sum() if terms else sr.new_zeros(())
+        return total, {f"loss/{name}": loss.detach() for name, loss in found.items()}
+
+    @torch.no_grad()
+    def _steady(self, lr: Tensor) -> Tensor:
+        """The averaged network's SR of a batch."""
+        with self.autocast():
+            return self.averaged()(lr).float()
 
     def _average(self, averaged: Weights, current: Weights, _updates: Tensor | int) -> None:
         """θ_EMA ← d θ_EMA + (1 − d) θ, where d grows to `ema_decay`, so that the start fades."""
@@ -269,7 +284,7 @@ class GANStage(PSNRStage):
 
     def __init__(self, config: GANConfig, device: torch.device) -> None:
         super().__init__(config, device)
-        discriminator = distributed.synchronised(build_discriminator(config), device)
+        discriminator = distributed.synchronised(initial_discriminator(config), device)
         self.discriminator = place(discriminator, device)
         self.modules["discriminator"] = self.discriminator
         self.optimizers["discriminator"] = adam(self.discriminator, config, device)
@@ -310,8 +325,10 @@ class GANStage(PSNRStage):
         with self.autocast():
             perceptual = self.perceptual(seen_sr, seen_hr)
         pixel = F.l1_loss(sr, hr)
+        further, further_losses = self.weighted_losses(sr, hr, lr)
         (towards_features,) = torch.autograd.grad(self.share(perceptual), seen_sr)
-        (towards_pixels,) = torch.autograd.grad(self.share(self.config.pixel_weight * pixel), sr)
+        of_pixels = self.config.pixel_weight * pixel + further
+        (towards_pixels,) = torch.autograd.grad(self.share(of_pixels), sr)
         gan_weight = self._gan_weight(towards_features, towards_real)
         towards_real = gan_weight * towards_real
         # One pass back through G, of the losses' gradients at the pixels.
@@ -319,6 +336,7 @@ class GANStage(PSNRStage):
         return {
             "loss/perceptual": perceptual.detach(),
             "loss/l1": pixel.detach(),
+            **further_losses,
             **losses,
             "brightness/drift": brightness_drift(sr, hr),
             "gan_weight": gan_weight,
@@ -328,8 +346,7 @@ class GANStage(PSNRStage):
     def _head_start(self, lr: Tensor, hr: Tensor) -> Scalars:
         """A step of the discriminator alone: the averaged generator equals the one at rest, and its
         batch statistics rest too."""
-        with torch.no_grad(), self.autocast():
-            sr = self.averaged()(lr).float()
+        sr = self._steady(lr)
         return self._discriminate(self.seen_part(sr), self.seen_part(hr))[1]
 
     def _discriminate(self, seen_sr: Tensor, seen_hr: Tensor) -> tuple[Tensor, Scalars]:
@@ -410,6 +427,7 @@ class GANStage(PSNRStage):
             "pixel_weight",
             "discriminator",
             "gradient_penalty",
+            "losses",
         )
         loss: dict[str, Any] = {name: getattr(self.config, name) for name in names}
         loss["perceptual"] = Path(self.config.perceptual).name
@@ -485,59 +503,6 @@ def build_stage(config: Config, device: torch.device) -> Stage:
             return VGGStage(config, device)
 
 
-def initial_generator(config: PSNRConfig) -> Generator:
-    """The generator to start from: fresh, or the weights of `config.init`, ready to train."""
-    if config.init is not None:
-        return zoo.load(config.init).network.requires_grad_(True).train()
-    assert config.generator is not None  # PSNRConfig sees to it
-    return build_generator(config.generator).train()
-
-
-def build_discriminator(config: GANConfig) -> Discriminator:
-    """The freshly initialised discriminator that a configuration describes.
-
-    Raises:
-        UserError: it can't see crops of this size.
-    """
-    side, features = config.crop_size - config.jitter, config.discriminator_features
-    if config.discriminator == "unet":
-        return UNetDiscriminator(side, features)
-    return VGGDiscriminator(side, features, config.discriminator_batch_norm)
-
-
-def frozen(network: Generator, parts: Sequence[str]) -> Generator:
-    """The network with some parts left as they are, batch statistics included.
-
-    Args:
-        parts: names of weights or what they begin with, "body.0" for "body.0.rdb1.conv1.weight".
-
-    Raises:
-        UserError: nothing is called so, or nothing is left to train.
-    """
-    for part in parts:
-        modules = [m for name, m in network.named_modules() if f"{name}.".startswith(f"{part}.")]
-        weights = [w for name, w in network.named_parameters() if f"{name}.".startswith(f"{part}.")]
-        if not weights:
-            raise UserError(f"freeze: there is no {part!r} here; there are: {_parts_of(network)}.")
-        for module in modules:
-            module.eval()
-        for weight in weights:
-            weight.requires_grad_(False)
-    if not any(weight.requires_grad for weight in network.parameters()):
-        raise UserError("freeze: nothing is left to train.")
-    return network
-
-
-def _parts_of(network: nn.Module) -> str:
-    """Names for `freeze`: the network's parts, and the first and last of those in a row."""
-    names = []
-    for name, part in network.named_children():
-        rows = list(part.children()) if isinstance(part, nn.Sequential) else []
-        if any(True for _ in part.parameters()):
-            names.append(f"{name} ({name}.0 … {name}.{len(rows) - 1})" if rows else name)
-    return ", ".join(names)
-
-
 def measures_for(best_by: Figure) -> Measures:
     """What a validation measures; a learned distance only if the best weights are chosen by it.
 
@@ -575,11 +540,15 @@ def validation_pairs(folder: str | None, lr: str | None, scale: int) -> list[Pai
     return pairs
 
 
-def adam(network: nn.Module, config: PSNRConfig, device: torch.device) -> torch.optim.Adam:
-    """Adam of the weights that are to be trained, in one kernel where the device has it."""
+def adam(
+    network: nn.Module, config: PSNRConfig, device: torch.device, weight_decay: float = 0.0
+) -> torch.optim.Adam:
+    """Adam, or AdamW, of the weights that are to be trained, in one kernel where the device has
+    it."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     rate, fused = config.schedule.learning_rate, device.type in ("cpu", "cuda")
-    return torch.optim.Adam(weights, lr=rate, betas=ADAM_BETAS, fused=fused)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(weights, lr=rate, betas=ADAM_BETAS, weight_decay=weight_decay, fused=fused)
 
 
 def brightness_drift(sr: Tensor, hr: Tensor) -> Tensor:

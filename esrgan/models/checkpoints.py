@@ -81,6 +81,16 @@ def load_generator_and_facts(
     return _assemble(state, path.name, scale), _json_object(metadata.get("facts"))
 
 
+def load_tensors(path: Path) -> State:
+    """The tensors of a generator's file by our names, whatever generator they make, float32.
+
+    Raises:
+        UserError: as `load_generator`, of the file.
+    """
+    state, _ = read_state(path)
+    return {name: tensor.float() for name, tensor in _canonical(state).items()}
+
+
 def _json_object(text: str | None) -> dict[str, Any]:
     """The JSON object in an entry of the metadata; empty if it is missing or anything else."""
     try:

@@ -111,6 +111,11 @@ def test_the_paper_s_gan_stage() -> None:
         ("psnr", "clip_norm=0", "clip_norm"),
         ("psnr", "best_by=lips", "best_by"),
         ("psnr", "freeze=body", "freeze"),
+        ("psnr", "losses={l2 = 1.0}", "losses"),
+        ("psnr", "losses={}", "losses"),
+        ("gan", "losses={l1 = 1.0}", "pixel_weight"),
+        ("psnr", "optimizer=sgd", "optimizer"),
+        ("psnr", "schedule.restart_at=[5]", "restart_at"),
         ("gan", "adversarial=wasserstein", "adversarial"),
         ("gan", "layers={conv9_9 = 1.0}", "conv9_9"),
         ("gan", "layers={relu5_4 = 1.0}", "relu5_4"),
@@ -360,3 +365,15 @@ def test_the_cosine_falls_from_the_peak_to_zero() -> None:
     assert rates[50] == pytest.approx(0.5)
     assert rates[-1] == pytest.approx(0, abs=1e-12)
     assert all(later < earlier for earlier, later in pairwise(rates))
+
+
+def test_the_cosine_restarts_warm() -> None:
+    schedule = Schedule(learning_rate=1.0, warmup=10, cosine=True, restart_at=(30, 70))
+    rates = [learning_rate(schedule, i, 110) for i in range(1, 111)]
+    for first, last in ((10, 30), (30, 70), (70, 110)):
+        length = last - first
+        of_one = Schedule(learning_rate=1.0, cosine=True)
+        expected = [learning_rate(of_one, i, length) for i in range(1, length + 1)]
+        assert rates[first:last] == pytest.approx(expected)
+    with pytest.raises(UserError, match="restart_at"):
+        Schedule(learning_rate=1.0, restart_at=(30,))

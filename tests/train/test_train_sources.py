@@ -25,28 +25,53 @@ def told(dataset: PairDataset) -> dict[str, str]:
 # ---------------------------------------------------------------- prepared folders
 
 
-def test_a_prepared_folder_gives_crops_of_its_sub_images(tmp_path: Path) -> None:
-    """The oracle cuts PNG files with slices of its own; their folder gives the same samples."""
-    pictures = {"a.png": noise(100, 130, 1), "b/c.png": noise(48, 60, 2), "d.png": noise(40, 70, 3)}
+def test_a_prepared_folder_gives_crops_of_the_whole_pictures(tmp_path: Path) -> None:
+    """HR and LR are those of a whole picture, at the sides of the sub-images too, some of which
+    begin within an LR pixel."""
+    pictures = {"a.png": noise(101, 130, 1), "b/c.png": noise(48, 60, 2), "d.png": noise(40, 70, 3)}
+    expected: dict[bytes, bytes] = {}
     for name, pixels in pictures.items():
         save(tmp_path / "hr" / name, pixels)
+        height, width = (side - side % 4 for side in pixels.shape[:2])
+        lr = imresize(pixels[:height, :width], 1 / 4)
+        for y in range(0, height - 15, 4):
+            for x in range(0, width - 15, 4):
+                crops = pixels[y : y + 16, x : x + 16], lr[y // 4 : y // 4 + 4, x // 4 : x // 4 + 4]
+                for turns in range(8):
+                    turned = [np.rot90(crop, turns % 4) for crop in crops]
+                    turned = [each[:, ::-1] for each in turned] if turns > 3 else turned
+                    expected[turned[0].tobytes()] = turned[1].tobytes()
     prepare([tmp_path / "hr"], tmp_path / "prepared", CUT, workers=2)
-    starts = {100: [0, 24, 48, 52], 130: [0, 24, 48, 72, 82], 48: [0], 60: [0, 12], 40: [0]}
-    starts[70] = [0, 22]
-    number = 0
-    for name in ("a.png", "b/c.png", "d.png"):
-        height, width = pictures[name].shape[:2]
-        for top in starts[height]:
-            for left in starts[width]:
-                cut = pictures[name][top : top + 48, left : left + 48]
-                save(tmp_path / "oracle" / f"{number:03d}.png", cut)
-                number += 1
-    expected = PairDataset([str(tmp_path / "oracle")], 16, 4, seed=3)
     prepared = PairDataset([str(tmp_path / "prepared")], 16, 4, seed=3)
     source = PairDataset([str(tmp_path / "prepared" / "hr")], 16, 4, seed=3)
-    for n in range(60):
-        assert same(prepared[n], expected[n])
-        assert same(source[n], expected[n])
+    seen = set()
+    for n in range(400):
+        small, large = (each.permute(1, 2, 0).numpy().tobytes() for each in prepared[n])
+        assert expected[large] == small
+        seen.add(large)
+        assert n > 20 or same(source[n], prepared[n])
+    assert len(seen) > 350
+
+
+def test_sub_images_without_a_margin_are_named(tmp_path: Path, refused) -> None:
+    save(tmp_path / "hr" / "a.png", noise(100, 130))
+    prepare([tmp_path / "hr"], tmp_path / "prepared", CUT, workers=1)
+    with refused("a.png", "margin", "--size 60"):
+        PairDataset([str(tmp_path / "prepared")], 36, 4, seed=0)
+    save(tmp_path / "small" / "a.png", noise(40, 40))  # in one piece, whose sides are its own
+    prepare([tmp_path / "small"], tmp_path / "whole", CUT, workers=1)
+    PairDataset([str(tmp_path / "whole")], 40, 4, seed=0)
+
+
+def test_the_latest_mappings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.sources.MAPPED", 2)
+    for number in range(5):
+        save(tmp_path / "hr" / f"{number}.png", noise(48, 48, number))
+    prepare([tmp_path / "hr"], tmp_path / "prepared", CUT, workers=1)
+    dataset, again = (PairDataset([str(tmp_path / "prepared")], 16, 4, seed=0) for _ in range(2))
+    first = [dataset[n] for n in range(30)]
+    assert len(dataset.sources[0]._mapped) == 2
+    assert all(same(again[n], first[n]) for n in reversed(range(30)))
 
 
 def test_loader_processes_share_a_prepared_folder(tmp_path: Path) -> None:
@@ -70,7 +95,6 @@ def test_a_prepared_folder_that_lost_files(tmp_path: Path, refused) -> None:
     (prepared / "hr" / "b.png.npy").write_bytes(whole[:-1])
     dataset = PairDataset([str(prepared)], 16, 4, seed=0)
     assert set(told(dataset)) == {"a.png.npy", "b.png.npy"}
-    dataset[0]
     (prepared / "hr" / "c.png.npy").write_bytes(b"no array")  # after it was found whole
     with pytest.warns(UserWarning, match=r"c\.png\.npy"), refused("damaged"):
         dataset[0]

@@ -25,6 +25,7 @@ from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
 from train.config import StageName, make_config
 from train.data import batches
+from train.pixel_losses import LOSSES
 from train.settings import load_preset
 from train.stages import GANStage, Stage, VGGStage, build_stage
 
@@ -195,6 +196,87 @@ def test_a_sample_shows_bicubic_sr_and_hr(build) -> None:
     np.testing.assert_allclose(second[:, 64:], hr.permute(1, 2, 0), atol=1e-3)
 
 
+def test_further_losses_are_weighted_and_logged(build) -> None:
+    """The step is Adam on their sum."""
+    weights_of = {"charbonnier": 0.5, "fft": 2.0}
+    stage, plain = build("psnr", losses=weights_of), build("psnr").generator
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-3, betas=(0.9, 0.99))
+    for lr, hr in some_batches(stage, 2):
+        sr = plain(lr / 255)
+        found = {name: LOSSES[name](sr, hr / 255, sr.detach) for name in weights_of}
+        logged = stage.step(lr, hr)
+        assert set(logged) == {f"loss/{name}" for name in weights_of}
+        for name, loss in found.items():
+            assert logged[f"loss/{name}"].item() == pytest.approx(loss.item(), rel=1e-4)
+        optimizer.zero_grad()
+        sum(weights_of[name] * loss for name, loss in found.items()).backward()
+        optimizer.step()
+    torch.testing.assert_close(weights(stage.generator), weights(plain), rtol=0, atol=1e-5)
+
+
+def test_ldl_asks_the_averaged_network(build) -> None:
+    stage = build("psnr", losses={"ldl": 1.0})
+    torch.nn.init.constant_(stage.averaged().conv_last.bias, 9.0)  # far worse: no artifact is left
+    logged = stage.step(*some_batches(stage, 1)[0])
+    assert logged["loss/ldl"].item() == 0
+
+
+def test_adamw_decays_the_weights_by_themselves(build) -> None:
+    stage, plain = (build("psnr", optimizer="adamw", weight_decay=w) for w in (0.5, 0.0))
+    before = weights(stage.generator)
+    for each in (stage, plain):
+        each.step(*some_batches(each, 1)[0])
+    for name, tensor in weights(stage.generator).items():
+        without = plain.generator.state_dict()[name]
+        torch.testing.assert_close(tensor, without - 1e-3 * 0.5 * before[name], rtol=0, atol=1e-7)
+
+
+# ---------------------------------------------------------------- from other networks
+
+
+def test_a_generator_that_lacks_and_adds_tensors(build, tmp_path: Path, refused) -> None:
+    """One of two blocks from one of one block, with another last layer."""
+    small = build("psnr", seed=5).generator
+    state = {**small.state_dict(), "extra.weight": torch.ones(1)}
+    state["conv_last.weight"] = torch.zeros(3, 7, 3, 3)
+    torch.save(state, tmp_path / "small.pth")
+    larger = {"num_features": 8, "num_blocks": 2, "growth_channels": 4}
+    start = {"generator": larger, "init_partial": str(tmp_path / "small.pth")}
+    stage, fresh = build("psnr", **start), build("psnr", generator=larger)
+    for name, tensor in weights(stage.generator).items():
+        taken = name in state and name != "conv_last.weight"
+        origin = small if taken else fresh.generator
+        assert torch.equal(tensor, origin.state_dict()[name]) is True
+    assert len(stage.notes) == 2
+    assert "body.1.rdb1.conv1.weight" in stage.notes[0]
+    assert "conv_last.weight" in stage.notes[0]
+    assert "body.0." not in stage.notes[0]
+    assert stage.notes[1] == "not taken of small.pth: conv_last.weight, extra.weight"
+    torch.save({"other.weight": torch.ones(1)}, tmp_path / "other.pth")
+    with refused("other.pth", "no tensor"):
+        build("psnr", generator=larger, init_partial=str(tmp_path / "other.pth"))
+    with refused("--init-partial"):
+        build("psnr", init="psnr", init_partial=str(tmp_path / "small.pth"))
+
+
+@pytest.mark.parametrize("kind", ["vgg", "unet"])
+def test_a_discriminator_from_a_checkpoint_or_basicsr(
+    build, tmp_path: Path, refused, kind: str
+) -> None:
+    """BasicSR's tensors have other names, but the same order."""
+    trained = build("gan", discriminator=kind, seed=5).discriminator
+    own, theirs = tmp_path / "checkpoint.pt", tmp_path / "net_d.pth"
+    torch.save({"modules": {"discriminator": trained.state_dict()}}, own)
+    renamed = {f"conv{n}.weight": tensor for n, tensor in enumerate(trained.state_dict().values())}
+    torch.save({"params": renamed}, theirs)
+    for file in (own, theirs):
+        stage = build("gan", discriminator=kind, init_discriminator=str(file))
+        for name, tensor in trained.state_dict().items():
+            assert torch.equal(stage.discriminator.state_dict()[name], tensor), name
+    with refused("--init-discriminator", "net_d.pth", "discriminator_features"):
+        build("gan", discriminator=kind, discriminator_features=8, init_discriminator=str(theirs))
+
+
 # ---------------------------------------------------------------- second stage
 
 
@@ -335,6 +417,21 @@ def test_the_generator_gets_the_sum_of_the_weighted_gradients(build) -> None:
     stage.step(lr, hr)
     for parameter, gradient in zip(weights_of_g, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-8)
+
+
+def test_further_losses_join_those_of_eq_3(build) -> None:
+    """Their gradient at the pixels is added to that of L1."""
+    further = {"charbonnier": 0.7}
+    stage, plain = build("gan", losses=further), build("gan")
+    lr, hr = some_batches(stage, 1)[0]
+    logged = stage.step(lr, hr)
+    sr = plain.generator(lr / 255).detach().requires_grad_()
+    of_charbonnier = LOSSES["charbonnier"](sr, hr / 255, lambda: sr)
+    total = 0.7 * of_charbonnier + 0.01 * F.l1_loss(sr, hr / 255)
+    (gradient,) = torch.autograd.grad(total, sr)
+    assert logged["gradient/l1"].item() == pytest.approx(rms(gradient), rel=1e-3)
+    assert logged["loss/charbonnier"].item() == pytest.approx(of_charbonnier.item(), rel=1e-4)
+    assert "loss/charbonnier" not in plain.step(lr, hr)
 
 
 @pytest.mark.parametrize("generator", [None, BATCH_NORM_GENERATOR])
