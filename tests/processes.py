@@ -7,11 +7,14 @@ Each would take seconds of a core to import it. What is forked has a session of 
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -22,15 +25,22 @@ PRELOADED = ["train.__main__", "esrgan.models.zoo"]
 class Forked:
     """A process that calls a function with a command line; it must be importable, as tests are.
 
+    Args:
+        log: file that gets its stdout and stderr instead of `ended`.
+
     Attributes:
         pid: of the process, and of its group.
     """
 
     def __init__(
-        self, call: Callable[[], object], *words: object, environment: Mapping[str, str] = {}
+        self,
+        call: Callable[[], object],
+        *words: object,
+        environment: Mapping[str, str] = {},
+        log: Path | None = None,
     ) -> None:
         self._folder = TemporaryDirectory()
-        self._files = [Path(self._folder.name, name) for name in ("out", "err")]
+        self._files = [log or Path(self._folder.name, name) for name in ("out", "err")]
         for file in self._files:
             file.touch()
         context = multiprocessing.get_context("forkserver")
@@ -50,6 +60,15 @@ class Forked:
         """Exit code, negative after a signal; None while it is at work."""
         return self._process.exitcode
 
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+    def wait(self) -> int | None:
+        """Exit code, when it has ended."""
+        self._process.join()
+        return self.poll()
+
     def send_signal(self, number: int) -> None:
         """To the process alone, not to its group."""
         if self.poll() is None:
@@ -67,6 +86,30 @@ class Forked:
         return code, out, err
 
 
+@contextmanager
+def forked_trainings() -> Iterator[None]:
+    """What begins `python -m train` in here has it forked."""
+    begin = subprocess.Popen
+
+    def start(command: Sequence[str], **options: Any) -> Any:
+        if "train" not in command:
+            return begin(command, **options)
+        words = command[command.index("train") + 1 :]
+        log = Path(options["stdout"].name) if options.get("stdout") else None
+        return Forked(training, *words, environment=options["env"], log=log)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("subprocess.Popen", start)
+        yield
+
+
+def training() -> None:
+    """`python -m train …`"""
+    from train.__main__ import start
+
+    start()
+
+
 def _called(
     call: Callable[[], object], words: list[str], environment: Mapping[str, str], files: list[Path]
 ) -> None:
@@ -76,6 +119,6 @@ def _called(
     os.environ.update(environment)
     os.chdir(ROOT)
     for descriptor, file in enumerate(files, start=1):
-        os.dup2(os.open(file, os.O_WRONLY), descriptor)
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
     sys.argv = ["forked", *words]
     call()

@@ -1,9 +1,7 @@
 """`python -m esrgan ablation`: it really trains, goes on where it was, and passes Ctrl-C on."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -12,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from esrgan.__main__ import start as esrgan_command
 from esrgan.commands import ablation, cli
 from esrgan.evaluation.methods import model_settings
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, read_facts
 from esrgan.networks import SRResNet
+from tests.processes import Forked, forked_trainings
 
-ROOT = Path(__file__).parents[2]
 PSNR, GAN = "ablation-no-bn-psnr", "ablation-before-activation-gan"
 
 
@@ -39,7 +38,8 @@ def arguments(
 def trained(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished ablation."""
     out = tmp_path_factory.mktemp("ablation")
-    assert cli.main([*arguments, "--out", str(out)]) == 0
+    with forked_trainings():
+        assert cli.main([*arguments, "--out", str(out)]) == 0
     return out / "tiny"
 
 
@@ -102,23 +102,15 @@ def test_tiny_changes_sizes_and_iterations_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_reaches_the_training(arguments: list[str], tmp_path: Path) -> None:
     words = [*arguments, "--iterations", "100000", "--out", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "esrgan", *words],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = Forked(esrgan_command, *words)
     run = tmp_path / "tiny" / PSNR
     until = time.monotonic() + 120
     while not (run / "checkpoint.pt").exists() and time.monotonic() < until:
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, process.ended()[2]
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)  # to the command alone, not to its group
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, out, err = process.ended(60)
+    assert code == 130
     assert "stopped; go on with --resume at iteration" in out
     assert err.splitlines()[-1] == "python -m esrgan: stopped."
     assert 0 < read_facts(run / "generator.safetensors")["iterations"] < 100000

@@ -8,6 +8,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.run_folder import Status, config_path, read_metrics, weights_path, write_status
 from tests.conftest import stop_the_first_comparison
+from tests.processes import Forked, forked_trainings
 
-ROOT = Path(__file__).parents[3]
 SECONDS = 120_000  # of patience, in milliseconds
 
 
@@ -94,6 +95,13 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr("subprocess.Popen", waiting)
     return begun
+
+
+@pytest.fixture
+def forked() -> Iterator[None]:
+    """Trainings begin without the seconds that importing torch takes."""
+    with forked_trainings():
+        yield
 
 
 def wait_until(ready: Callable[[], bool], seconds: float = 120) -> None:
@@ -204,7 +212,7 @@ def test_a_run_that_is_only_just_starting_is_not_stopped(runs: Path, refused) ->
 
 
 def test_stopped_by_a_restarted_server_and_resumed(
-    settings: Settings, pictures: list[str], refused
+    settings: Settings, pictures: list[str], forked, refused
 ) -> None:
     name = finetuning.start(replace(settings, iterations=2000), pictures)
     wait_until(lambda: finetuning.look(name).iteration > 20)
@@ -215,11 +223,10 @@ def test_stopped_by_a_restarted_server_and_resumed(
         f"finetuning.stop({name!r})\n"
         f"print(finetuning.look({name!r}).state)"
     )
-    restarted = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert restarted.stdout.split()[:2] == [name, "running"]
-    assert restarted.stdout.split()[2] in ("stopping", "stopped")
+    code, told, error = Forked(partial(exec, script)).ended()
+    assert code == 0, error
+    assert told.split()[:2] == [name, "running"]
+    assert told.split()[2] in ("stopping", "stopped")
     run = ended(name)
     assert run.state == "stopped"
     assert 0 < run.iteration < 2000
@@ -241,7 +248,9 @@ def test_stopped_by_a_restarted_server_and_resumed(
         assert seen == sorted(set(seen))
 
 
-def test_a_gan_run_is_told_all_its_settings(settings: Settings, pictures: list[str]) -> None:
+def test_a_gan_run_is_told_all_its_settings(
+    settings: Settings, pictures: list[str], forked
+) -> None:
     chosen = replace(
         settings,
         stage="gan",
@@ -263,7 +272,7 @@ def test_a_gan_run_is_told_all_its_settings(settings: Settings, pictures: list[s
 
 
 def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
-    settings: Settings, pictures: list[str], refused
+    settings: Settings, pictures: list[str], forked, refused
 ) -> None:
     run = ended(finetuning.start(replace(settings, crop_size=256), pictures))
     assert run.state == "failed"
@@ -609,7 +618,7 @@ def test_looking_at_a_run_again_copies_no_sample_again(
 
 @pytest.mark.browser
 def test_a_visitor_trains_a_model_and_compares_it(
-    served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path
+    served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path, forked
 ) -> None:
     visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
     visitor.set_default_timeout(SECONDS)
