@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.errors import UserError
 from esrgan.evaluation import tables
 from esrgan.evaluation.evaluate import Measures, evaluate
 from esrgan.evaluation.learned_metrics import learned_metrics
@@ -68,7 +69,8 @@ def add(command: Parser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """A table of scores, a line a method and picture and a mean a method."""
+    """A table of scores, a line a method and picture and a mean a method: 0 if every picture was
+    measured, 1 if some were left out."""
     pristine = load_pristine(options.niqe_model)
     selection = choose_methods(
         options.models,
@@ -85,6 +87,12 @@ def run(options: Namespace) -> int:
     measures = Measures(pristine, learned)
     known = _known(options.out)
     scores: list[Score] = []
+    failures: list[str] = []
+
+    def leave_out(file: Path, error: UserError) -> None:
+        """So that the means of all methods are of the same pictures."""
+        scores[:] = [score for score in scores if score.picture != file.name]
+        failures.append(f"{file}: {error}")
 
     def results() -> Results:
         lr = "" if files[0][1] is None else str(files[0][1].parent)
@@ -92,7 +100,7 @@ def run(options: Namespace) -> int:
         return Results(tuple(scores), *head, earlier=without(known, scores))
 
     pictures = None if options.no_pictures else options.out
-    rows = evaluate(files, chosen, scale, measures, known, pictures)
+    rows = evaluate(files, chosen, scale, measures, known, pictures, leave_out)
     saved = time.monotonic()
     try:
         for score in tqdm(rows, total=len(files) * len(chosen), unit="row", dynamic_ncols=True):
@@ -104,8 +112,11 @@ def run(options: Namespace) -> int:
         if options.out and scores:
             save_results(results(), options.out)
             tables.save_tables(results(), options.out)
-    print(_summary(results(), options))
-    return 0
+    if scores:
+        print(_summary(results(), options))
+    for failure in failures:
+        print(f"left out: {failure}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def _known(folder: Path | None) -> Sequence[Score]:

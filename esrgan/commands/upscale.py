@@ -1,5 +1,6 @@
 """`python -m esrgan upscale`: pictures and folders of pictures through a model, or between two."""
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
@@ -14,22 +15,44 @@ from esrgan.commands.common import add_running_options, make_upscaler, note_stra
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR
 from esrgan.inference.blend import MODES, Blend
-from esrgan.inference.upscale import Upscale, upscale_file
+from esrgan.inference.upscale import Upscale, load_as_srgb, upscale_file
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
-from esrgan.pictures.folders import IMAGE_SUFFIXES
+from esrgan.pictures.encoding import check_suffix
+from esrgan.pictures.folders import is_image, list_files
+from esrgan.pictures.images import load_image, load_with_profile
+
+LONGEST_NAME = 255  # in bytes, of a file on the usual file systems
 
 
 def add(command: Parser) -> None:
     command.add_argument("inputs", nargs="+", type=Path, help="pictures and folders of pictures")
-    command.add_argument("-o", "--out", type=Path, required=True, help="folder for the results")
+    command.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder for the results, or a picture's file"
+    )
     command.add_argument("--model", help=f"{', '.join(zoo.MODELS)}, or a file (default: gan)")
     command.add_argument("--alpha", type=float, help="0 = first model … 1 = second model")
     command.add_argument(
         "--models", nargs=2, metavar=("A", "B"), help="the ends of alpha (default: psnr gan)"
     )
     command.add_argument("--mode", choices=MODES, help="what alpha interpolates")
-    command.add_argument("--format", choices=("png", "webp", "jpg", "tif"), default="png")
+    command.add_argument("--format", choices=("png", "webp", "jpg", "tif"), help="default: png")
+    command.add_argument(
+        "--name",
+        default="{name}",
+        metavar="PATTERN",
+        help="of the results: {name} is the input's, {suffix} its jpg, png, …, as in {name}_x4",
+    )
+    existing = command.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave results that are there, and whole"
+    )
+    existing.add_argument("--overwrite", action="store_true", help="make results anew")
+    command.add_argument(
+        "--keep-profile",
+        action="store_true",
+        help="results in the colours of their pictures, with the ICC profile (default: sRGB)",
+    )
     command.add_argument("--no-recursive", action="store_true", help="don't enter sub-folders")
     command.add_argument("--scale", type=int, help="only for old ×3 model files: 3")
     add_running_options(command)
@@ -42,41 +65,108 @@ class Job:
     target: Path
 
 
+@dataclass(frozen=True)
+class Targets:
+    """The files of the results.
+
+    Attributes:
+        out: their folder; or the file of the only one.
+        is_file: which of the two.
+        pattern: of names in the folder, with {name} and {suffix}.
+        suffix: of all, without its dot.
+    """
+
+    out: Path
+    is_file: bool
+    pattern: str
+    suffix: str
+
+    def of(self, source: Path, folder: Path) -> Path:
+        """The result of a picture that was found in this sub-folder of the inputs."""
+        if self.is_file:
+            return self.out
+        name = self.pattern.format(name=source.stem, suffix=source.suffix.lstrip("."))
+        return self.out / folder / f"{name}.{self.suffix}"
+
+
 def run(options: Namespace) -> int:
     """Upscale files: 0 if every picture was written, 1 if some failed."""
-    upscale = _chosen_upscale(options)
-    jobs, failures = plan(options.inputs, options.out, options.format, not options.no_recursive)
+    targets = _chosen_targets(options)
+    jobs, failures = plan(options.inputs, targets, not options.no_recursive)
+    waiting = _without_existing(jobs, options)
+    upscale, scale = _chosen_upscale(options)
     written = 0
-    with tqdm(jobs, unit="picture", dynamic_ncols=True) as progress:
+    with tqdm(waiting, unit="picture", dynamic_ncols=True) as progress:
         for job in progress:
             progress.set_postfix_str(job.source.name)
+            load = load_with_profile if options.keep_profile else load_as_srgb
             try:
-                upscale_file(job.source, job.target, upscale)
+                upscale_file(job.source, job.target, upscale, scale, load=load)
                 written += 1
             except UserError as error:
                 failures.append(f"{job.source}: {error}")
-    print(f"{written} written to {options.out}, {len(failures)} failed")
+    skipped = f"{len(jobs) - len(waiting)} skipped, " if options.skip_existing else ""
+    print(f"{written} written to {options.out}, {skipped}{len(failures)} failed")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def plan(
-    inputs: Sequence[Path], out: Path, suffix: str, recursive: bool
-) -> tuple[list[Job], list[str]]:
+def _chosen_targets(options: Namespace) -> Targets:
+    """Where the options of `upscale` have results written.
+
+    Raises:
+        UserError: they contradict each other, or the pattern is none.
+    """
+    suffix = options.out.suffix.lower().lstrip(".")
+    is_file = is_image(options.out) and not options.out.is_dir()
+    if is_file:
+        check_suffix(f".{suffix}")
+        if options.format not in (None, suffix):
+            raise UserError(f"-o {options.out} is no {options.format}, as --format says.")
+    elif any(path.is_dir() and path.resolve() == options.out.resolve() for path in options.inputs):
+        raise UserError(
+            f"{options.out} is an input too, of which results would be pictures the next time; "
+            "choose another -o, such as a folder in it."
+        )
+    try:
+        names = {options.name.format(name=name, suffix="png") for name in "ab"}
+    except (ValueError, LookupError, AttributeError):
+        names = set()
+    if len(names) < 2 or any(character in options.name for character in "/\\"):
+        raise UserError(
+            f"--name is a pattern with {{name}}, and {{suffix}} if you like, without folders; not "
+            f"{options.name!r}."
+        )
+    return Targets(
+        options.out, is_file, options.name, suffix if is_file else options.format or "png"
+    )
+
+
+def plan(inputs: Sequence[Path], targets: Targets, recursive: bool) -> tuple[list[Job], list[str]]:
     """Pairs of input and output files, and the inputs that can't be done, each with its reason.
 
-    Results of a folder keep their sub-folders; nothing is written over an input or twice.
+    Results of a folder keep its sub-folders; nothing is written over an input or twice, and no
+    result is read again.
+
+    Raises:
+        UserError: there are several pictures for one file.
     """
     jobs: list[Job] = []
     failures: list[str] = []
     writer: dict[Path, Path] = {}
-    for source, folder in _sources(inputs, recursive, failures):
-        target = out / folder / f"{source.stem}.{suffix}"
+    for source, folder in _sources(inputs, recursive, targets, failures):
+        target = targets.of(source, folder)
+        if targets.is_file and jobs:
+            raise UserError(
+                f"-o {target} is the file of one picture, but there are several; give a folder."
+            )
         if target.resolve() == source.resolve():
             failures.append(f"{source}: the result would replace it; choose another -o")
         elif target in writer:
             failures.append(f"{source}: {target} is already the result of {writer[target]}")
+        elif len(os.fsencode(target.name)) > LONGEST_NAME:
+            failures.append(f"{source}: the result's name would be too long; choose another --name")
         else:
             writer[target] = source
             jobs.append(Job(source, target))
@@ -84,7 +174,7 @@ def plan(
 
 
 def _sources(
-    inputs: Sequence[Path], recursive: bool, failures: list[str]
+    inputs: Sequence[Path], recursive: bool, targets: Targets, failures: list[str]
 ) -> Iterator[tuple[Path, Path]]:
     """Each picture file with its sub-folder relative to the input that it was found in."""
     for item in inputs:
@@ -93,8 +183,8 @@ def _sources(
         elif item.is_file():
             yield item, Path()
         else:
-            files = sorted(f for f in (item.rglob if recursive else item.glob)("*") if f.is_file())
-            pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+            files = list_files(item, recursive, None if targets.is_file else targets.out)
+            pictures = list(filter(is_image, files))
             if not pictures:
                 failures.append(f"{item}: there are no pictures in this folder")
             for other in sorted(set(files) - set(pictures)):
@@ -102,13 +192,42 @@ def _sources(
             yield from ((file, file.parent.relative_to(item)) for file in pictures)
 
 
-def _chosen_upscale(options: Namespace) -> Upscale:
-    """The function from LR to SR that the options of `upscale` describe."""
+def _without_existing(jobs: Sequence[Job], options: Namespace) -> list[Job]:
+    """Those whose results are to be made.
+
+    Raises:
+        UserError: there are results already, and nothing says what is to become of them.
+    """
+    existing = [job for job in jobs if job.target.exists()]
+    if options.overwrite or not existing:
+        return list(jobs)
+    if not options.skip_existing:
+        raise UserError(
+            f"{existing[0].target} and {len(existing) - 1} others are there already; add "
+            "--skip-existing or --overwrite."
+            if len(existing) > 1
+            else f"{existing[0].target} is there already; add --skip-existing or --overwrite."
+        )
+    whole = {job for job in existing if _is_whole(job.target)}
+    return [job for job in jobs if job not in whole]
+
+
+def _is_whole(picture: Path) -> bool:
+    """Whether it can be read to its end: a copy may have been interrupted."""
+    try:
+        load_image(picture)
+    except UserError:
+        return False
+    return True
+
+
+def _chosen_upscale(options: Namespace) -> tuple[Upscale, int]:
+    """The function from LR to SR that the options of `upscale` describe, and its scale."""
     if options.alpha is None:
         if options.models or options.mode:
             raise UserError("--models and --mode need --alpha; for one model use --model.")
         model = zoo.load(options.model or "gan", options.scale)
-        return make_upscaler(model.network, options)
+        return make_upscaler(model.network, options), model.network.scale
     if options.model:
         raise UserError("--alpha goes between two models: give --models A B instead of --model.")
     networks = [zoo.load(model, options.scale).network for model in options.models or PAIR]
@@ -117,4 +236,4 @@ def _chosen_upscale(options: Namespace) -> Upscale:
     upscale = Blend(networks, make).by(mode, alpha_weights(options.alpha))
     if mode == "network":
         note_strangers(networks)  # refuses different shapes
-    return upscale
+    return upscale, networks[0].scale

@@ -1,13 +1,14 @@
 """Measuring methods on a folder of HR pictures (Sec. 4.2)."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from esrgan.errors import UserError
 from esrgan.evaluation.colour import colour_difference, flat_deviation
 from esrgan.evaluation.histogram import brightness_shift
 from esrgan.evaluation.learned_metrics import SOURCES, Metric
@@ -55,6 +56,7 @@ def evaluate(
     measures: Measures,
     known: Iterable[Score] = (),
     folder: Path | None = None,
+    leave_out: Callable[[Path, UserError], None] | None = None,
 ) -> Iterator[Score]:
     """A row for each method on each picture, picture by picture; nothing is done ahead.
 
@@ -66,27 +68,64 @@ def evaluate(
         known: rows of former runs. Those of the same settings (weights, pictures, options) are
             given as they are.
         folder: where the SR pictures are kept, at `picture_path`; None keeps none.
+        leave_out: told of an HR picture that can't be measured, and why; the next one follows. Rows
+            may have been given for it already. Without this, it ends all.
 
     Raises:
-        UserError: a picture can't be read or is of the wrong size, or a method can't do it.
+        UserError: a picture can't be read or is of the wrong size, a method can't do it, or two
+            pictures would be kept as one file.
     """
-    found = {(*score.method, score.picture, score.settings): score for score in known}
+    if folder:
+        _check_stems([hr_file for hr_file, _ in files])
+    found: dict[tuple[str | float | None, ...], Score] = {
+        (*score.method, score.picture, score.settings): score for score in known
+    }
     flat = cache(_flat)  # of each method once
     for hr_file, lr_file in files:
-        pair = None
-        digest = f"{scale} {file_digest(hr_file)} {file_digest(lr_file) if lr_file else 'resize'}"
-        for method in methods:
-            settings = _hash(f"{digest} {method.digest(hr_file.name)} {measures.digest}")
-            key = (method.model, method.mode, method.alpha, hr_file.name, settings)
-            score = found.get(key)
-            if score is None or (folder and not picture_path(folder, score).is_file()):
-                pair = pair or load_pair(hr_file, lr_file, scale)
-                sr = method.result(pair)
-                numbers = {**measure(sr, pair.hr, scale, measures), "flat": flat(method)}
-                score = _score(method, pair.name, numbers, settings)
-                if folder:
-                    save_image(sr, picture_path(folder, score))
-            yield score
+        try:
+            yield from _rows(hr_file, lr_file, methods, scale, measures, found, folder, flat)
+        except UserError as error:
+            if leave_out is None:
+                raise
+            leave_out(hr_file, error)
+
+
+def _check_stems(files: Sequence[Path]) -> None:
+    named: dict[str, Path] = {}
+    for file in files:
+        other = named.setdefault(file.stem, file)
+        if other != file:
+            raise UserError(
+                f"{other} and {file} differ in their suffix only, and their results would be one "
+                "file; rename one, or keep no pictures."
+            )
+
+
+def _rows(
+    hr_file: Path,
+    lr_file: Path | None,
+    methods: Sequence[Method],
+    scale: int,
+    measures: Measures,
+    found: Mapping[tuple[str | float | None, ...], Score],
+    folder: Path | None,
+    flat: Callable[[Method], float | str],
+) -> Iterator[Score]:
+    """Those of one picture."""
+    pair = None
+    digest = f"{scale} {file_digest(hr_file)} {file_digest(lr_file) if lr_file else 'resize'}"
+    for method in methods:
+        settings = _hash(f"{digest} {method.digest(hr_file.name)} {measures.digest}")
+        key = (method.model, method.mode, method.alpha, hr_file.name, settings)
+        score = found.get(key)
+        if score is None or (folder and not picture_path(folder, score).is_file()):
+            pair = pair or load_pair(hr_file, lr_file, scale)
+            sr = method.result(pair)
+            numbers = {**measure(sr, pair.hr, scale, measures), "flat": flat(method)}
+            score = _score(method, pair.name, numbers, settings)
+            if folder:
+                save_image(sr, picture_path(folder, score))
+        yield score
 
 
 def _flat(method: Method) -> float | str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.pictures.folders import IMAGE_SUFFIXES, list_images
+from esrgan.pictures.folders import is_image, list_files, list_images
 from esrgan.pictures.images import crop_to_multiple, load_image, to_uint8
 from esrgan.pictures.resize import imresize
 
@@ -117,9 +117,7 @@ def pictures_of(folder: Path) -> list[Path]:
     Raises:
         UserError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder.")
-    return [file for file in sorted(folder.iterdir()) if file.suffix.lower() in IMAGE_SUFFIXES]
+    return [file for file in list_files(folder, recursive=False) if is_image(file)]
 
 
 def _check_names(files: Sequence[Path]) -> None:

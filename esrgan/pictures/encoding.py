@@ -35,12 +35,11 @@ def save_image(image: np.ndarray, path: Path, profile: bytes | None = None) -> N
         temporary.write_bytes(data)
 
 
-def check_suffix(suffix: str, height: int, width: int) -> None:
-    """Raises UserError: no such picture can be written with this suffix."""
+def check_suffix(suffix: str, longest: int = 0) -> None:
+    """Raises UserError: no picture of this longest side can be written with this suffix."""
     suffix = suffix.lower()
     if suffix not in (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff"):
         raise UserError(f"Pictures are written as .png, .webp, .jpg or .tif, not {suffix!r}.")
-    longest = max(height, width)
     if longest > LONGEST_SIDE.get(suffix, longest):
         raise UserError(
             f"A {suffix} file holds at most {LONGEST_SIDE[suffix]} pixels a side, not {longest}; "
@@ -56,7 +55,7 @@ def encode_image(image: np.ndarray, suffix: str = ".png", profile: bytes = b"") 
         UserError: unknown suffix, or one that can't hold transparency or so long a side.
     """
     suffix = suffix.lower()
-    check_suffix(suffix, *image.shape[:2])
+    check_suffix(suffix, max(image.shape[:2]))
     if suffix == ".png":
         return _png(image, profile)
     if suffix in (".tif", ".tiff"):

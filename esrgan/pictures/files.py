@@ -40,6 +40,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file, lower-case hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file, lower-case hexadecimal.
+
+    Raises:
+        UserError: it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path.name} could not be read: {error.strerror}.") from error

@@ -1,5 +1,7 @@
 """Folders of pictures: the one listing that all commands, the page and training share."""
 
+import os
+from collections import deque
 from pathlib import Path
 
 from esrgan.errors import UserError
@@ -10,22 +12,53 @@ IMAGE_SUFFIXES = frozenset(
         *(".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"),
     }
 )
+RESOURCE_FORKS = "__MACOSX"  # the folder of what macOS keeps beside the files of a zip
 
 
-def list_images(folder: Path, recursive: bool = True) -> list[Path]:
-    """The picture files of a folder by suffix, sorted; hidden files are left out.
+def is_image(file: Path) -> bool:
+    """Whether a file is a picture by its name."""
+    return file.suffix.lower() in IMAGE_SUFFIXES
+
+
+def list_images(folder: Path, recursive: bool = True, without: Path | None = None) -> list[Path]:
+    """The pictures among `list_files`.
 
     Raises:
         UserError: there is no such folder, or no picture in it.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder.")
-    files = folder.rglob("*") if recursive else folder.glob("*")
-    found = sorted(
-        file
-        for file in files
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
-    )
+    found = [file for file in list_files(folder, recursive, without) if is_image(file)]
     if not found:
         raise UserError(f"{folder} holds no pictures.")
     return found
+
+
+def list_files(folder: Path, recursive: bool = True, without: Path | None = None) -> list[Path]:
+    """The files of a folder, sorted; hidden files and folders are left out.
+
+    Links to files are among them, also those that lead nowhere, which whoever reads them names.
+    Linked folders are entered once, and not if they lead to where one has been.
+
+    Args:
+        without: a folder below, such as that of the results, that is not entered.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder.")
+    found: list[Path] = []
+    waiting, been = deque([folder]), {os.path.realpath(without)} if without else set()
+    while waiting:
+        for place, folders, files in os.walk(waiting.popleft()):
+            real = os.path.realpath(place)
+            entered = sorted(filter(_is_shown, folders)) if recursive and real not in been else []
+            if real not in been:
+                found += [Path(place, name) for name in files if _is_shown(name)]
+            been.add(real)
+            waiting += [path for name in entered if (path := Path(place, name)).is_symlink()]
+            folders[:] = entered
+    return sorted(found)
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and name != RESOURCE_FORKS

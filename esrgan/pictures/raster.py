@@ -11,6 +11,7 @@ from esrgan.pictures import structure
 from esrgan.pictures.colour import BT709, Space, Stored, profile_of_cicp, profile_of_gamma
 from esrgan.pictures.levels import to_levels
 
+Image.MAX_IMAGE_PIXELS = None  # `images` checks each size itself, by its caller's limit
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 # Bytes of EXIF that are read, which is all that a JPEG can hold.
 MOST_EXIF = 2**16

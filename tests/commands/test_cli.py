@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +190,40 @@ def test_evaluate_measures_the_curves_between_two_models(
         "results.json", "results.csv", "results.md", "results.tex", "pictures",
     }  # fmt: skip
     assert capsys.readouterr().out.count("mean") == len(rows)
+
+
+def test_evaluate_leaves_out_what_it_cannot_measure_and_says_so(
+    tmp_path: Path, photo: np.ndarray, models: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "hr"
+    folder.mkdir()
+    for name, picture in (("a.png", photo), ("b.jfif", photo), ("tiny.png", photo[:12, :12])):
+        Image.fromarray(picture).save(folder / name, "PNG")
+    (folder / "broken.png").write_text("no picture")
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "._a.png").write_bytes(b"of macOS")
+    out = tmp_path / "out"
+    assert run("evaluate", folder, "--models", "bicubic", models[0], "-o", out) == 1
+    printed = capsys.readouterr()
+    assert {score.picture for score in load_results(out).scores} == {"a.png", "b.jfif"}
+    assert printed.out.count("mean") == 2
+    told = [line for line in printed.err.splitlines() if line.startswith("left out:")]
+    assert len(told) == 3
+    for name in ("tiny.png", "broken.png is not a picture", "gone.png could not be read"):
+        assert any(name in line for line in told)
+
+
+def test_evaluate_keeps_no_two_pictures_as_one_file(
+    tmp_path: Path, photo: np.ndarray, refused: Callable[..., AbstractContextManager[None]]
+) -> None:
+    for name in ("a.png", "a.jpg"):
+        (tmp_path / "hr").mkdir(exist_ok=True)
+        Image.fromarray(photo).save(tmp_path / "hr" / name)
+    arguments = ["evaluate", tmp_path / "hr", "--models", "bicubic", "-o", tmp_path / "out"]
+    with refused("a.jpg and", "a.png differ in their suffix only"):
+        run(*arguments)
+    assert run(*arguments, "--no-pictures") == 0
+    assert len(load_results(tmp_path / "out").scores) == 2
 
 
 def test_evaluate_goes_on_where_it_was_stopped(

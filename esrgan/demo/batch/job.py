@@ -201,6 +201,11 @@ class Batch:
             self.file = self.folder / RESULTS
 
 
+def _load(path: Path, max_pixels: int) -> tuple[np.ndarray, None]:
+    """A visitor's picture, in sRGB, for `upscale_file`."""
+    return load_image(path, max_pixels), None
+
+
 def run(wish: Wish) -> Generator[Batch, None, None]:
     """Run a batch; yields it before and after each picture, one object throughout.
 
@@ -225,7 +230,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
         try:
             batch.go_on()
             batch.check_room()
-            lr, sr = upscale_file(task.source, made, upscale, max_pixels, load_image)
+            lr, sr = upscale_file(task.source, made, upscale, scale, max_pixels, _load)
             batch.keep(task, lr, sr, made)
         except StoppedError:
             if batch.forgotten:  # after which this picture's result was still written

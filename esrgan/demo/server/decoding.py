@@ -30,11 +30,11 @@ from esrgan.demo.server.allocator import give_back
 from esrgan.demo.server.stopping import go_on
 from esrgan.errors import UserError
 from esrgan.pictures import images
-from esrgan.pictures.images import MAX_PIXELS
 
 PROCESSES = 2  # at once, each started when it is first needed
 # What a picture may cost: bytes beyond those that a process starts with, and seconds of computing
-# and of waiting. The first is enough for MAX_PIXELS of 16 bits.
+# and of waiting. The first is enough for so many pixels of 16 bits.
+MAX_PIXELS = 50_000_000
 MEMORY_BYTES = 3 * 2**29
 CPU_SECONDS, SECONDS = 20, 60
 LISTEN_SECONDS = 0.1  # how often is asked whether the visitor has stopped

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.demo.server.housekeeping import new_folder
-from esrgan.pictures.encoding import encode_image
+from esrgan.pictures.encoding import LONGEST_SIDE, encode_image
 from esrgan.pictures.files import atomic_path
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # gradio serves what lies below it in place
@@ -39,8 +39,10 @@ def serve(image: np.ndarray, name: str, suffix: str = ".webp") -> str:
     Args:
         image: H×W, H×W×3 or H×W×4; WebP holds `uint8` only.
         name: of the file, as a download shows it.
-        suffix: ".webp" (quick) or ".png" (for 16 bits).
+        suffix: ".webp" (quick) or ".png" (for 16 bits, and what is too long for WebP).
     """
+    if max(image.shape[:2]) > LONGEST_SIDE[".webp"]:
+        suffix = ".png"
     folder = served_folder() / uuid.uuid4().hex
     folder.mkdir(parents=True)
     path = folder / f"{name}{suffix}"
