@@ -311,16 +311,16 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
 def test_limits_of_one_visitor(
     wish: Wish, served: Path, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
+    sizes = [upload.stat().st_size for upload in wish.uploads]
     for limit, value, words in (
         ("MAX_PICTURES", 4, "up to 4 pictures"),
-        ("MAX_TOTAL_BYTES", 3000, "more than"),
+        ("MAX_TOTAL_BYTES", sum(sizes) - 1, "more than"),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(compute, limit, value)
             with refused(words):
                 next(compute.run(wish))
     assert list(served.glob(JOBS)) == []
-    sizes = [upload.stat().st_size for upload in wish.uploads]
     with monkeypatch.context() as patch:
         patch.setattr(compute, "MAX_PICTURE_BYTES", max(sizes) - 1)
         batch = ended(wish)
