@@ -1,5 +1,6 @@
 """Comparison of models on one picture. Knows nothing of gradio."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -8,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.demo import examples
-from esrgan.demo.limits import MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
+from esrgan.demo.limits import MAX_PICTURE_PIXELS
+from esrgan.demo.part import Part, part_of
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
@@ -59,12 +61,19 @@ class Trio:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One picture and what the models made of it; pictures are NumPy arrays as in `images`."""
+    """One picture and what the models made of it; pictures are NumPy arrays as in `images`.
+
+    Attributes:
+        part: of a large picture, which is compared in part.
+        seconds: that the last result took.
+    """
 
     trio: Trio
     lr: np.ndarray
     hr: np.ndarray | None
     results: dict[str, np.ndarray] = field(default_factory=dict)
+    part: Part | None = None
+    seconds: float = 0
 
     def with_result(self, name: str, picture: np.ndarray) -> "Comparison":
         return replace(self, results={**self.results, name: picture})
@@ -98,24 +107,29 @@ def strangers(files: tuple[Path, ...]) -> bool:
     return not all(share_ancestor(first, other) for other in others)
 
 
-def begin(upload: str, is_hr: bool, trio: Trio) -> Comparison:
+def begin(
+    upload: str, is_hr: bool, trio: Trio, place: tuple[int, int, int, int] | None = None
+) -> Comparison:
     """Decode an uploaded file, as LR or as the HR from which LR is made.
+
+    Args:
+        place: x, y, width and height of what is wished for of a large picture.
 
     Raises:
         UserError: it is no picture, damaged, or too large for the page, or the models don't
             upscale by the same factor.
     """
     path = Path(upload)
-    limit = MAX_UPLOAD_PIXELS if is_hr else MAX_LR_PIXELS
     own = examples.name_of(path)  # no need to beware of it
-    picture = examples.load(own) if own else load_image(path, limit)
+    picture = examples.load(own) if own else load_image(path, MAX_PICTURE_PIXELS)
     scale = common_scale(trio)
+    part = part_of(picture, 1 if is_hr else scale, place)
+    if part is not None:
+        picture = part.taken_from(picture)
     if not is_hr:
-        if picture.shape[0] * picture.shape[1] * scale**2 > MAX_UPLOAD_PIXELS:
-            raise UserError(f"At ×{scale}, {path.name} would become too large for the page.")
-        return Comparison(trio, lr=picture, hr=None)
+        return Comparison(trio, lr=picture, hr=None, part=part)
     hr = crop_to_multiple(picture, scale)
-    return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr)
+    return Comparison(trio, lr=imresize(hr, 1 / scale), hr=hr, part=part)
 
 
 def common_scale(trio: Trio) -> int:
@@ -130,8 +144,9 @@ def common_scale(trio: Trio) -> int:
 def run(comparison: Comparison) -> Iterator[Comparison]:
     """Add the results "psnr", "gan" and "after", one at a time."""
     for name, weights in zip(RESULTS, comparison.trio.files, strict=False):
+        begun = time.monotonic()
         comparison = comparison.with_result(name, _upscaled(comparison.lr, ((weights, 1.0),)))
-        yield comparison
+        yield replace(comparison, seconds=time.monotonic() - begun)
 
 
 def shares(alpha: float, third: float) -> tuple[float, float, float]:

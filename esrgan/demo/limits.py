@@ -5,6 +5,7 @@ Those of a single tab stand in its `job`, those of connections in `page`.
 
 MAX_SECONDS = 3600  # of everything that is told step by step
 
+MAX_PICTURE_PIXELS = 50_000_000  # of what is sent; of larger ones than the next two a part is taken
 MAX_LR_PIXELS = 1_048_576
 MAX_UPLOAD_PIXELS = 16 * MAX_LR_PIXELS  # of HR pictures, and of results
 MAX_PICTURE_BYTES = 100 * 2**20  # of any upload, and of a picture in a zip

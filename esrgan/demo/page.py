@@ -17,6 +17,7 @@ from esrgan.demo.finetune import tab as finetune_tab
 from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
+from esrgan.demo.server.messages import QUIETLY
 from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page, wrong_body
 from esrgan.demo.server.served import jobs_folder, served_folder
@@ -37,14 +38,21 @@ def build() -> gr.Blocks:
     kept = seconds_kept()
     with Page(title="ESRGAN", fill_width=True, delete_cache=(sweep_interval(kept), kept)) as page:
         gr.Markdown(TITLE, elem_id="title")
-        with gr.Tab("Compare") as compare:
-            compare_tab.build(page, compare)
-        with gr.Tab("Batch") as batch:
-            batch_tab.build(batch)
-        with gr.Tab("Evaluate") as evaluate:
-            evaluate_tab.build(evaluate)
-        with gr.Tab("Fine-tune") as finetune:
-            finetune_tab.build(finetune)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Compare") as compare:
+                picture, viewer = compare_tab.build(page, compare)
+            with gr.Tab("Batch", id="batch") as batch:
+                batch_pictures = batch_tab.build(batch)
+            with gr.Tab("Evaluate") as evaluate:
+                evaluate_tab.build(evaluate)
+            with gr.Tab("Fine-tune") as finetune:
+                finetune_tab.build(finetune)
+        viewer.submit(
+            lambda upload: (gr.Tabs(selected="batch"), [upload] if upload else None),
+            picture,
+            [tabs, batch_pictures],
+            **QUIETLY,
+        )
         api.build()
     return page
 

@@ -88,6 +88,25 @@ class Link(GradioModel):
     zoom: tuple[float, ...] | None = None
 
 
+class Part(GradioModel):
+    """The part of a large picture that is compared.
+
+    Attributes:
+        overview: the picture, small.
+        width, height: of the picture in its own pixels.
+        place: x, y, width and height in those.
+        most: pixels of a part, at most.
+        whole: what making the whole larger means, in words; "" where the picture is the HR.
+    """
+
+    overview: ImageData
+    width: int
+    height: int
+    place: tuple[int, int, int, int]
+    most: int
+    whole: str = ""
+
+
 class View(GradioModel):
     """State of a comparison in the browser.
 
@@ -105,6 +124,7 @@ class View(GradioModel):
         panes: names of the panes that there will be.
         state, words, progress: what is being computed, or how it ended; progress is 0 … 1.
         detail: x, y and width of the place to look at first; nothing for the whole picture.
+        part: of a large picture; None where all of it is compared.
     """
 
     run: str
@@ -127,13 +147,15 @@ class View(GradioModel):
     words: str = ""
     progress: float = 0
     detail: tuple[int, ...] = ()
+    part: Part | None = None
 
 
 class Viewer(gr.HTML):
     """Shows a `View`. Events: `release` when a slider rests (its data: run and those of `Alphas`),
     `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels), `download`
     when the comparison is to be saved as a web page (its data: how it is looked at, as in an
-    address of `page_link`)."""
+    address of `page_link`), `apply` when another part of a large picture is wished for (its data:
+    place, as in `Part`), `submit` when the whole is."""
 
     data_model = View
 
@@ -165,3 +187,20 @@ def alphas_of(event: gr.EventData) -> Alphas:
     if not all(isinstance(alpha, int | float) and 0 <= alpha <= 1 for alpha in given.values()):
         raise UserError("alpha must be a number between 0 and 1.")
     return Alphas.model_validate(given)
+
+
+def place_of(event: gr.EventData) -> tuple[int, int, int, int]:
+    """Place of an `apply` event.
+
+    Raises:
+        UserError: what the browser sent is none.
+    """
+    given = getattr(event, "place", None)
+    if not isinstance(given, list) or len(given) != 4 or not all(map(_is_pixel, given)):
+        raise UserError("A part of a picture is four whole numbers: x, y, width and height.")
+    x, y, width, height = given
+    return x, y, width, height
+
+
+def _is_pixel(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**31

@@ -9,6 +9,7 @@ from PIL import Image
 
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
+from esrgan.demo.limits import MAX_LR_PIXELS
 from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import save_generator
@@ -63,19 +64,58 @@ def test_alpha_on_networks_and_on_images(trio, upload) -> None:
 
 def test_too_large_uploads_are_refused_before_decoding(tmp_path: Path, trio) -> None:
     wide = tmp_path / "wide.png"
-    Image.new("1", (2000, 1000)).save(wide)
-    with pytest.raises(UserError, match=r"2000×1000 pixels; the limit is 1\.05 megapixels"):
+    Image.new("1", (10_000, 5_001)).save(wide)
+    with pytest.raises(UserError, match=r"10000×5001 pixels; the limit is 50 megapixels"):
         compute.begin(str(wide), is_hr=False, trio=trio)
-    assert compute.begin(str(wide), is_hr=True, trio=trio).lr.shape == (250, 500)
 
 
-def test_results_too_large_for_the_page_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "x8.safetensors"
-    config = RRDBConfig(num_features=8, num_blocks=1, growth_channels=4, scale=8)
-    save_generator(file, RRDBNet(config), {})
-    Image.new("1", (1000, 1000)).save(tmp_path / "wide.png")
-    with pytest.raises(UserError, match=r"At ×8, wide\.png would become too large"):
-        compute.begin(str(tmp_path / "wide.png"), is_hr=False, trio=Trio((file, file)))
+@pytest.mark.parametrize("is_hr", [True, False])
+def test_a_large_picture_is_compared_where_it_has_most_detail(
+    tmp_path: Path, trio, is_hr: bool
+) -> None:
+    picture = np.zeros((1500, 2600, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    picture[900:1200, 2100:2500] = noise
+    Image.fromarray(picture).save(tmp_path / "large.png")
+    begun = compute.begin(str(tmp_path / "large.png"), is_hr, trio)
+    assert begun.part
+    assert begun.part.whole == (1500, 2600)
+    width, height = (1600, 1200) if is_hr else (400, 300)
+    x, y, *size = begun.part.place
+    assert size == [width, height]
+    shown = begun.lr if begun.hr is None else begun.hr
+    np.testing.assert_array_equal(shown, picture[y : y + height, x : x + width])
+    assert begun.lr.shape == (300, 400, 3)
+    assert np.count_nonzero(shown) >= 0.9 * np.count_nonzero(noise)
+
+
+def test_a_part_that_is_wished_for_is_taken_as_far_as_there_is_picture(
+    tmp_path: Path, trio
+) -> None:
+    large = tmp_path / "large.png"
+    picture = np.arange(2600 * 1500, dtype=np.uint32).astype(np.uint8).reshape(1500, 2600)
+    Image.fromarray(picture).save(large)
+    part = compute.begin(str(large), False, trio, (30, 40, 200, 120)).part
+    assert part
+    assert part.place == (30, 40, 200, 120)
+    np.testing.assert_array_equal(part.taken_from(picture), picture[40:160, 30:230])
+    beyond = compute.begin(str(large), False, trio, (2500, 1490, 300, 200)).part
+    assert beyond
+    assert beyond.place == (2300, 1300, 300, 200)
+    most = compute.begin(str(large), False, trio, (0, 0, 10**9, 10**9)).part
+    assert most
+    assert most.width * most.height <= MAX_LR_PIXELS
+    assert most.width / most.height == pytest.approx(2600 / 1500, rel=0.01)
+    least = compute.begin(str(large), False, trio, (0, 0, 0, 0)).part
+    assert least
+    assert least.place == (0, 0, 16, 16)
+
+
+def test_what_is_small_enough_is_compared_whole(tmp_path: Path, trio) -> None:
+    Image.new("L", (1600, 1500)).save(tmp_path / "x.png")
+    begun = compute.begin(str(tmp_path / "x.png"), True, trio, (0, 0, 20, 20))
+    assert begun.part is None
+    assert begun.lr.shape == (375, 400)
 
 
 def test_three_models_blend_as_networks_and_as_images(trio, upload) -> None:

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {signed} from '../../esrgan/viewer/page/graphs.js';
+import {fitted} from '../../esrgan/viewer/page/part.js';
 import {neighbours, sharesOf} from '../../esrgan/viewer/page/pictures.js';
 import {centreWithin, cropAround} from '../../esrgan/viewer/page/zoom.js';
 
@@ -47,4 +48,13 @@ test('what is seen stays within the picture', () => {
 
 test('differences are signed, and nothing is not', () => {
   assert.deepEqual([0.004, -0.004, 1.5, -1.5].map(signed), ['0.00', '0.00', '+1.50', '-1.50']);
+});
+
+test('a part of a large picture stays within it, and within what is taken at once', () => {
+  const within = {width: 4000, height: 3000, most: 1_000_000};
+  assert.deepEqual(fitted([10, 20, 400, 300], within), [10, 20, 400, 300]);
+  assert.deepEqual(fitted([3900, -50, 400, 300], within), [3600, 0, 400, 300]);
+  assert.deepEqual(fitted([5, 5, 1, -3], within), [5, 5, 16, 16]);
+  const [, , w, h] = fitted([0, 0, 9999, 9999], within);
+  assert.ok(w * h <= within.most && Math.abs(w / h - 4 / 3) < 0.01);
 });

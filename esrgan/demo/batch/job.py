@@ -5,8 +5,10 @@ import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -20,7 +22,7 @@ from esrgan.demo.limits import (
     MAX_BACK_PROJECTIONS,
     MAX_LR_PIXELS,
     MAX_PICTURE_BYTES,
-    MAX_UPLOAD_PIXELS,
+    MAX_PICTURE_PIXELS,
 )
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.quota import check_free
@@ -31,7 +33,8 @@ from esrgan.demo.server.uploads import Reception, TooManyError, Uploaded
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
-from esrgan.inference.upscale import Upscale, upscale_file
+from esrgan.inference.tiles import tiles
+from esrgan.inference.upscale import DEFAULT_TILE, Upscale, upscale_file
 from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
@@ -43,10 +46,14 @@ from esrgan.pictures.images import to_rgb, to_uint8
 MAX_PICTURES = 200
 MAX_TOTAL_BYTES = 2**30
 MAX_RESULT_BYTES = 2 * 2**30
+# Of a result in memory: enough for MAX_PICTURE_PIXELS of 8 bits, four times larger.
+MAX_DECODED_BYTES = 2_500_000_000
+SECONDS_BETWEEN_WORDS = 1.0  # of a large picture, which is done for minutes
 
 FORMATS = ("png", "webp", "jpg")
 FOLDER, RESULTS, ERRORS = "batches", "esrgan-results.zip", "errors.txt"
 PREVIEW_SIDE = 320
+_large = threading.Semaphore(1)  # of large pictures, of which the server does one at a time
 # Parts of a name in a zip; no file system takes much longer ones.
 MAX_NAME_BYTES, MAX_DEPTH = 150, 10
 
@@ -119,6 +126,7 @@ class Batch:
         self.forgotten = False
         self._ended = False
         self._bytes = self._handled = 0
+        self._tiles, self._of_tiles = 0, 1
         self._begun = time.monotonic()
         self._changing = threading.Lock()
         self._closing = ExitStack()
@@ -141,20 +149,39 @@ class Batch:
     @property
     def seconds_left(self) -> float | None:
         """Time left by the bytes of the pictures, at the pace so far; None before there is one."""
-        passed = sum(task.size for task in self.tasks[: self._handled])
-        left = sum(task.size for task in self.tasks[self._handled :])
+        passed: float = sum(task.size for task in self.tasks[: self._handled])
+        left: float = sum(task.size for task in self.tasks[self._handled :])
+        if self.current is not None:
+            passed, left = (
+                passed + self.share * self.current.size,
+                left - self.share * self.current.size,
+            )
         return (time.monotonic() - self._begun) * left / passed if passed else None
 
     def begin(self, task: Task) -> None:
         """Begin with a picture."""
         if not self._handled:
             self._begun = time.monotonic()
-        self.current = task
+        self.current, self._tiles, self._of_tiles = task, 0, 1
 
     def go_on(self) -> None:
         """Raises StoppedError once the batch has ended."""
         if self._ended:
             raise StoppedError
+
+    def expect_tiles(self, height: int, width: int) -> None:
+        """The current picture is large, of so many LR pixels: its tiles are counted."""
+        self._of_tiles = sum(1 for _ in tiles(height, width, DEFAULT_TILE, 1))
+
+    @property
+    def share(self) -> float:
+        """Share of the current picture that is done, where it is large; in [0, 1)."""
+        return max(0, self._tiles - 1) / self._of_tiles if self._of_tiles > 1 else 0.0
+
+    def begin_tile(self) -> None:
+        """Raises StoppedError once the batch has ended."""
+        self.go_on()
+        self._tiles += 1
 
     def check_room(self) -> None:
         """Raises UserError if the results, or all that the disk holds, are too much already."""
@@ -201,11 +228,6 @@ class Batch:
             self.file = self.folder / RESULTS
 
 
-def _load(path: Path, max_pixels: int) -> tuple[np.ndarray, None]:
-    """A visitor's picture, in sRGB, for `upscale_file`."""
-    return load_image(path, max_pixels), None
-
-
 def run(wish: Wish) -> Generator[Batch, None, None]:
     """Run a batch; yields it before and after each picture, one object throughout.
 
@@ -222,7 +244,6 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
     except (UserError, StoppedError, OSError):
         forget(batch)
         raise
-    max_pixels = min(MAX_LR_PIXELS, MAX_UPLOAD_PIXELS // scale**2)
     for number, task in enumerate(batch.tasks):
         batch.begin(task)
         yield batch
@@ -230,7 +251,13 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
         try:
             batch.go_on()
             batch.check_room()
-            lr, sr = upscale_file(task.source, made, upscale, scale, max_pixels, _load)
+            lr = load_image(task.source, MAX_PICTURE_PIXELS)
+            work = partial(_upscaled, task, lr, upscale, scale, made)
+            if lr.shape[0] * lr.shape[1] > MAX_LR_PIXELS:
+                _check_large(wish, lr, scale, task.name)
+                sr = yield from _patiently(batch, lr, work)
+            else:
+                sr = work()
             batch.keep(task, lr, sr, made)
         except StoppedError:
             if batch.forgotten:  # after which this picture's result was still written
@@ -243,6 +270,46 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
             task.source.unlink(missing_ok=True)
     batch.end()
     yield batch
+
+
+def _upscaled(task: Task, lr: np.ndarray, upscale: Upscale, scale: int, made: Path) -> np.ndarray:
+    """SR of a picture that has been decoded, in sRGB; written as well."""
+    return upscale_file(task.source, made, upscale, scale, load=lambda *_: (lr, None))[1]
+
+
+def _check_large(wish: Wish, lr: np.ndarray, scale: int, name: str) -> None:
+    """Raises UserError: what is wished for can't be done tile by tile, or takes too much memory."""
+    size = f"{lr.shape[1]}×{lr.shape[0]}"
+    if wish.back_projections or wish.ensemble or (len(wish.models) > 1 and wish.mode == "image"):
+        raise UserError(
+            f"{name} is large ({size}): it is upscaled by one network, without self-ensemble, "
+            "back-projection and image interpolation."
+        )
+    if lr.nbytes * scale**2 > MAX_DECODED_BYTES:
+        limit = MAX_DECODED_BYTES / 1e9
+        raise UserError(f"{name} ({size}) ×{scale} takes more than the page's {limit:g} GB.")
+
+
+def _patiently(
+    batch: Batch, lr: np.ndarray, work: Callable[[], np.ndarray]
+) -> Generator[Batch, None, np.ndarray]:
+    """Do a large picture in a thread of its own; yields the batch while that takes."""
+    while not _large.acquire(timeout=SECONDS_BETWEEN_WORDS):
+        batch.go_on()
+        yield batch
+    try:
+        batch.expect_tiles(*lr.shape[:2])
+        with ThreadPoolExecutor(1) as thread:
+            future = thread.submit(copy_context().run, work)
+            try:
+                while not wait([future], SECONDS_BETWEEN_WORDS).done:
+                    yield batch
+            except GeneratorExit:
+                batch.end()  # and with it the thread, at its next tile
+                raise
+            return future.result()
+    finally:
+        _large.release()
 
 
 def forget(batch: Batch | None) -> None:
@@ -275,7 +342,7 @@ def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale
         SharedUpscaler,
         ensemble=wish.ensemble,
         back_projections=int(wish.back_projections),
-        before_tile=batch.go_on,
+        before_tile=batch.begin_tile,
     )
     if len(networks) == 1:
         return make(networks[0]), networks[0].scale

@@ -26,7 +26,7 @@ def progress(batch: Batch) -> str:
             parts.append(f"<span>about {duration(batch.seconds_left)} left</span>")
     if failed:
         parts.append(f"<span>· {failed} failed</span>")
-    return progress_line(parts, batch.handled if working else None, total)
+    return progress_line(parts, batch.handled + batch.share if working else None, total)
 
 
 def caption(done: Done) -> str:

@@ -30,8 +30,12 @@ SHOWN = 24  # previews, the latest
 SECONDS_BETWEEN_DRAWINGS = 0.5
 
 
-def build(tab: gr.Tab) -> None:
-    """Fill the tab; nothing is computed before the visitor asks for it."""
+def build(tab: gr.Tab) -> gr.File:
+    """Fill the tab; nothing is computed before the visitor asks for it.
+
+    Returns:
+        The place of the pictures, which other tabs may fill.
+    """
     state = gr.State(None, time_to_live=seconds_kept(), delete_callback=compute.forget)
     gr.Markdown(
         "Many pictures, or zips of them, made four times larger by one model: one zip back."
@@ -70,6 +74,7 @@ def build(tab: gr.Tab) -> None:
     finishing: dict[str, Any] = {"fn": told(finish), "inputs": [state], "outputs": shown, **QUIETLY}
     running.success(**finishing)
     running.failure(**finishing)
+    return files
 
 
 def _model_choice(tab: gr.Tab) -> list[gr.components.Component]:

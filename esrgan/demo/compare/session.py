@@ -9,8 +9,10 @@ from gradio.data_classes import ImageData
 
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Comparison
+from esrgan.demo.limits import MAX_UPLOAD_PIXELS
+from esrgan.demo.server.messages import duration
 from esrgan.demo.server.served import serve
-from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Picture, State, View
+from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Part, Picture, State, View
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 from esrgan.viewer.shown import END_ALPHAS, USUAL_NAMES, panes, score_line, size_line, titles_of
@@ -104,6 +106,7 @@ def begin(
         panes=_panes(comparison),
         words=_next_model(comparison),
         detail=detail,
+        part=_part(comparison),
     )
     return Session(comparison, view)
 
@@ -112,6 +115,34 @@ def _panes(comparison: Comparison) -> tuple[str, ...]:
     """Panes that a comparison fills."""
     trio = comparison.trio
     return panes(len(trio.files), comparison.hr is not None, compute.obstacle(trio.ends))
+
+
+def _part(comparison: Comparison) -> Part | None:
+    """Which part of a large picture this is; None for the whole."""
+    part = comparison.part
+    if part is None:
+        return None
+    height, width = part.whole
+    pixels = 1 if comparison.hr is not None else compute.common_scale(comparison.trio) ** 2
+    return Part(
+        overview=ImageData(path=serve(part.overview, "overview")),
+        width=width,
+        height=height,
+        place=part.place,
+        most=MAX_UPLOAD_PIXELS // pixels,
+        whole=_whole(comparison),
+    )
+
+
+def _whole(comparison: Comparison) -> str:
+    """What making all of a large picture larger means, and how long it takes, once known."""
+    part, scale = comparison.part, compute.common_scale(comparison.trio)
+    if part is None or comparison.hr is not None:
+        return ""
+    height, width = part.whole
+    seconds = comparison.seconds / part.share
+    time = f", about {duration(seconds)}" if comparison.seconds else ""
+    return f"The whole in Batch: {scale * width}×{scale * height}{time}"
 
 
 def _next_model(comparison: Comparison) -> str:
@@ -136,7 +167,10 @@ def add_result(session: Session, comparison: Comparison) -> Session:
     scores = {**session.view.scores, name: _line(comparison, picture)}
     words, models = _next_model(comparison), len(comparison.trio.files)
     progress = MODELS_SHARE * len(comparison.results) / models
-    return _changed(session, scores=scores, words=words, progress=progress)
+    part = session.view.part
+    if part is not None and len(comparison.results) == 1:  # now it is known how long one takes
+        part = part.model_copy(update={"whole": _whole(comparison)})
+    return _changed(session, scores=scores, words=words, progress=progress, part=part)
 
 
 def add_between(session: Session, alpha: float, picture: np.ndarray, share: float) -> Session:

@@ -36,7 +36,7 @@ from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.demo.upload import Upload
-from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of
+from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of, place_of
 from esrgan.errors import UserError
 from esrgan.models.interpolation import STRANGERS
 
@@ -70,13 +70,17 @@ def _to_viewer(event: str) -> str:
     return f"() => {{ {viewer}?.dispatchEvent(new Event('{event}')); return []; }}"
 
 
-def build(page: gr.Blocks, tab: gr.Tab) -> None:
-    """Fill the tab; when the page is opened, the first example or what its address names is run."""
+def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
+    """Fill the tab; when the page is opened, the first example or what its address names is run.
+
+    Returns:
+        The visitor's picture, and the viewer, whose `submit` asks for the whole of a large one.
+    """
     session = gr.State(None, time_to_live=seconds_kept())
     runs, latest = gr.State(Runs()), gr.State(Latest())
     address = gr.State(None, time_to_live=seconds_kept())
     own_kind = gr.State(AS_LR)
-    request = gr.State(None)
+    request, place = gr.State(None), gr.State(None)
     pictures = examples.pictures()
     gr.Markdown(INTRO, elem_id="intro")
     with gr.Row(elem_id="bar"):
@@ -109,7 +113,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
 
     begun = request.change(
         told(compare),
-        [runs, latest, upload, kind, family, tuned, own, *trio, address],
+        [runs, latest, upload, kind, family, tuned, own, *trio, address, place],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
@@ -127,17 +131,22 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         [request, address],
         **wish,
     )
-    upload.upload(lambda kind: (kind, _new(), None), own_kind, [kind, request, address], **wish)
-    kind.input(lambda kind: (kind, _new(), None), kind, [own_kind, request, address], **each)
+    upload.upload(
+        lambda kind: (kind, _new(), None, None), own_kind, [kind, request, address, place], **wish
+    )
+    kind.input(
+        lambda kind: (kind, _new(), None, None), kind, [own_kind, request, address, place], **each
+    )
     kind.input(None, js=_to_viewer("wished"))
     offered.click(None, js=_to_viewer("wished"))
     offered.click(
-        lambda number: (str([*pictures.values()][number]), AS_HR, _new(), None),
+        lambda number: (str([*pictures.values()][number]), AS_HR, _new(), None, None),
         offered,
-        [upload, kind, request, address],
+        [upload, kind, request, address, place],
         trigger_mode="always_last",
         **QUIETLY,
     )
+    viewer.apply(told(_part_wished), None, [place, request], **each)
     tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
     page.load(None, js=f"() => {{ {PASTE.read_text('utf-8')} }}")
@@ -152,6 +161,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> None:
         **DEVICE,
         **QUIETLY,
     )
+    return upload, viewer
 
 
 def _model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, list[gr.Dropdown]]:
@@ -208,6 +218,10 @@ def _new() -> str:
     return uuid.uuid4().hex
 
 
+def _part_wished(event: gr.EventData) -> tuple[tuple[int, int, int, int], str]:
+    return place_of(event), _new()
+
+
 def compare(
     runs: Runs,
     latest: Latest,
@@ -220,6 +234,7 @@ def compare(
     second: str,
     third: str,
     address: Address | None,
+    place: tuple[int, int, int, int] | None,
 ) -> Iterator[tuple[Session | None, View]]:
     """Run one picture through the models, showing each result as soon as it is there, until the
     visitor wishes for another comparison."""
@@ -231,7 +246,7 @@ def compare(
                 return
             trio = _trio(family, tuned, own or [], (first, second, third))
             with runs.listening(run):
-                begun = compute.begin(upload, kind == AS_HR, trio)
+                begun = compute.begin(upload, kind == AS_HR, trio, place)
             _warn_of_strangers(trio)
             session = _begun(run, begun, Path(upload), kind == AS_HR, address)
             for further in chain([session], runs.carry(run, computed(session))):

@@ -5,6 +5,7 @@ import {offerPanes, restSoon, rested, setMode} from './controls.js';
 import {draw} from './drawing.js';
 import {prepareBrightness} from './graphs.js';
 import {lost, report} from './news.js';
+import {offerPart} from './part.js';
 import {showOnce} from './showing.js';
 import {imageScored, isExact, neighbours, rgba, sharesOf, updateImage, updateNetwork, usualTitles} from './pictures.js';
 import {blendThree, errorOf} from './pixels.js';
@@ -30,6 +31,7 @@ export async function load(view) {
   if (view.run !== state.run) begin(view);
   const mine = state.run;
   report(view);
+  offerPart(view);
   const all = await fetchAll(view, mine);
   if (mine !== state.run) return;
   if (!all) lost();

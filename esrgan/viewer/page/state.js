@@ -20,6 +20,16 @@
  */
 
 /**
+ * @typedef {object} Part
+ * @property {ServedFile} overview
+ * @property {number} width of the whole picture, in its own pixels
+ * @property {number} height
+ * @property {[number, number, number, number]} place x, y, width and height in those
+ * @property {number} most pixels of a part
+ * @property {string} whole what making all of it larger means; "" where that is not offered
+ */
+
+/**
  * @typedef {object} View
  * @property {string} run
  * @property {number} width
@@ -41,6 +51,7 @@
  * @property {string} words what is being computed, or how it ended
  * @property {number} progress 0 … 1
  * @property {number[]} detail x, y and width of the place to look at first; none for the whole
+ * @property {Part | null} [part] of a large picture
  */
 
 export const PIXELS_IN_MEMORY = 2.5e6;    // larger pictures are cross-faded by the canvas

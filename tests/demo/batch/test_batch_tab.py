@@ -1,10 +1,13 @@
 """The Batch tab: what it computes, and the whole of it in a real Chromium."""
 
 import io
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.server import quota
 from esrgan.demo.server import uploads as reception
 from esrgan.demo.server.served import FOLDER_VARIABLE
+from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.uploads import Uploaded
 from esrgan.inference.upscale import Upscaler
@@ -212,7 +216,7 @@ def test_what_fails_is_named_and_the_rest_is_done(
     text = tmp_path / "text.png"
     text.write_text("no picture")
     large = tmp_path / "large.png"
-    Image.new("1", (1100, 1000)).save(large)
+    Image.new("1", (10_000, 5001)).save(large)
     good, cut = encode_image(photo[:8, :8]), encode_image(photo)[:900]
     inner = zip_of(tmp_path / "inner.zip", {"x.png": good}).read_bytes()
     members = {
@@ -234,7 +238,7 @@ def test_what_fails_is_named_and_the_rest_is_done(
         ("notes.txt in mixed.zip", "no picture"),
         ("evil.zip was refused", "points out of it"),
         ("text.png is not a picture",),
-        ("large.png is 1100×1000 pixels", "limit"),
+        ("large.png is 10000×5001 pixels", "limit"),
         ("sub/cut.png: cut.png is damaged",),
     ]
     assert len(batch.failures) == len(expected)
@@ -380,13 +384,64 @@ def test_stop_is_heard_while_files_are_received(
     assert list(served.glob(JOBS)) == []
 
 
-def test_a_result_is_no_larger_than_the_page_takes(
-    wish: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every picture is a large one, in tiles of 16 pixels; words come without a rest."""
+    monkeypatch.setattr(compute, "MAX_LR_PIXELS", 1)
+    monkeypatch.setattr(compute, "DEFAULT_TILE", 16)
+    monkeypatch.setattr(compute, "SECONDS_BETWEEN_WORDS", 0.001)
+    monkeypatch.setattr(compute, "SharedUpscaler", partial(SharedUpscaler, tile=16))
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_picture_is_done_in_tiles_that_are_counted(
+    wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compute, "MAX_UPLOAD_PIXELS", 24 * 20 * 16 - 1)
-    batch = ended(wish)
-    assert batch.failures[0].startswith("rgb.png is 20×24 pixels; the limit is")
-    assert "grey.png" in contents(batch.file)
+    expected = contents(ended(wish).file)
+    begin_tile, shares = Batch.begin_tile, set()
+
+    def slowly(batch: Batch) -> None:
+        begin_tile(batch)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(Batch, "begin_tile", slowly)
+    for batch in compute.run(wish):
+        shares.add(batch.share)
+    assert {0.0, 0.25, 0.5, 0.75} <= shares  # 24×20 in tiles of 16×16 are four
+    assert contents(batch.file) == expected
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_picture_hears_stop_and_leaves_the_place_to_others(
+    wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def for_ever(batch: Batch) -> None:
+        begun.set()
+        while True:
+            batch.go_on()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Batch, "begin_tile", for_ever)
+    states = compute.run(wish)
+    while not begun.is_set():
+        batch = next(states)
+    states.close()
+    assert batch.ended
+    assert compute._large.acquire(blocking=False)
+    compute._large.release()
+
+
+@pytest.mark.usefixtures("large")
+def test_a_large_picture_is_refused_what_can_not_be_done_in_tiles(
+    wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for change in ({"back_projections": 2}, {"ensemble": True}):
+        failures = ended(replace(wish, **change)).failures
+        assert failures[0].startswith("rgb.png is large (20×24)")
+    monkeypatch.setattr(compute, "MAX_DECODED_BYTES", 20 * 24 * 3 * 16 - 1)
+    assert "takes more than the page's" in ended(wish).failures[0]
 
 
 # Stopping and forgetting

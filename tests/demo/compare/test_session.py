@@ -84,7 +84,7 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo).save(tmp_path / "x.png")
     runs, latest = Runs(), Latest()
-    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None)
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None, None)
     first = compare(runs, latest, *wish)
     shown = [next(first)[0] for _ in range(4)][-1]
     rest = gr.EventData(None, {"run": shown.view.run, "network": 0.33, "image": 0.5, "third": 0})

@@ -263,9 +263,13 @@ def test_every_tab_has_its_pictures_decoded_there(
 ):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     monkeypatch.setattr(decoding, "CPU_SECONDS", 0)
-    for module in (comparison, batch, evaluation):
-        for limit in ("MAX_UPLOAD_PIXELS", "MAX_LR_PIXELS"):
-            monkeypatch.setattr(module, limit, 10**9)
+    for module, limit in (
+        (comparison, "MAX_PICTURE_PIXELS"),
+        (batch, "MAX_PICTURE_PIXELS"),
+        (evaluation, "MAX_UPLOAD_PIXELS"),
+        (evaluation, "MAX_LR_PIXELS"),
+    ):
+        monkeypatch.setattr(module, limit, 10**9)
     files = (tmp_path / "psnr.safetensors", tmp_path / "gan.safetensors")
     for file in files:
         save_generator(file, tiny_network, {})
