@@ -1,5 +1,6 @@
 """A picture too large to be compared at once: its part is chosen on it, and the whole is offered."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,5 +47,5 @@ def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     assert brightest == 255
     expect(page.locator("[data-do=whole]")).to_contain_text("The whole in Batch: 3200×1600")
     page.locator("[data-do=whole]").click()
-    expect(page.locator("#batch-files")).to_contain_text("large.png")
+    expect(page.locator("#batch-files")).to_contain_text(re.compile("large .*KB"))
     context.close()
