@@ -1,4 +1,4 @@
-"""A picture too large to be compared at once: its part is chosen on it, and the whole is offered."""
+"""A picture too large to be compared at once: a part is chosen on it, the whole is offered."""
 
 import re
 from pathlib import Path
