@@ -1,12 +1,57 @@
-"""Parts of web pages that are one file: a script of several modules, its policy, data."""
+"""Web pages that are one file: page and policy, a script of several modules, data."""
 
 import base64
 import hashlib
+import html
 import re
 from pathlib import Path
+from string import Template
 
 IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
+_PAGE = Template("""\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="$policy">
+<title>$title</title>
+<style>$style</style>
+</head>
+<body>
+$body
+<script type="module">$script</script>
+</body>
+</html>
+""")
+
+
+def one_page(title: str, body: str, style: str, script: str, images: str = "'none'") -> str:
+    """HTML of a page that is one file: it asks nobody for anything, and runs its own script only.
+
+    Args:
+        title: any text.
+        body: HTML of what is shown.
+        style, script: CSS, and JavaScript as of `one_script`.
+        images: sources of pictures by its Content-Security-Policy.
+    """
+    policy = {
+        "default-src": "'none'",
+        "img-src": images,
+        "style-src": f"'{policy_digest(style)}'",
+        "script-src": f"'{policy_digest(script)}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return _PAGE.substitute(
+        policy="; ".join(f"{what} {sources}" for what, sources in policy.items()),
+        title=html.escape(title),
+        style=style,
+        body=body,
+        script=script,
+    )
 
 
 def one_script(folder: Path, module: str) -> str:

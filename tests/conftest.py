@@ -24,8 +24,9 @@ import torch
 from PIL import Image
 
 from esrgan.errors import UserError
-from esrgan.models.checkpoints import save_features
+from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.networks import RRDBConfig, RRDBNet, VGGFeatures
+from esrgan.web_page import policy_digest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -92,6 +93,16 @@ def photo() -> np.ndarray:
     checks = ((x // 8 + y // 8) % 2) * 90.0
     ramp = 255 * (x + y) / (x.max() + y.max())
     return np.stack([waves, checks + waves / 2, ramp], axis=2).clip(0, 255).astype(np.uint8)
+
+
+def related_models(folder: Path, network: RRDBNet, *names: str, factor: float) -> list[Path]:
+    """Weights files of these names; the parameters of each are `factor` times those before it."""
+    files = [folder / f"{name}.safetensors" for name in names]
+    for file in files:
+        save_generator(file, network, {})
+        for parameter in network.parameters():
+            parameter.data.mul_(factor)
+    return files
 
 
 @pytest.fixture
@@ -182,6 +193,13 @@ def address() -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(20)
+
+
+def assert_only_its_own(page: str) -> None:
+    """A page that is one file allows its own style and script, and no others."""
+    for kind, element in (("style", "<style>"), ("script", '<script type="module">')):
+        (text,) = re.findall(f"{element}(.*?)</{kind}>", page, re.DOTALL)
+        assert f"{kind}-src '{policy_digest(text)}'" in page
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from esrgan.pictures.encoding import encode_for_browsers
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.places import most_different
 from esrgan.studies.answers import check_name, is_plain
-from esrgan.web_page import base64_script, one_script, policy_digest
+from esrgan.web_page import base64_script, one_page, one_script
 
 HERE = Path(__file__).parent / "page"
 QUESTION = "Which picture looks better?"
@@ -251,16 +251,13 @@ def _filled(
     ]
     held = {"study": name, **study, "pictures": pictures}
     files = (base64_script(contents[old], f"file-{new}") for new, old in enumerate(order))
-    style, script = (HERE / "page.css").read_text("utf-8"), one_script(HERE, "page.js")
-    return Template((HERE / "page.html").read_text("utf-8")).substitute(
+    body = Template((HERE / "page.html").read_text("utf-8")).substitute(
         {key: html.escape(text) for key, text in words.items()},
-        style=style,
-        style_digest=policy_digest(style),
-        script=script,
-        script_digest=policy_digest(script),
         study=base64_script(json.dumps(held).encode(), "study"),
         files="\n".join(files),
     )
+    style = (HERE / "page.css").read_text("utf-8")
+    return one_page(words["title"], body, style, one_script(HERE, "page.js"))
 
 
 def _plain(text: str, what: str) -> str:

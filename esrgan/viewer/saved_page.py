@@ -8,7 +8,7 @@ from typing import Any
 
 from esrgan.viewer.component import PAGE, viewer_html
 from esrgan.viewer.shown import Look, Shown, panes
-from esrgan.web_page import base64_script, one_script, policy_digest
+from esrgan.web_page import base64_script, one_page, one_script
 
 
 def saved_page(comparisons: Iterable[Shown], title: str = "") -> str:
@@ -29,18 +29,14 @@ def saved_page(comparisons: Iterable[Shown], title: str = "") -> str:
     usual = views[0]["name"] if len(views) == 1 else f"{len(views)} pictures, compared"
     # Names of files may hold bytes that are no text.
     title = (title or usual).encode("utf-8", "replace").decode()
-    style = "\n".join((PAGE / name).read_text("utf-8") for name in ("saved.css", "viewer.css"))
-    script = one_script(PAGE, "saved.js")
-    return Template((PAGE / "saved.html").read_text("utf-8")).substitute(
+    body = Template((PAGE / "saved.html").read_text("utf-8")).substitute(
         title=html.escape(title),
-        style=style,
-        style_digest=policy_digest(style),
         viewer=viewer_html(),
         comparisons=base64_script(json.dumps(views).encode(), "comparisons"),
         files="\n".join(files),
-        script=script,
-        script_digest=policy_digest(script),
     )
+    style = "\n".join((PAGE / name).read_text("utf-8") for name in ("saved.css", "viewer.css"))
+    return one_page(title, body, style, one_script(PAGE, "saved.js"), images="blob:")
 
 
 def bytes_in_page(comparison: Shown) -> int:

@@ -16,17 +16,13 @@ from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.resize import imresize
+from tests.conftest import related_models
 
 
 @pytest.fixture
 def trio(tmp_path: Path, tiny_network: RRDBNet) -> Trio:
     """Three related tiny networks as files."""
-    files = [tmp_path / f"{name}.safetensors" for name in ("psnr", "gan", "after")]
-    for file in files:
-        save_generator(file, tiny_network, {})
-        for parameter in tiny_network.parameters():
-            parameter.data.mul_(1.01)
-    return Trio(tuple(files))
+    return Trio(tuple(related_models(tmp_path, tiny_network, *compute.RESULTS, factor=1.01)))
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.images import decode_image, load_image
+from tests.conftest import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -49,12 +50,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def models(tmp_path: Path, tiny_network: RRDBNet) -> list[Path]:
     """Two related weights files."""
-    files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
-    for file in files:
-        save_generator(file, tiny_network, {})
-        for parameter in tiny_network.parameters():
-            parameter.data.mul_(1.05)
-    return files
+    return related_models(tmp_path, tiny_network, "first", "second", factor=1.05)
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from esrgan.demo.viewer import Alphas, Link
 from esrgan.evaluation.metrics import psnr, ssim
 from esrgan.evaluation.niqe import load_pristine, niqe
 from esrgan.figures import draw_crops
-from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
+from tests.conftest import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,12 +43,7 @@ FIRST, SECOND = (8, 16, 24, 16), (30, 40, 32, 32)
 @pytest.fixture
 def trio(tmp_path: Path, tiny_network: RRDBNet, monkeypatch: pytest.MonkeyPatch) -> Trio:
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "served"))
-    files = [tmp_path / f"{name}.safetensors" for name in ("psnr", "gan", "after")]
-    for file in files:
-        save_generator(file, tiny_network, {})
-        for parameter in tiny_network.parameters():
-            parameter.data.mul_(1.1)
-    return Trio(tuple(files))
+    return Trio(tuple(related_models(tmp_path, tiny_network, *compute.RESULTS, factor=1.1)))
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ from esrgan.evaluation.results import load_results
 from esrgan.figures import compose, draw_ablation
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
-from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
+from tests.conftest import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -65,12 +65,7 @@ def uploads(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def models(tmp_path: Path, tiny_network: RRDBNet) -> list[Path]:
     """Two related weights files."""
-    files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
-    for file in files:
-        save_generator(file, tiny_network, {})
-        for parameter in tiny_network.parameters():
-            parameter.data.mul_(1.01)
-    return files
+    return related_models(tmp_path, tiny_network, "first", "second", factor=1.01)
 
 
 @pytest.fixture
