@@ -1,8 +1,9 @@
 """The one door for weights: files in, networks with canonical key names out, and back.
 
-Own files are safetensors whose metadata says what they hold. Foreign RRDBNet files come in four
-dialects of key names and many wrappings; they are recognised from their tensors alone, and the
-architecture is always read off the tensors' shapes, never assumed.
+Own files are safetensors whose metadata says what they hold; a run's `checkpoint.pt` is read for
+its averaged generator. Foreign RRDBNet files come in four dialects of key names and many wrappings;
+they are recognised from their tensors alone, and the architecture is always read off the tensors'
+shapes, never assumed.
 """
 
 import json
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 
 from esrgan.errors import UserError
+from esrgan.models.architectures import other_architecture
 from esrgan.models.weights_file import State, read_state, write_state
 from esrgan.networks import (
     Generator,
@@ -205,8 +207,12 @@ def _canonical_vgg(state: State, name: str) -> tuple[State, int, bool]:
 
 
 def _assemble(state: State, name: str, scale: int | None) -> Generator:
-    if any("conv1x1" in key for key in state):
-        raise UserError(f"{name} is an ESRGAN+ model (extra conv1x1 layers); only ESRGAN is read.")
+    other = other_architecture(state)
+    if other:
+        raise UserError(
+            f"{name} is {other}; only RRDBNet (ESRGAN, Real-ESRGAN, BSRGAN) and SRResNet run here. "
+            "Choose a file of one of these."
+        )
     try:
         state = {key: tensor.float() for key, tensor in _canonical(state).items()}
         config = _infer_config(state, scale)

@@ -8,11 +8,12 @@ import mmap
 import pickle
 import pickletools
 import re
+import shutil
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -24,25 +25,42 @@ from esrgan.pictures.files import atomic_path
 
 State = dict[str, Tensor]
 
+# Under which a file may hold its network, averaged weights before others; the last are our own
+# runs' and others' of several networks.
 WRAPPERS = (
-    "params_ema",
-    "params-ema",
-    "params",
-    "ema_state_dict",
-    "model_state_dict",
-    "state_dict",
-    "model",
-    "net",
+    *("params_ema", "params-ema", "model_ema", "ema_model", "generator_ema", "netG_ema", "g_ema"),
+    *("ema_state_dict", "state_dict_ema", "ema", "averaged"),
+    *("params", "generator", "netG", "net_g", "generator_state_dict", "model_state_dict"),
+    *("state_dict", "model", "net", "network", "module", "weights", "modules"),
 )
-PREFIXES = ("module.", "netG.", "generator.")
-# More levels of wrapping than any real file has; a hostile one may hold itself.
-DEEPEST_WRAPPING = 8
+# What may stand before the name of a tensor, any number of times; of several networks in one file,
+# those that come first here are taken.
+PREFIXES = (
+    *("model_ema.", "ema_model.", "generator_ema.", "netG_ema.", "g_ema.", "ema.", "averaged."),
+    *("params_ema.", "generator.", "netG.", "net_g.", "G.", "params.", "state_dict."),
+    *("module.", "_orig_mod.", "network.", "net.", "model."),
+)
+# More levels of wrapping than any real file has.
+MOST_MAPPINGS = 50
 # More tensors than any real file has, as a hostile one may, with no numbers in them; 23 RRDBs have
 # 702. And bytes of a PyTorch file's table of contents, which is 100 kB for these.
 MOST_TENSORS, LARGEST_PICKLE = 20_000, 2**20
 # Pickles with which a file from before PyTorch 1.6 begins: two numbers, the system, the contents,
 # and the names of the numbers behind them.
 OLD_PICKLES = 5
+# How files begin: PyTorch's, and those that are taken for them.
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+ONNX = "an ONNX program, not a weights file; ask for the .pth or .safetensors that it was made of"
+ARCHIVE = "archive, not a weights file; unpack it and choose the file within"
+OTHER_FILES = {
+    **{bytes((8, version, tag)): ONNX for version in range(3, 16) for tag in (0x12, 0x3A)},
+    b"\x1f\x8b": f"a gzip {ARCHIVE}",
+    b"7z\xbc\xaf\x27\x1c": f"a 7z {ARCHIVE}",
+    b"Rar!": f"a RAR {ARCHIVE}",
+    b"\xfd7zXZ": f"an xz {ARCHIVE}",
+    b"\x89HDF": "an HDF5 file, as Keras writes it; only PyTorch's weights are read here",
+    b"7767517": "the table of an ncnn program, not a weights file; ask for the .pth",
+}
 # What torch.load takes from anybody, and should not: it makes a bytearray of any length, and after
 # a wrong sparse tensor it refuses the next file too, which may be another visitor's.
 HARMFUL = (b"bytearray", b"_rebuild_sparse_tensor")
@@ -80,26 +98,36 @@ def read_state(path: Path) -> tuple[State, dict[str, str]]:
         raise UserError(f"There is no weights file {path}.")
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty (0 bytes).")
-    _check_beginning(path)
-    if path.suffix == ".safetensors":
+    if _is_safetensors(path):
         return _read_safetensors(path)
     return _copied(_unwrap(_unpickle(path), path.name), path), {}
 
 
-def _check_beginning(path: Path) -> None:
-    """Raises UserError: it is what a browser or git saves in place of a weights file."""
+def _is_safetensors(path: Path) -> bool:
+    """By its contents; by its name only where those say nothing.
+
+    Raises:
+        UserError: it is what browsers, git and other programs save in place of weights.
+    """
     with path.open("rb") as file:
-        start = file.read(200).lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
+        start = file.read(200)
+    text = start.lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")):
         raise UserError(
             f"{path.name} is a web page, not a weights file: open its address in a browser and "
             "download the file itself."
         )
-    if start.startswith(b"version https://git-lfs"):
+    if text.startswith(b"version https://git-lfs"):
         raise UserError(
             f"{path.name} is a Git LFS pointer, not the weights themselves: fetch them with "
             "`git lfs pull`, or download the file."
         )
+    for beginning, kind in OTHER_FILES.items():
+        if start.startswith(beginning):
+            raise UserError(f"{path.name} is {kind}.")
+    if start.startswith((ZIP, PICKLE)):
+        return False
+    return start[8:9] == b"{" or path.suffix.lower() == ".safetensors"
 
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
@@ -129,7 +157,11 @@ def _unpickle(path: Path) -> object:
     """
     try:
         is_zip = _check_for_harm(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            named = path
+            if path.suffix == ".safetensors":  # by which torch.load would go
+                named = Path(shutil.copyfile(path, Path(folder, "weights.pth")))
+            return torch.load(named, map_location="cpu", weights_only=True, mmap=is_zip)
     except UserError:
         raise
     except pickle.UnpicklingError as error:
@@ -157,7 +189,7 @@ def _check_for_harm(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if any(data.find(name) >= 0 for name in HARMFUL):
             raise harmful
-        is_zip = data[:4] == b"PK\x03\x04"
+        is_zip = data[:4] == ZIP
     if is_zip:
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
@@ -166,9 +198,12 @@ def _check_for_harm(path: Path) -> bool:
                     "run. Save the state dict of its model instead."
                 )
             for member in archive.infolist():
-                packed = member.compress_type != zipfile.ZIP_STORED
-                is_pickle = member.filename.endswith(".pkl")
-                if packed or (is_pickle and member.file_size > LARGEST_PICKLE):
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise UserError(
+                        f"{path.name} is not a PyTorch weights file but a compressed archive; "
+                        "unpack it and choose the file within."
+                    )
+                if member.filename.endswith(".pkl") and member.file_size > LARGEST_PICKLE:
                     raise harmful
     elif _is_long_pickle(path):
         raise harmful
@@ -199,22 +234,55 @@ def _copied(state: State, path: Path) -> State:
 
 
 def _unwrap(loaded: object, name: str) -> State:
-    """Descend through the known wrappers and a sole key, then drop common prefixes."""
-    for _ in range(DEEPEST_WRAPPING):
-        if not isinstance(loaded, Mapping) or _is_state(loaded):
-            break
-        inner = next((loaded[key] for key in WRAPPERS if key in loaded), None)
-        if inner is None and len(loaded) == 1:
-            inner = next(iter(loaded.values()))
-        loaded = inner
-    if not isinstance(loaded, Mapping) or not _is_state(loaded):
+    """The tensors of the network that a file is about, without the prefixes of their names."""
+    state = _without_prefixes(_tensors(loaded, set()))
+    if not state:
         raise UserError(f"{name} holds no network weights (no state dict was found in it).")
-    state = dict(loaded)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
     _check_types(state, name)
     return state
+
+
+def _tensors(loaded: object, been: set[int]) -> State:
+    """Those of the first known wrapper that holds any, at any depth; else those that lie here; else
+    those of a sole key. Numbers and what else stands beside them is left out."""
+    if not isinstance(loaded, Mapping) or id(loaded) in been or len(been) > MOST_MAPPINGS:
+        return {}
+    been.add(id(loaded))
+    for key in WRAPPERS:
+        if found := _tensors(loaded.get(key), been):
+            return found
+    plain = {
+        key: value
+        for key, value in loaded.items()
+        if isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
+    }
+    if any(tensor.ndim for tensor in plain.values()):
+        return plain
+    return _tensors(next(iter(loaded.values())), been) if len(loaded) == 1 else {}
+
+
+def _without_prefixes(state: State) -> State:
+    """Without any of `PREFIXES`, and without what has none where others have; a counter, such as
+    that of averaged weights, is no weight."""
+    while True:
+        groups = {prefix: _behind(prefix, state) for prefix in PREFIXES}
+        found = next((g for g in groups.values() if any(t.ndim for t in g.values())), None)
+        if found is None:
+            return {
+                key: tensor
+                for key, tensor in state.items()
+                if tensor.ndim or "." in key  # as in norm.num_batches_tracked
+            }
+        state = found
+
+
+def _behind(prefix: str, state: State) -> State:
+    """The tensors of this prefix, without it; "model.0" is a layer of the old dialect."""
+    return {
+        key.removeprefix(prefix): tensor
+        for key, tensor in state.items()
+        if key.startswith(prefix) and not (prefix == "model." and key[len(prefix) :][:1].isdigit())
+    }
 
 
 def _check_types(state: State, name: str) -> None:
@@ -227,13 +295,6 @@ def _check_types(state: State, name: str) -> None:
             raise UserError(
                 f"{name} holds numbers of a type that can't be computed with: {kind}."
             ) from error
-
-
-def _is_state(loaded: Mapping[Any, Any]) -> bool:
-    return bool(loaded) and all(
-        isinstance(key, str) and isinstance(value, Tensor) and _is_plain(value)
-        for key, value in loaded.items()
-    )
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -176,5 +176,6 @@ class RRDBNet(nn.Module):
     def _unshuffled(self, x: Tensor) -> Tensor:
         r = self.config.unshuffle
         height, width = x.shape[-2:]
-        x = F.pad(x, (0, -width % r, 0, -height % r), mode="replicate")
+        mode = "reflect" if min(height, width) >= r else "replicate"  # which needs no neighbours
+        x = F.pad(x, (0, -width % r, 0, -height % r), mode=mode)
         return F.pixel_unshuffle(x, r)

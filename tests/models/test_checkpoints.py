@@ -6,6 +6,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torchvision.models import resnet18
 from torchvision.models.vgg import cfgs, make_layers
 
@@ -216,6 +218,18 @@ def test_pixel_unshuffle_is_inferred_as_by_spandrel(path, scale, unshuffle):
         torch.testing.assert_close(loaded(x), theirs.model(x), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("unshuffle", [2, 4])
+def test_odd_sizes_are_mirrored_before_unshuffling_as_by_spandrel(path, unshuffle):
+    network = random_network(RRDBConfig(8, 1, 32, scale=4 // unshuffle, unshuffle=unshuffle))
+    torch.save(in_dialect(network, "basicsr"), path)
+    loaded, theirs = load_generator(path), by_spandrel(in_dialect(network, "basicsr"))
+    for size in ((9, 7), (8, 11), (6, 5), (unshuffle, unshuffle + 1)):
+        x = torch.rand(1, 3, *size)
+        with torch.no_grad():
+            torch.testing.assert_close(loaded(x), theirs.model(x), rtol=0, atol=1e-5)
+    assert loaded(torch.rand(1, 3, 1, 3)).shape[-2:] == (loaded.scale, 3 * loaded.scale)
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -259,12 +273,16 @@ REFERENCE_WRAPPERS = {
     "ema_state_dict",
     "model",
     "net",
+    "generator",
+    "netG",
+    "model_ema",
 }
+REFERENCE_PREFIXES = {"module.", "netG.", "generator.", "_orig_mod.", "ema.", "model_ema.", "net."}
 
 
 def test_all_wrappers_and_prefixes_are_tried_here():
-    assert set(WRAPPERS) == REFERENCE_WRAPPERS
-    assert set(PREFIXES) == {"module.", "netG.", "generator."}
+    assert set(WRAPPERS) >= REFERENCE_WRAPPERS
+    assert set(PREFIXES) >= REFERENCE_PREFIXES
 
 
 @pytest.mark.parametrize("wrapper", [*sorted(REFERENCE_WRAPPERS), "any_sole_key"])
@@ -283,13 +301,75 @@ def test_nested_wrappers_and_prefixes(path, tiny_network, state):
     assert_same_network(load_generator(path), tiny_network)
 
 
+@pytest.mark.parametrize("dialect", ["old", "basicsr"])
+def test_prefixes_in_any_order_and_number(path, tiny_network, dialect):
+    state = in_dialect(tiny_network, dialect)
+    for prefixes in permutations(("_orig_mod.", "module.", "netG.", "model."), 3):
+        torch.save({"".join(prefixes) + key: tensor for key, tensor in state.items()}, path)
+        assert_same_network(load_generator(path), tiny_network)
+    twice = {f"module.module._orig_mod.{key}": tensor for key, tensor in state.items()}
+    torch.save(twice, path)
+    assert_same_network(load_generator(path), tiny_network)
+
+
+def test_averaged_models_and_numbers_beside_the_tensors(path, tiny_network, state):
+    averaged = AveragedModel(tiny_network).state_dict()
+    assert "n_averaged" in averaged
+    for contents in (
+        averaged,
+        {**state, "epoch": 7, "lr": 0.1, "note": "best", "step": torch.tensor(5)},
+        {"params_ema": None, "params": state},
+        {"params_ema": {}, "state_dict": state, "optimizer": {"state": {}, "param_groups": [{}]}},
+        {"model_ema": averaged, "model": {key: t + 1 for key, t in state.items()}},
+    ):
+        torch.save(contents, path)
+        assert_same_network(load_generator(path), tiny_network)
+
+
+def test_a_generator_beside_its_discriminator(path, tiny_network, state):
+    other = nn.Conv2d(3, 4, 3).state_dict()
+    for generator, discriminator in (("generator.", "discriminator."), ("netG.", "netD.")):
+        both = {generator + key: tensor for key, tensor in state.items()}
+        both |= {discriminator + key: tensor for key, tensor in other.items()}
+        averaged = {f"ema.module.{key}": tensor for key, tensor in state.items()}
+        plain = {f"generator.{key}": tensor + 1 for key, tensor in state.items()}
+        for contents in (both, {"state_dict": both, "epoch": 3}, {**plain, **averaged}):
+            torch.save(contents, path)
+            assert_same_network(load_generator(path), tiny_network)
+    torch.save({"discriminator": other, "generator": state}, path)
+    assert_same_network(load_generator(path), tiny_network)
+
+
+def test_a_run_s_own_checkpoint_gives_its_averaged_generator(path, tiny_network, state):
+    module = {key: tensor + 1 for key, tensor in state.items()}
+    modules = {
+        "generator": module,
+        "ema": AveragedModel(tiny_network).state_dict(),
+        "discriminator": nn.Conv2d(3, 4, 3).state_dict(),
+    }
+    torch.save({"iteration": 5, "modules": modules, "optimizers": {}, "pictures": "abc"}, path)
+    assert_same_network(load_generator(path), tiny_network)
+
+
+def test_a_file_is_what_it_holds_whatever_it_is_called(tmp_path, tiny_network, state):
+    for name, save in (
+        ("upper.SAFETENSORS", save_file),
+        ("safetensors.pth", save_file),
+        ("pickle.safetensors", torch.save),
+        ("upper.PTH", torch.save),
+        ("none", save_file),
+    ):
+        save(state, tmp_path / name)
+        assert_same_network(load_generator(tmp_path / name), tiny_network)
+
+
 def test_the_moving_average_is_preferred(path, tiny_network, state):
     other = {key: tensor + 1 for key, tensor in state.items()}
     torch.save({"params": other, "params_ema": state}, path)
     assert_same_network(load_generator(path), tiny_network)
 
 
-@pytest.mark.parametrize("prefix", ["module.", "netG.", "generator."])
+@pytest.mark.parametrize("prefix", sorted(REFERENCE_PREFIXES))
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_prefixes(tmp_path, tiny_network, prefix, suffix, dialect):
@@ -573,6 +653,44 @@ def test_long_pickles_are_refused_unread(path, is_zip, pickled, refused, monkeyp
         load_generator(path)
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["body.0.weight", "body.0.bias", "body.1.weight", "body.2.weight"], "SRVGGNetCompact"),
+        (["conv_first.weight", "body.0.conv1.weight", "upconv1.weight"], "MSRResNet"),
+        (["conv_first.weight", "body.0.conv1.weight", "conv_after_body.weight"], "EDSR"),
+        (["head.0.weight", "body.0.body.0.weight", "tail.0.0.weight"], "EDSR"),
+        (["head.0.weight", "body.0.body.0.body.3.conv_du.0.weight", "tail.0.0.weight"], "RCAN"),
+        (["conv_first.weight", "body.0.residual_group.0.rcab.0.weight"], "RCAN"),
+        (["layers.0.residual_group.blocks.0.attn.relative_position_bias_table"], "SwinIR"),
+        (["layers.0.residual_group.overlap_attn.norm1.weight"], "HAT"),
+        (["before_RG.1.weight", "layers.0.blocks.0.attn.qkv.weight"], "DAT"),
+        (["block_1.c1_r.sk.weight", "conv_1.sk.weight"], "SPAN"),
+        (["residual_layer.0.residual_layer.0.layer.0.fn.0.weight"], "OmniSR"),
+        (["conv0_0.weight", "linear1.weight"], "discriminator"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"params_ema": s}], ids=["", "wrapped"])
+def test_other_architectures_are_named(path, names, kind, wrap, refused):
+    torch.save(wrap({name: torch.zeros(2, 2) for name in names}), path)
+    with refused("model.pth is a", kind, "only RRDBNet"):
+        load_generator(path)
+
+
+def test_other_files_are_named(path, refused):
+    for contents, words in (
+        (b"\x08\x07\x12\x07pytorch", "an ONNX program"),
+        (b"\x1f\x8b\x08" + bytes(50), "a gzip archive"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(50), "a 7z archive"),
+        (b"Rar!\x1a\x07" + bytes(50), "a RAR archive"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(50), "HDF5"),
+        (b"7767517\n3 4\n", "ncnn"),
+    ):
+        path.write_bytes(contents)
+        with refused("model.pth is", words):
+            load_generator(path)
+
+
 def test_another_architecture(path, refused):
     torch.save(resnet18().state_dict(), path)
     with refused("model.pth is not an ESRGAN generator"):
@@ -666,7 +784,7 @@ def test_bombs_are_not_unpacked(path, state, refused):
     torch.save({**state, "conv_first.weight": torch.zeros(5_000_000)}, path)
     repacked(path, lambda pickled: pickled, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 200_000
-    with refused("model.pth is not a PyTorch weights file"):
+    with refused("model.pth is not a PyTorch weights file", "compressed archive", "unpack"):
         load_generator(path)
     torch.save({"x": torch.ones(1).expand(10**6, 10**6)}, path)
     with refused("model.pth", "its tensors are larger"):

@@ -54,10 +54,11 @@ def test_unshuffling_takes_any_size(scale, unshuffle, size):
     assert network(torch.rand(1, 3, *size)).shape == (1, 3, size[0] * scale, size[1] * scale)
 
 
-def test_unshuffling_pads_by_repeating_the_edge():
+def test_unshuffling_pads_by_mirroring():
+    """As Real-ESRGAN does in training, and spandrel."""
     network = RRDBNet(RRDBConfig(8, 1, 4, scale=2, unshuffle=2))
     odd = torch.rand(1, 3, 7, 9)
-    padded = F.pad(odd, (0, 1, 0, 1), mode="replicate")
+    padded = F.pad(odd, (0, 1, 0, 1), mode="reflect")
     torch.testing.assert_close(network(odd), network(padded)[..., :14, :18])
 
 
