@@ -42,6 +42,16 @@ def weights_path(run: Path) -> Path:
     return run / "generator.safetensors"
 
 
+def gain_path(run: Path) -> Path:
+    """What was gained on pictures that were held out: by picture, and in words."""
+    return run / "gain.json"
+
+
+def gain_picture_path(run: Path) -> Path:
+    """Rows of such pictures: at the start, with the result, HR."""
+    return run / "gain.png"
+
+
 def kept_path(run: Path, iteration: int) -> Path:
     """The generator as it was when the sample picture of an iteration was made."""
     return run / "samples" / f"{iteration:07d}.safetensors"

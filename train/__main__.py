@@ -22,6 +22,7 @@ from esrgan.run_folder import checkpoint_path, config_path
 from train import distributed, prepare
 from train.acceleration import set_up_cuda
 from train.config import Config, StageName, to_settings
+from train.gain import tell_gain
 from train.loop import train
 from train.prepared import Cut
 from train.rehearsal import rehearse
@@ -37,10 +38,11 @@ from train.settings import (
     told,
 )
 from train.sources import Skipped
-from train.stages import Stage, build_stage
+from train.stages import PSNRStage, Stage, build_stage
 from train.state import (
     Begun,
     commands,
+    device_name,
     failure_told,
     history,
     load_checkpoint,
@@ -271,6 +273,8 @@ def _train(session: Session, start: int, stage: Stage, device: torch.device) -> 
         facts["changes"] = history(run)
     outcome = train(stage, config, run, device, facts, start)
     if distributed.is_main():
+        if isinstance(stage, PSNRStage) and stage.held_out and stage.validation:
+            print(tell_gain(run, stage))
         ended = "finished" if outcome.finished else "stopped; go on with --resume"
         print(f"{ended} at iteration {outcome.iteration}: {outcome.weights}")
     return 0
@@ -290,7 +294,7 @@ def _announce(session: Session, stage: Stage, start: int) -> None:
     among = f" in {processes} processes" if processes > 1 else ""
     print(
         f"{config.iterations} iterations of {config.batch_size} crops{among}, "
-        f"{config.precision}, seed {config.seed}",
+        f"{stage.precision} on {device_name(stage.device)}, seed {config.seed}",
         flush=True,
     )
 

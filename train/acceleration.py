@@ -13,6 +13,14 @@ Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+def chosen_precision(precision: Precision | Literal["auto"], device: torch.device) -> Precision:
+    """What "auto" is on a device: bf16 on a GPU that has it, else fp32."""
+    if precision != "auto":
+        return precision
+    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if on_gpu else "fp32"
+
+
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     """The context in which networks run; weights and what optimisers do stay in float32."""
     reduced = precision != "fp32"

@@ -91,7 +91,8 @@ class RunConfig:
             sample pictures and logged numbers.
         save_minutes: a checkpoint is written when the last one is so old, too.
         keep: so many of the sample pictures, the latest, have the averaged weights beside them.
-        precision: of the networks' passes; weights and losses are float32 throughout.
+        precision: of the networks' passes; weights and losses are float32 throughout. "auto" is
+            bf16 on a GPU that has it, and else fp32.
         tf32: let CUDA round float32 products to TF32.
         compile: run the networks through torch.compile.
         clip_norm: the largest norm of a network's gradient; larger ones are scaled down.
@@ -113,7 +114,7 @@ class RunConfig:
     log_every: Count = 100
     save_minutes: Positive = 10.0
     keep: CountOrZero = 20
-    precision: Precision = "fp32"
+    precision: Precision | Literal["auto"] = "fp32"
     tf32: bool = True
     compile: bool = False
     clip_norm: Positive | None = None
@@ -137,6 +138,9 @@ class PSNRConfig(RunConfig):
         validation: a folder of HR pictures or of a data set, as `evaluate` takes it, measured with
             every checkpoint; "" as without.
         validation_lr: a folder of their LR pictures; without, LR is the data set's, or made.
+        hold_out: without a `validation`, so many of the training pictures (a quarter at most) are
+            not trained on but validated on; what was gained on them is told in the end, and the
+            best weights are then the run's result.
         best_by: the figure of the validation by which the best weights are kept; "lpips" and
             "dists" need `pyiqa`.
         freeze: parts of the generator that are not trained: names of weights or what they begin
@@ -156,6 +160,7 @@ class PSNRConfig(RunConfig):
     ema_decay: Share = 0.999
     validation: str | None = None
     validation_lr: str | None = None
+    hold_out: CountOrZero = 0
     best_by: Figure = "psnr_y"
     freeze: tuple[str, ...] = ()
 

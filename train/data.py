@@ -15,12 +15,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from esrgan.errors import UserError
+from esrgan.evaluation.pairs import Pair
 from esrgan.pictures.resize import imresize
 from train.sources import (
     MARGIN,
     Memory,
     Picture,
     PictureCache,
+    Prepared,
     Skipped,
     check_any,
     first_sound,
@@ -31,6 +33,8 @@ from train.stopping import ignore_stop_requests
 
 # Batches that each loader process makes in advance.
 PREFETCHED = 4
+# Side of the part of a picture that is held out: enough for NIQE, quick on a CPU.
+HELD_OUT_SIDE = 256
 # Loader processes for one accelerator, at most: prepared pictures need no more.
 MOST_WORKERS = 16
 
@@ -85,6 +89,30 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         small, large = (augmented(crop, turns, flip) for crop in crops)
         return small, large
 
+    def hold_out(self, most: int) -> list[Pair]:
+        """Draw some pictures no more, and give the middle of each, as LR and HR.
+
+        They lie evenly among the others, and are a quarter of them at most. Sub-images of prepared
+        folders, which share pixels, are never held out.
+        """
+        candidates = [
+            int(start) + number
+            for source, start in zip(self.sources, self._starts, strict=False)
+            if not isinstance(source, Prepared)
+            for number in range(len(source))
+        ]
+        count = min(most, len(candidates) // 4)
+        chosen = [candidates[(2 * n + 1) * len(candidates) // (2 * count)] for n in range(count)]
+        pairs = []
+        for number in chosen:
+            picture = self._picture(number)
+            if picture is not None:
+                pairs.append(central_pair(f"{number:05d}.png", picture, self.scale))
+        chances = np.diff(self._chance_below, prepend=0)
+        chances[chosen] = 0
+        self._chance_below = np.cumsum(chances) / chances.sum()
+        return pairs
+
     def _offset(self, rng: np.random.Generator, side: int, before: int, after: int) -> int:
         """Where a crop begins along a side, between two margins: a multiple of the scale."""
         room = (side - before - after - self.crop_size) // self.scale
@@ -98,6 +126,17 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         """The picture at a position in [0, 1) of all pictures' chances laid end to end."""
         chosen = int(np.searchsorted(self._chance_below, position, side="right"))
         return min(chosen, len(self._chance_below) - 1)
+
+
+def central_pair(name: str, picture: Picture, scale: int) -> Pair:
+    """The middle of a picture, `HELD_OUT_SIDE` pixels a side at most, and its LR, given or made."""
+    whole = [side // scale for side in picture.hr.shape[:2]]  # sides, in LR pixels
+    height, width = (min(HELD_OUT_SIDE // scale, side) for side in whole)
+    top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
+    hr = picture.hr[scale * top : scale * (top + height), scale * left : scale * (left + width)]
+    if picture.lr is None:
+        return Pair(name, imresize(hr, 1 / scale), hr)
+    return Pair(name, picture.lr[top : top + height, left : left + width], hr)
 
 
 def contents(areas: Sequence[np.ndarray]) -> str:

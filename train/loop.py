@@ -114,8 +114,11 @@ def train(
             # --- one step
             rate = learning_rate(config.schedule, iteration, config.iterations)
             set_rate(stage, rate)
+            parts = stage.parts
             losses = stage.step(first, second)
             progress.update()
+            if stage.parts != parts:
+                warn([f"memory is short: a batch is computed in {stage.parts} parts from now on"])
 
             due = time.monotonic() - saved >= 60 * config.save_minutes
             wish = distributed.highest(STOP if stop_requested() else SAVE if due else GO_ON)

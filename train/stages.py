@@ -35,7 +35,14 @@ from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
 from esrgan.run_folder import weights_path
 from train import distributed
-from train.acceleration import autocast, compile_in_place, compiler_errors_told, gradient_scaler
+from train.acceleration import (
+    autocast,
+    chosen_precision,
+    compile_in_place,
+    compiler_errors_told,
+    gradient_scaler,
+    ran_out_of_memory,
+)
 from train.config import Config, Figure, GANConfig, PSNRConfig, VGGConfig
 from train.data import ClassDataset, PairDataset
 from train.losses import (
@@ -71,6 +78,8 @@ class Stage(ABC):
         scaler: of fp16's gradients; a checkpoint holds its state too.
         best_by: the figure of `validate` by which the best weights are chosen, if there is one.
         weights_name: of the file of the weights that are the run's result.
+        parts: in which a batch is computed; `accumulate`, or more where memory is short.
+        precision: of the networks' passes.
         notes: what a person should know before it begins, a sentence each.
     """
 
@@ -90,7 +99,9 @@ class Stage(ABC):
             )
         self.config, self.device = config, device
         self.notes: list[str] = []
-        self.scaler = gradient_scaler(config.precision, device)
+        self.parts = config.accumulate
+        self.precision = chosen_precision(config.precision, device)
+        self.scaler = gradient_scaler(self.precision, device)
 
     def step(self, first: Tensor, second: Tensor) -> Scalars:
         """Update all weights by one batch, and say what the losses were.
@@ -98,15 +109,41 @@ class Stage(ABC):
         Where there are several processes, `first` and `second` are this one's share of the batch,
         and the losses are those of it. All gradients are taken before any weight changes.
         """
-        for optimizer in self.optimizers.values():
-            optimizer.zero_grad()
         with compiler_errors_told() if self.config.compile else nullcontext():
-            parts = self.config.accumulate
-            losses = list(map(self.backward, first.chunk(parts), second.chunk(parts)))
+            losses = self._backward_in_parts(first, second)
         for optimizer in self.optimizers.values():
             self._update(optimizer)
         self.scaler.update()
         return {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
+
+    def _backward_in_parts(self, first: Tensor, second: Tensor) -> list[Scalars]:
+        """The losses of each part of a batch, whose gradients are added. Where there is not enough
+        memory, the parts are halved, from now on.
+
+        Raises:
+            UserError: a part is of one picture or an odd number, or there are other processes,
+                which would be left alone in the middle of a batch.
+        """
+        while True:
+            for optimizer in self.optimizers.values():
+                optimizer.zero_grad()
+            try:
+                parts = first.chunk(self.parts), second.chunk(self.parts)
+                return list(map(self.backward, *parts))
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out_of_memory(error):
+                    raise
+            self._halve_parts(len(first) // self.parts)
+
+    def _halve_parts(self, size: int) -> None:
+        if size % 2 or distributed.world_size() > 1:
+            raise UserError(
+                f"There is not enough memory for {size} crops of {self.config.crop_size} at once: "
+                "reduce crop_size or batch_size, or raise accumulate."
+            )
+        self.parts *= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _update(self, optimizer: Optimizer) -> None:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -120,10 +157,10 @@ class Stage(ABC):
 
     def share(self, loss: Tensor) -> Tensor:
         """A part's share of the batch's loss, scaled for the backward pass."""
-        return self.scaler.scale(loss / self.config.accumulate)
+        return self.scaler.scale(loss / self.parts)
 
     def autocast(self) -> torch.autocast:
-        return autocast(self.config.precision, self.device)
+        return autocast(self.precision, self.device)
 
     @abstractmethod
     def backward(self, first: Tensor, second: Tensor) -> Scalars:
@@ -148,7 +185,12 @@ class Stage(ABC):
 
 
 class PSNRStage(Stage):
-    """L1 between SR and HR (Sec. 4.1), Adam, and an average of the weights."""
+    """L1 between SR and HR (Sec. 4.1), Adam, and an average of the weights.
+
+    Attributes:
+        validation: the pairs to validate on; `held_out` says that they are training pictures.
+        figure: the one by which the best weights are chosen.
+    """
 
     config: PSNRConfig
     dataset: PairDataset
@@ -169,11 +211,16 @@ class PSNRStage(Stage):
         self.dataset = PairDataset(
             config.data, config.crop_size, scale, config.seed, config.lr, config.data_weights
         )
-        self.validation = validation_pairs(config.validation, config.validation_lr, scale)
+        self.held_out = bool(config.hold_out) and not config.validation
+        if self.held_out:
+            self.validation = self._hold_out()
+        else:
+            self.validation = validation_pairs(config.validation, config.validation_lr, scale)
         self.measures = measures_for(config.best_by)
+        self.figure = self._figure()
         if self.validation:
-            self.best_by = f"validation/{self._best_by()}"
-        if self.validation and any(config.lr) and not config.validation_lr:
+            self.best_by = f"validation/{self.figure}"
+        if config.validation and any(config.lr) and not config.validation_lr:
             self.notes.append(
                 "training has LR pictures of its own (--lr); if the validation is to have such "
                 "too, and not LR that is made, give them with --validation-lr"
@@ -181,13 +228,26 @@ class PSNRStage(Stage):
         if config.compile:
             compile_in_place([self.generator])
 
-    def _best_by(self) -> str:
+    def _hold_out(self) -> list[Pair]:
+        pairs = self.dataset.hold_out(self.config.hold_out)
+        self.notes.append(
+            f"{len(pairs)} of the training pictures are held out, to measure on them"
+            if pairs
+            else "there are too few pictures to hold some out: what is gained is not measured"
+        )
+        return pairs
+
+    def _figure(self) -> Figure:
         """The figure that the best weights have; another than was asked for, if no picture has
         that."""
         wanted = self.config.best_by
-        if wanted != "niqe" or any(
-            isinstance(niqe_or_reason(pair.hr, self.measures.pristine), float)
-            for pair in self.validation
+        if (
+            wanted != "niqe"
+            or not self.validation
+            or any(
+                isinstance(niqe_or_reason(pair.hr, self.measures.pristine), float)
+                for pair in self.validation
+            )
         ):
             return wanted
         self.notes.append(

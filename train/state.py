@@ -150,9 +150,15 @@ def read_begun(run: Path, stage: StageName) -> Begun | None:
     return Begun(configured(stage, settings), known)
 
 
+def device_name(device: torch.device) -> str:
+    """What a device is, as its maker or the system calls it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
 def environment(device: torch.device) -> dict[str, Any]:
     """Environment of a run: code, versions and machine."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     versions = {}
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -165,7 +171,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "platform": platform.platform(),
         "machine": platform.node(),
-        "device": f"{device} ({name or platform.machine()})",
+        "device": f"{device} ({device_name(device)})",
         "pid": os.getpid(),
         "processes": distributed.world_size(),
         "threads": torch.get_num_threads(),

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from train.acceleration import chosen_precision
 from train.config import StageName, make_config
 from train.data import batches
 from train.settings import load_preset
@@ -150,3 +151,19 @@ def test_compiled_networks_give_the_same_step(
     assert plain.modules["generator"].state_dict().keys() == (
         compiled.modules["generator"].state_dict().keys()
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "has", "chosen"),
+    [
+        ("cuda", True, "bf16"),
+        ("cuda", False, "fp32"),
+        ("cpu", True, "fp32"),
+    ],
+)
+def test_the_precision_is_chosen_by_the_device(
+    device: str, has: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: has)
+    assert chosen_precision("auto", torch.device(device)) == chosen
+    assert chosen_precision("fp16", torch.device(device)) == "fp16"

@@ -1,7 +1,6 @@
 """`python -m train` from the command line to the files: resuming, stopping, what goes wrong."""
 
 import importlib.metadata
-import io
 import json
 import os
 import platform
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,15 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from esrgan.command_line import run as run_command
 from esrgan.errors import UserError
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import to_image
 from esrgan.run_folder import Status, kept_weights, read_metrics, read_status
 from tests.processes import Forked
+from tests.train.commands import ended
 from train import loop
-from train.__main__ import main, start
+from train.__main__ import start
 from train.data import PairDataset
 from train.loop import set_rate
 from train.stages import PSNRStage, Stage
@@ -43,17 +41,6 @@ OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_e
 
 
 # ---------------------------------------------------------------- runs as processes of their own
-
-
-def ended(*arguments: object) -> tuple[int, str, str]:
-    """Call `python -m train …` here, without the seconds that importing torch takes: exit code,
-    stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            run_command(main, "python -m train")
-    return int(stopped.value.code or 0), out.getvalue(), err.getvalue()
 
 
 def start_slowly() -> None:

@@ -231,6 +231,45 @@ def test_adamw_decays_the_weights_by_themselves(build) -> None:
         torch.testing.assert_close(tensor, without - 1e-3 * 0.5 * before[name], rtol=0, atol=1e-7)
 
 
+def short_of_memory(stage: Stage, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More pictures at a time than `most` are too many."""
+    whole = stage.backward
+
+    def backward(first: Tensor, second: Tensor) -> dict[str, Tensor]:
+        losses = whole(first, second)
+        if len(first) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return losses
+
+    monkeypatch.setattr(stage, "backward", backward)
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan"])
+def test_a_batch_too_large_for_the_memory_is_halved(
+    build, name: StageName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step is that of `accumulate`; what a failed part has added is forgotten."""
+    changes = {"discriminator_batch_norm": False} if name == "gan" else {}
+    short = build(name, batch_size=4, **changes)
+    expected = build(name, batch_size=4, accumulate=4, **changes)
+    short_of_memory(short, 1, monkeypatch)
+    for batch in list(batches(short.dataset, 4, 0, 2, num_workers=0, device=CPU)):
+        short.step(*batch)
+        expected.step(*batch)
+    assert short.parts == 4
+    for key, module in short.modules.items():
+        torch.testing.assert_close(weights(module), weights(expected.modules[key]), rtol=0, atol=0)
+
+
+def test_one_crop_too_large_for_the_memory_is_refused(
+    build, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    stage = build("psnr")
+    short_of_memory(stage, 0, monkeypatch)
+    with refused("memory", "1 crops of 32", "crop_size"):
+        stage.step(*some_batches(stage, 1)[0])
+
+
 # ---------------------------------------------------------------- from other networks
 
 
