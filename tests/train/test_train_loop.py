@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Process(Forked):
         while not ready() and self.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(DELAYS.uniform(0, 0.2))
-        if self.poll() is None:
+        with suppress(ProcessLookupError):  # it has ended by itself
             os.killpg(self.pid, number)
         return self.ended()
 

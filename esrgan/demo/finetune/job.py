@@ -37,11 +37,21 @@ from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator
-from esrgan.run_folder import config_path, read_metrics, read_status, weights_path
+from esrgan.pictures.files import atomic_path
+from esrgan.run_folder import (
+    config_path,
+    gain_path,
+    gain_picture_path,
+    kept_weights,
+    read_metrics,
+    read_status,
+    weights_path,
+)
 
 PRESET = "finetune"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
+ENDED: tuple[State, ...] = ("finished", "stopped")
 
 # What one visitor may ask of the machine; `python -m train` has no such limits.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -94,6 +104,7 @@ class Run:
     stage: str
     seconds_left: float | None = None
     message: str = ""
+    gain: str = ""
 
     @property
     def name(self) -> str:
@@ -150,7 +161,8 @@ def look(name: str) -> Run:
         left = _seconds_left(folder, metrics, iterations)
         return Run(folder, "running", iteration, iterations, stage, left)
     state, message = _ending(folder)
-    return Run(folder, state, iteration, iterations, stage, None, message)
+    gain = str(read_json(gain_path(folder)).get("words", "")) if state in ENDED else ""
+    return Run(folder, state, iteration, iterations, stage, None, message, gain)
 
 
 def running() -> str | None:
@@ -191,6 +203,42 @@ def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, f
 def latest_sample(folder: Path) -> Path | None:
     """Latest sample of a run: rows of bicubic, SR and HR."""
     return max((folder / "samples").glob("[0-9]*.png"), default=None)
+
+
+def picture(run: Run) -> Path | None:
+    """What is shown of a run: its latest sample; when it has ended, what was gained on the pictures
+    that were held out, if any were: rows of before, after and HR."""
+    gained = gain_picture_path(run.folder)
+    return gained if run.gain and gained.is_file() else latest_sample(run.folder)
+
+
+# ---------------------------------------------------------------- the moment that is the result
+
+
+def moments(folder: Path) -> dict[str, Path]:
+    """The weights that can be a run's result, by what they are called: the best ones, and those
+    beside its sample pictures."""
+    best = folder / "best" / weights_path(folder).name
+    found = {"the best": best} if best.is_file() else {}
+    return found | {f"iteration {n}": path for n, path in kept_weights(folder).items()}
+
+
+def choose(name: str, moment: str) -> None:
+    """Make the weights of a moment the result of a run that has ended.
+
+    Raises:
+        UserError: training is off, the run is in progress, or has no such moment.
+    """
+    _check_allowed()
+    folder = folder_of(name)
+    with _changing:
+        if _is_running(folder):
+            raise UserError("This run is in progress; choose when it has ended.")
+        weights = moments(folder).get(moment)
+        if weights is None:
+            raise UserError("This run has kept no weights of that moment.")
+        with atomic_path(weights_path(folder)) as temporary:
+            shutil.copyfile(weights, temporary)
 
 
 def _seconds_left(

@@ -36,7 +36,8 @@ PLOTS = {
     "Perceptual": {"loss/perceptual": "perceptual"},
     "Adversarial": {"loss/adversarial": "generator", "loss/discriminator": "discriminator"},
 }
-WATCHED = 8 + len(PLOTS)  # outputs of `watch`
+WATCHED = 9 + len(PLOTS)  # outputs of `watch`
+SAMPLE = 7  # of these, the number of the picture
 INTRO = """Train a model further on HR pictures of your own, on this server's machine. The training
 goes on when you close the page; its result can be compared with the model it started from."""
 STATES = {
@@ -66,17 +67,27 @@ def build(tab: gr.Tab) -> None:
                 download = gr.DownloadButton("Download", elem_id="train-download", **narrow)
             plots = [_plot(title, list(lines.values())) for title, lines in PLOTS.items()]
             with gr.Column(visible=False) as samples:
-                gr.Markdown("Crops of the pictures: bicubic, the network so far, HR")
+                gr.Markdown(
+                    "Crops of the pictures: bicubic, the network so far, HR. At the end, of those "
+                    "that were held out: before, after, HR"
+                )
                 sample = gr.Image(
                     show_label=False,
                     interactive=False,
                     buttons=["fullscreen"],
                     elem_id="train-sample",
                 )
+                moment = gr.Dropdown(
+                    [],
+                    label="The result is",
+                    info="Another moment of the training may look better: choose it here.",
+                    visible=False,
+                    elem_id="train-moment",
+                )
     starts = gr.State(Runs())
     shown = gr.State(None)
     timer = gr.Timer(POLL_SECONDS, active=False)
-    watched = [shown, timer, status, stop, resume, download, samples, sample, *plots]
+    watched = [shown, timer, status, stop, resume, download, samples, sample, *plots, moment]
 
     begin.click(
         told(start),
@@ -91,6 +102,7 @@ def build(tab: gr.Tab) -> None:
     stop.click(told(ask_to_stop), [starts, name], watched, api_name="fine_tune_stop", **QUIETLY)
     resume.click(told(go_on), name, watched, api_name="fine_tune_resume", **QUIETLY)
     name.input(watch_anew, name, watched, **QUIETLY)
+    moment.input(told(choose), [name, moment], watched, **QUIETLY)
     timer.tick(watch, [name, shown], watched, queue=False, **QUIETLY)
     gr.on(fn=opened, inputs=None, outputs=[name, *watched], **QUIETLY)
 
@@ -232,6 +244,18 @@ def go_on(name: str | None) -> Iterator[list[Any]]:
     yield watch(name, None)
 
 
+def choose(name: str | None, moment: str) -> Iterator[list[Any]]:
+    """Make a moment of a run its result, and show the picture of that moment."""
+    finetuning.choose(name or "", moment)
+    outputs = watch(name, None)
+    run = finetuning.look(name or "")
+    sample = finetuning.moments(run.folder)[moment].with_suffix(".png")
+    if sample.is_file():
+        outputs[SAMPLE] = _sample(sample)
+    outputs[-1] = gr.skip()
+    yield outputs
+
+
 def opened() -> list[Any]:
     """Show the run in progress or else the latest, on a page that was just loaded."""
     if finetuning.refusal():
@@ -257,7 +281,7 @@ def watch(name: str | None, shown: list[Any] | None) -> list[Any]:
         run = finetuning.look(name or "")
     except UserError:
         return [None, gr.Timer(active=False), *[gr.skip()] * (WATCHED - 2)]
-    sample = finetuning.latest_sample(run.folder)
+    sample = finetuning.picture(run)
     now = [run.name, run.state, run.iteration, sample and sample.name]
     if now == shown:
         return [now, gr.skip(), _status(run), *[gr.skip()] * (WATCHED - 3)]
@@ -272,12 +296,13 @@ def watch(name: str | None, shown: list[Any] | None) -> list[Any]:
         gr.Column(visible=sample is not None),
         gr.skip() if sample is None or same_sample else _sample(sample),
         *_plots(run),
+        _moments(run),
     ]
 
 
 def _status(run: Run) -> str:
     done = f"iteration {run.iteration} of {run.iterations}" if run.iterations else "starting"
-    parts = [f"**{STATES[run.state]}**", run.message or done]
+    parts = [f"**{STATES[run.state]}**", run.message or done, *([run.gain] if run.gain else [])]
     if run.state == "running" and run.seconds_left is not None:
         parts.append(f"about {duration(run.seconds_left)} left")
     return " · ".join(parts)
@@ -286,6 +311,11 @@ def _status(run: Run) -> str:
 def _download(run: Run) -> gr.DownloadButton:
     file = None if run.alive else finetuned.result(run.name)
     return gr.DownloadButton(value=file, interactive=file is not None)
+
+
+def _moments(run: Run) -> gr.Dropdown:
+    names = [] if run.alive else list(finetuning.moments(run.folder))
+    return gr.Dropdown(names, value=next(iter(names), None), visible=len(names) > 1)
 
 
 def _sample(file: Path) -> str:

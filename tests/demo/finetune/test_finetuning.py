@@ -311,6 +311,37 @@ def test_how_a_run_ended_is_read_from_its_status(
     assert bool(run.message) == bool(words)
 
 
+def test_a_moment_of_a_run_that_has_ended_becomes_its_result(
+    runs: Path, tiny_network: RRDBNet, refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = runs / "run"
+    files = ["generator", "best/generator", "samples/0000025", "samples/0000050"]
+    for seed, file in enumerate(files):
+        tiny_network.conv_last.bias.data.fill_(seed)
+        save_generator(folder / f"{file}.safetensors", tiny_network, {})
+    (folder / "log.txt").touch()
+    (folder / "process.json").write_text('{"pid": 999999999, "started": "never", "time": 2}')
+    (folder / "gain.json").write_text('{"words": "Better by far."}')
+    Image.new("RGB", (9, 9)).save(folder / "gain.png")
+    write_status(folder, Status("finished", 50, 50))
+    run = finetuning.look("run")
+    assert run.gain == "Better by far."
+    assert finetuning.picture(run) == folder / "gain.png"
+    assert list(finetuning.moments(folder)) == ["the best", "iteration 25", "iteration 50"]
+    for seed, moment in ((2, "iteration 25"), (3, "iteration 50"), (1, "the best")):
+        finetuning.choose("run", moment)
+        bias = load_generator(weights_path(folder)).conv_last.bias
+        assert bias is not None
+        assert (bias == seed).all()
+    with refused("no weights of that moment"):
+        finetuning.choose("run", "../../generator")
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "_is_running", lambda _folder: True)
+        assert finetuning.look("run").gain == ""
+        with refused("in progress"):
+            finetuning.choose("run", "iteration 25")
+
+
 def test_curves_are_thinned_to_what_a_browser_draws_well() -> None:
     metrics = [{"iteration": float(n), "loss": float(n % 2)} for n in range(1, 10_001)]
     points = finetuning.curve(metrics, "loss")
