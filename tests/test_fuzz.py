@@ -24,6 +24,7 @@ from typing import Any
 
 import cv2
 import gradio as gr
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -54,11 +55,12 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import load_features, load_generator, read_facts
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
 from esrgan.pictures.images import decode_image, image_size
+from tests.pictures import samples
 from train.config import CONFIGS, make_config, to_settings
 from train.settings import PRESETS, configured, load_preset, override, preset_names
 
 CASES = int(os.environ.get("ESRGAN_FUZZ_CASES", "0"))
-TESTS = 22  # below, each of which runs its share of the cases
+TESTS = 26  # below, each of which runs its share of the cases
 SECONDS = 60  # after which a case is taken for a hang: all stacks are printed, and the process ends
 MAX_PIXELS = 1_000_000
 MEMORY = 100 * 2**20  # that a case may need at most, in bytes
@@ -308,6 +310,118 @@ def test_made_up_tiffs(folder: Path, data: bytes) -> None:
     check_picture(data, folder)
 
 
+@st.composite
+def chunky(draw: st.DrawFn) -> list[bytes]:
+    """Chunks of PNG that say the colours, of any numbers."""
+    kinds = {b"gAMA": 4, b"cHRM": 32, b"cICP": 4, b"sRGB": 1, b"tRNS": 6, b"eXIf": 20, b"iCCP": 40}
+    chunks = []
+    for kind in draw(st.lists(st.sampled_from(sorted(kinds)), max_size=3, unique=True)):
+        content = draw(st.binary(min_size=kinds[kind], max_size=kinds[kind]))
+        if kind == b"cICP":
+            numbers = st.integers(0, 24)
+            content = bytes((draw(numbers), draw(numbers), 0, 1))
+        if kind == b"iCCP":
+            content = b"p\0\0" + zlib.compress(draw(broken(profiles())))
+        chunks.append(samples.chunk(kind, content))
+    return chunks
+
+
+@cache
+def profiles() -> list[bytes]:
+    numbers = [0.68, 0.32, 1, 0.265, 0.69, 1, 0.15, 0.06, 1]
+    white = [0.3127, 0.329, 1]
+    return [
+        imagecodecs.cms_profile("rgb", whitepoint=white, primaries=numbers, gamma=2.2),
+        imagecodecs.cms_profile("gray", gamma=1.8),
+        imagecodecs.cms_profile("srgb"),
+    ]
+
+
+def agree(eight: np.ndarray, sixteen: np.ndarray) -> None:
+    """The same picture at 8 and at 16 bits, but for one of 255."""
+    assert eight.dtype == np.uint8
+    assert sixteen.dtype == np.uint16
+    assert eight.shape == sixteen.shape
+    assert np.abs(sixteen / 257 - eight).max() <= 1.05
+
+
+@fuzzed
+@given(chunks=chunky(), channels=st.integers(1, 4), depth=st.sampled_from([8, 16, 3]))
+def test_made_up_png_headers(folder: Path, chunks: list[bytes], channels: int, depth: int) -> None:
+    pixels = samples.ramps()[..., :channels] if channels > 1 else samples.ramps()[..., 1]
+    data = samples.png_of(samples.deep(pixels) if depth == 16 else pixels, *chunks)
+    header = data[:24] + bytes((depth,)) + data[25:]
+    check_picture(sealed(header), folder)
+
+
+@fuzzed
+@given(profile=st.sampled_from(range(3)), gamma=st.sampled_from([0, 45455, 100000, 55556, 30000]))
+def test_depths_agree_through_png(folder: Path, profile: int, gamma: int) -> None:
+    chunk = samples.icc_chunk(profiles()[profile])
+    if gamma:
+        chunk = samples.chunk(b"gAMA", struct.pack(">I", gamma))
+    for pixels in (samples.ramps(), samples.ramps()[..., :3], samples.ramps()[..., 1]):
+        agree(
+            decode_image(samples.png_of(pixels, chunk), "8.png"),
+            decode_image(samples.png_of(samples.deep(pixels), chunk), "16.png"),
+        )
+
+
+@fuzzed
+@given(
+    channels=st.integers(1, 5),
+    photometric=st.sampled_from(["minisblack", "miniswhite", "rgb", "separated"]),
+    extra=st.sampled_from(["unspecified", "assocalpha", "unassalpha"]),
+    compression=st.sampled_from([None, "lzw", "zlib", "packbits", "lzma", "zstd"]),
+    planar=st.booleans(),
+    tile=st.sampled_from([None, (16, 16), (32, 16)]),
+    byteorder=st.sampled_from("<>"),
+)
+def test_depths_agree_through_tiff(
+    channels: int,
+    photometric: str,
+    extra: str,
+    compression: str | None,
+    planar: bool,
+    tile: tuple[int, int] | None,
+    byteorder: Any,
+) -> None:
+    """Whatever the layout, also premultiplied: 16 bits are what Pillow and tifffile make of 8."""
+    colours = {"rgb": 3, "separated": 4}.get(photometric, 1)
+    if channels < colours or channels > colours + 2:
+        return
+    pixels = np.dstack([samples.ramps(), samples.ramps()[..., 1]])[..., :channels]
+    if extra == "assocalpha":
+        pixels = np.minimum(pixels, pixels[..., -1:])
+    made = []
+    for each in (pixels, samples.deep(pixels)):
+        each = np.squeeze(each)
+        options: dict[str, Any] = {"planarconfig": "contig" if channels > 1 else None}
+        if planar and channels > 1:
+            each, options = np.moveaxis(each, -1, 0).copy(), {"planarconfig": "separate"}
+        if channels > colours:
+            options["extrasamples"] = [extra] * (channels - colours)
+        buffer = io.BytesIO()
+        tifffile.imwrite(
+            buffer,
+            each,
+            photometric=photometric,
+            compression=compression,
+            tile=tile,
+            byteorder=byteorder,
+            **options,
+        )
+        with lawful():
+            made.append(decode_image(buffer.getvalue(), "any.tif"))
+    if len(made) == 2:
+        found, deep = made
+        assert found.dtype == np.uint8
+        assert found.shape == deep.shape
+        # premultiplied: Pillow cuts where 16 bits round, and white ends both
+        most = 255 / max(1, int(pixels[..., -1].min())) if extra == "assocalpha" else 1
+        assert np.abs(deep / 257 - found).max() <= most + 0.05
+
+
 # Weights
 
 
@@ -366,6 +480,11 @@ NAMES = (
     "body.5.rdb1.conv1.weight",
     "trunk.0.rdb1.conv1.weight",
     "upsampling.9.0.weight",
+    "model.",
+    "ema.",
+    "n_averaged",
+    "generator.conv_first.weight",
+    "body.0.conv1.weight",
     "activation.weight",
     "conv1x1",
     "module.x",
@@ -400,6 +519,42 @@ METADATA = st.dictionaries(
         st.just("[" * 100_000),
     ),
 )
+
+
+AROUND = st.sampled_from(["module.", "_orig_mod.", "netG.", "generator.", "ema.", "model.", "x."])
+WRAPPED = st.sampled_from(["params_ema", "params", "state_dict", "model", "generator", "modules"])
+
+
+@fuzzed
+@given(
+    number=st.integers(0, 5),
+    prefixes=st.lists(AROUND, max_size=4),
+    wrappers=st.lists(WRAPPED, max_size=4),
+    beside=st.dictionaries(st.text(max_size=9), JSON_VALUES, max_size=3),
+    zipped=st.booleans(),
+)
+def test_any_wrapping_holds_the_same_network(
+    folder: Path,
+    number: int,
+    prefixes: list[str],
+    wrappers: list[str],
+    beside: dict[str, Any],
+    zipped: bool,
+) -> None:
+    """Or it is refused: no other network comes out."""
+    state = states()[number]
+    content: dict[str, Any] = {"".join(prefixes) + key: tensor for key, tensor in state.items()}
+    for wrapper in wrappers:
+        content = {**beside, wrapper: content}
+    file = written(folder, "wrapped.safetensors", pickled(content, zipped))
+    plain = written(folder, "plain.pth", pickled(state, zipped))
+    with lawful():
+        if number == 3:  # a perceptual network
+            return
+        found = load_generator(file).state_dict()
+        expected = load_generator(plain).state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in found)
 
 
 @fuzzed
@@ -468,7 +623,7 @@ CONTENTS = st.recursive(
         st.lists(inner, max_size=2)
         | st.dictionaries(
             st.sampled_from(
-                ["params", "params_ema", "state_dict", "model", "x", "conv_first.weight"]
+                ["params", "params_ema", "model", "generator", "x", "conv_first.weight"]
             ),
             inner,
             max_size=3,

@@ -26,6 +26,17 @@ MAX_PIXELS = 2**30
 PNG_START = b"\x89PNG\r\n\x1a\n"
 # Bytes in which a picture's EXIF lies.
 HEADER_BYTES = 2**20
+# Marks in the first twelve bytes of pictures that are met, and not read.
+OTHER_PICTURES = {
+    **dict.fromkeys((b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), "a HEIF (HEIC) photograph"),
+    **dict.fromkeys((b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
+    **dict.fromkeys((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
+    b"8BPS": "a Photoshop document",
+    b"v/1\x01": "an OpenEXR picture",
+    b"#?RADIANCE": "a Radiance HDR picture",
+    b"%PDF": "a PDF document",
+    b"ftypcrx": "a camera's raw picture",
+}
 TURNED_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF's orientations
 
 
@@ -140,7 +151,7 @@ def _open_tiff(data: bytes, name: str) -> "Raster | Tiff":
     from esrgan.pictures.tiff import Tiff  # only here: few pictures are TIFFs
 
     tiff = Tiff(data, name)
-    if tiff.is_deep:
+    if not tiff.is_for_pillow:
         return tiff
     try:
         return Raster(io.BytesIO(data), data, name)
@@ -156,6 +167,9 @@ def _too_large(name: str, max_pixels: int, size: tuple[int, int]) -> str:
 def _not_a_picture(name: str, start: bytes) -> str:
     if b"<svg" in start.lower():
         return f"{name} is an SVG drawing; export it as PNG first."
+    kind = next((kind for mark, kind in OTHER_PICTURES.items() if mark in start[:12]), None)
+    if kind:
+        return f"{name} is {kind}, which is not read here; export it as PNG or TIFF first."
     return f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF)."
 
 

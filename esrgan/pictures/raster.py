@@ -1,4 +1,4 @@
-"""Pictures of all formats but deep TIFFs: Pillow reads them, and libpng what is too deep for it."""
+"""Pictures of all formats but most TIFFs: Pillow reads them, and libpng what is too deep for it."""
 
 import io
 from typing import BinaryIO

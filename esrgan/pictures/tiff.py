@@ -1,4 +1,4 @@
-"""TIFFs that Pillow reads wrongly or not at all: of more than 8 bits, and of rare layouts.
+"""TIFFs of 8 bits and more, but for those whose colours or compression Pillow knows better.
 
 tifffile reads them, with the decoders of imagecodecs.
 """
@@ -33,8 +33,9 @@ COMPRESSIONS = (
     COMPRESSION.ZSTD,
 )
 # Those that Pillow reads besides: fax and JPEG.
-COMPRESSIONS_OF_PILLOW = (2, 3, 4, 6, 7, 32771, *COMPRESSIONS)
+KNOWN_TO_PILLOW = (2, 3, 4, 6, 7, 32771, *COMPRESSIONS)
 MOST_CHANNELS = 8
+LENGTHS_OF_PIXELS = (279, 325)  # of strips, of tiles
 ORIENTATION, EXTRA_SAMPLES, PROFILE = 274, 338, 34675
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2  # kinds of extra samples
 
@@ -60,14 +61,19 @@ class Tiff:
         self.size = operator.index(page.imagewidth), operator.index(page.imagelength)
 
     @property
-    def is_deep(self) -> bool:
-        """Whether this is more than Pillow reads rightly."""
+    def is_for_pillow(self) -> bool:
+        """Whether Pillow reads this better: palettes, few bits, JPEG, fax, Lab, YCbCr, and strips
+        of a length that nobody tells."""
         page = self._page
-        small = isinstance(page.bitspersample, int) and page.bitspersample <= 8
-        plain = page.sampleformat == SAMPLEFORMAT.UINT
-        known = page.compression in COMPRESSIONS_OF_PILLOW
-        raw_ycbcr = (page.photometric, page.compression) == (PHOTOMETRIC.YCBCR, COMPRESSION.NONE)
-        return not (small and plain and known) or raw_ycbcr
+        if not isinstance(page.bitspersample, int) or page.bitspersample > 8:
+            return False
+        if page.sampleformat != SAMPLEFORMAT.UINT or page.compression not in KNOWN_TO_PILLOW:
+            return False
+        if page.photometric == PHOTOMETRIC.YCBCR:
+            return page.compression != COMPRESSION.NONE
+        plain = page.bitspersample == 8 and page.photometric in SPACES
+        has_lengths = any(tag in page.tags for tag in LENGTHS_OF_PIXELS)
+        return not (plain and has_lengths and page.compression in COMPRESSIONS)
 
     @property
     def orientation(self) -> int:
@@ -119,7 +125,7 @@ class Tiff:
     @cached_property
     def _extra_samples(self) -> tuple[int, ...]:
         told = self._page.tags.valueof(EXTRA_SAMPLES)
-        # Without a word a fourth channel is alpha, as Pillow has it at 8 bits.
+        # Without a word a fourth channel is alpha, as elsewhere.
         return tuple(told) if isinstance(told, tuple) else (STRAIGHT,)
 
     def _with_straight_alpha(self, pixels: np.ndarray, colours: int) -> np.ndarray:

@@ -172,6 +172,16 @@ def test_files_that_are_no_pictures(refused, tmp_path):
     text.write_text('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>')
     with refused("notes.png is an SVG drawing"):
         load_image(text)
+    for start, kind in (
+        (b"\0\0\0\x18ftypheic", "a HEIF (HEIC) photograph"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"8BPS", "a Photoshop document"),
+        (b"v/1\x01", "an OpenEXR picture"),
+        (b"%PDF-1.7", "a PDF document"),
+    ):
+        text.write_bytes(start + bytes(50))
+        with refused(f"notes.png is {kind}", "export it as PNG"):
+            load_image(text)
     with refused("absent.png could not be read"):
         load_image(tmp_path / "absent.png")
     with refused("could not be read"):
