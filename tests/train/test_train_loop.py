@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +44,14 @@ OFTEN = ["--iterations", ITERATIONS, "--set", "save_every=4", "--set", "sample_e
 
 
 def start_slowly() -> None:
-    """`python -m train …` with a pause before each step: a signal finds it at work."""
+    """`python -m train …` with a pause before each step: a signal finds it at work, and is heard
+    even if the tests were begun by `nohup`."""
 
     def pausing(stage: Stage, rate: float) -> None:
         time.sleep(0.02)
         set_rate(stage, rate)
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     loop.set_rate = pausing
     start()
 
@@ -67,7 +68,7 @@ class Process(Forked):
         while not ready() and self.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(DELAYS.uniform(0, 0.2))
-        with suppress(ProcessLookupError):  # it has ended by itself
+        if self.poll() is None:
             os.killpg(self.pid, number)
         return self.ended()
 
@@ -267,11 +268,14 @@ def test_many_ends_of_a_gan_run_leave_no_trace(
         process = Process(*start)
         until = (number + 1) * ITERATIONS // (ends + 1)
 
-        def far_enough(until: int = until) -> bool:
-            return any(line["iteration"] >= until for line in read_metrics(run))
+        def far_enough(until: int = until, pid: int = process.pid) -> bool:
+            status = read_status(run)
+            at_work = status is not None and status.pid == pid
+            return at_work and any(line["iteration"] >= until for line in read_metrics(run))
 
         code, out, err = process.signal_when(far_enough, ending)
         if code == 0 and "finished" in out:  # it was quicker
+            assert number > ends // 2
             break
         assert code == (-ending if ending == signal.SIGKILL else 0), err
         assert "Traceback" not in err
