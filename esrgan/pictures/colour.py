@@ -142,6 +142,11 @@ def srgb() -> bytes:
     return _undated(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
 
 
+def adobe_rgb() -> bytes:
+    """The profile of Adobe RGB (1998)."""
+    return _profile((*D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06), gamma=563 / 256)
+
+
 def _undated(profile: bytes) -> bytes:
     """Always the same bytes: without the time at which it was made."""
     return profile[:24] + bytes(12) + profile[36:]

@@ -8,13 +8,21 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from esrgan.pictures import structure
-from esrgan.pictures.colour import BT709, Space, Stored, profile_of_cicp, profile_of_gamma
+from esrgan.pictures.colour import (
+    BT709,
+    Space,
+    Stored,
+    adobe_rgb,
+    profile_of_cicp,
+    profile_of_gamma,
+)
 from esrgan.pictures.levels import to_levels
 
 Image.MAX_IMAGE_PIXELS = None  # `images` checks each size itself, by its caller's limit
 READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
 # Bytes of EXIF that are read, which is all that a JPEG can hold.
 MOST_EXIF = 2**16
+INTEROPERABILITY_INDEX = 1  # a tag of EXIF's
 SPACES: dict[str, Space] = {
     "L": "gray",
     "LA": "gray",
@@ -51,13 +59,21 @@ class Raster:
 
     @property
     def orientation(self) -> int:
-        """EXIF's or XMP's, 1 … 8, still to be done; of EXIF, only `MOST_EXIF` is read.
+        """EXIF's or XMP's, 1 … 8, still to be done.
+
+        Raises:
+            UserError: as `_exif`.
+        """
+        if self._picture.format == "TIFF":  # turned by its decoder, and its size by Pillow
+            return 1
+        return int(self._exif().get(ExifTags.Base.Orientation) or 1)
+
+    def _exif(self) -> Image.Exif:
+        """EXIF, of `MOST_EXIF` at most, before the pixels.
 
         Raises:
             UserError: its directories of tags are hostile.
         """
-        if self._picture.format == "TIFF":  # turned by its decoder, and its size by Pillow
-            return 1
         information = self._picture.info
         text = information.get("Raw profile type exif")
         if text and "exif" not in information:
@@ -66,8 +82,7 @@ class Raster:
             information["exif"] = information["exif"][:MOST_EXIF]
             structure.check(information["exif"], self._name)
         # That of PNG would decode all of it in search of EXIF behind the pixels.
-        tags = Image.Image.getexif(self._picture)
-        return int(tags.get(ExifTags.Base.Orientation) or 1)
+        return Image.Image.getexif(self._picture)
 
     def decode(self) -> Stored:
         """The first frame, `uint8` or `uint16`.
@@ -124,9 +139,19 @@ class Raster:
         """What the file says of its colours, the first that it says in PNG's order."""
         told = self._picture.info
         profile = self._profile_of_cicp() or told.get("icc_profile") or b""
+        if not profile and self._picture.format == "JPEG" and self._is_adobe_rgb():
+            return adobe_rgb()
         if profile or "srgb" in told or not {"gamma", "chromaticity"} & told.keys():
             return profile
         return profile_of_gamma(told.get("gamma"), told.get("chromaticity", BT709))
+
+    def _is_adobe_rgb(self) -> bool:
+        """Whether a camera says so in EXIF, as many do in place of a profile (DCF 2.0)."""
+        exif = self._exif()
+        if ExifTags.IFD.Interop not in exif.get_ifd(ExifTags.IFD.Exif):
+            return False
+        names = exif.get_ifd(ExifTags.IFD.Interop)
+        return str(names.get(INTEROPERABILITY_INDEX)).startswith("R03")
 
     def _profile_of_cicp(self) -> bytes:
         mark, size = CICP.get(self._picture.format or "", (b"", 0))

@@ -271,6 +271,26 @@ def test_avif_says_it_in_a_box(refused):
         decode_image(told(9, 16), "a.avif")
 
 
+def test_cameras_say_adobe_rgb_in_exif():
+    """Three directories of tags, of which the last one's text says it."""
+    picture = ramps()[..., :3]
+
+    def told(text: bytes) -> bytes:
+        head = b"II*\0" + struct.pack("<I", 8)
+        first = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 26, 0)
+        second = struct.pack("<HHHIIHHIII", 2, 0xA001, 3, 1, 65535, 0xA005, 4, 1, 56, 0)
+        third = struct.pack("<HHHI4sI", 1, 1, 2, 4, text, 0)
+        exif = b"Exif\0\0" + head + first + second + third
+        options = {"quality": 100, "subsampling": 0, "exif": exif}
+        return encoded(Image.fromarray(picture), "JPEG", **options)
+
+    plain = decode_image(told(b"R98\0"), "a.jpg")
+    found = decode_image(told(b"R03\0"), "a.jpg")
+    expected = by_definition(plain, ADOBE, lambda v: v**2.19921875)
+    np.testing.assert_allclose(found, expected, atol=1)
+    assert np.abs(found.astype(int) - plain).max() > 20
+
+
 # Profiles that are kept
 
 
