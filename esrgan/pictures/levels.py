@@ -28,8 +28,10 @@ def to_levels(values: np.ndarray, bits: int, name: str) -> np.ndarray:
         white: float = _white_of_floats(values[np.isfinite(values)], name)
     else:
         white = _white_of_integers(values, bits - (values.dtype.kind == "i"))
-    share = values.clip(0, white) / np.array(white, np.float64 if bits > 24 else np.float32)
-    return np.rint(share * 65535).astype(np.uint16)
+    precise = values.dtype == np.float64 or (values.dtype.kind != "f" and bits > 24)
+    share = values.clip(0, white) / np.array(white, np.float64 if precise else np.float32)
+    share *= np.float32(65535)
+    return np.rint(share, out=share).astype(np.uint16)
 
 
 def _white_of_integers(values: np.ndarray, bits: int) -> int:
