@@ -113,7 +113,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
 
     begun = request.change(
         told(compare),
-        [runs, latest, upload, kind, family, tuned, own, *trio, address, place],
+        [runs, latest, upload, kind, family, tuned, own, *trio, address, place, request],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
@@ -150,7 +150,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
     page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
     page.load(None, js=f"() => {{ {PASTE.read_text('utf-8')} }}")
-    stop.click(stop_comparing, runs, **QUIETLY)
+    stop.click(stop_comparing, [runs, request], **QUIETLY)
     made = viewer.download(told(web_page.save), session, saved, **QUIETLY)
     made.success(None, js=TAKE_IT)
     viewer.release(
@@ -235,6 +235,7 @@ def compare(
     third: str,
     address: Address | None,
     place: tuple[int, int, int, int] | None,
+    wish: str,
 ) -> Iterator[tuple[Session | None, View]]:
     """Run one picture through the models, showing each result as soon as it is there, until the
     visitor wishes for another comparison."""
@@ -244,6 +245,8 @@ def compare(
             if upload is None:
                 yield None, nothing(run, "stopped", NO_PICTURE)
                 return
+            if wish in runs.given_up:
+                raise StoppedError
             trio = _trio(family, tuned, own or [], (first, second, third))
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio, place)
@@ -287,8 +290,10 @@ def _begun(
     return begin(run, comparison, link, start, upload.stem, detail)
 
 
-def stop_comparing(runs: Runs) -> None:
-    runs.stop()
+def stop_comparing(runs: Runs, wish: str | None) -> None:
+    """Stop the comparison, also if it was wished for and has not begun yet."""
+    if not runs.stop() and wish is not None:
+        runs.given_up = {wish}
 
 
 def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:

@@ -25,10 +25,12 @@ class Runs:
 
     Attributes:
         latest: the name of the run that was begun last, "" before the first.
+        given_up: names of wishes that were stopped before their run began.
     """
 
     def __init__(self) -> None:
         self.latest = ""
+        self.given_up: set[str] = set()
         self._at_work = False
 
     def begin(self) -> str:

@@ -18,7 +18,7 @@ from esrgan.demo.compare.session import (
     begin,
     finished,
 )
-from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly
+from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly, stop_comparing
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.stopping import Runs
 from esrgan.demo.viewer import Alphas, Link
@@ -84,7 +84,19 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo).save(tmp_path / "x.png")
     runs, latest = Runs(), Latest()
-    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None, None)
+    wish = (
+        str(tmp_path / "x.png"),
+        AS_HR,
+        BUILTIN,
+        None,
+        None,
+        "psnr",
+        "gan",
+        "",
+        None,
+        None,
+        "wish",
+    )
     first = compare(runs, latest, *wish)
     shown = [next(first)[0] for _ in range(4)][-1]
     rest = gr.EventData(None, {"run": shown.view.run, "network": 0.33, "image": 0.5, "third": 0})
@@ -94,6 +106,20 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
     assert list(first) == [NOTHING]
     assert list(exactly(shown, runs, latest, rest)) == [NOTHING]
     assert {view.run for _, view in second} == {newer.run}
+
+
+def test_a_wish_that_was_stopped_before_it_began_does_not_begin(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    Image.fromarray(photo).save(tmp_path / "x.png")
+    runs = Runs()
+    stop_comparing(runs, "this")
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None, None)
+    ((session, view),) = compare(runs, Latest(), *wish, "this")
+    assert session is None
+    assert (view.state, view.words) == ("stopped", "Stopped.")
+    assert next(compare(runs, Latest(), *wish, "another"))[0] is not None
 
 
 def test_what_rests_takes_nothing_from_a_comparison_that_has_gone_on(session: Session) -> None:

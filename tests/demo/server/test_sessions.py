@@ -147,7 +147,9 @@ def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_bytes(b"just a text")
     runs = Runs()
     file = str(tmp_path / "notes.png")
-    *_, (session, view) = compare(runs, Latest(), file, AS_LR, "", None, [], "", "", "", None, None)
+    *_, (session, view) = compare(
+        runs, Latest(), file, AS_LR, "", None, [], "", "", "", None, None, "wish"
+    )
     assert session is None
     assert (view.state, view.pictures, view.panes) == ("failed", [], ())
     assert "not a picture" in view.words
