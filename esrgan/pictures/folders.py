@@ -9,7 +9,7 @@ from esrgan.errors import UserError
 IMAGE_SUFFIXES = frozenset(
     {
         *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib"),
-        *(".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif"),
+        *(".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
     }
 )
 RESOURCE_FORKS = "__MACOSX"  # the folder of what macOS keeps beside the files of a zip

@@ -28,7 +28,6 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 HEADER_BYTES = 2**20
 # Marks in the first twelve bytes of pictures that are met, and not read.
 OTHER_PICTURES = {
-    **dict.fromkeys((b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1"), "a HEIF (HEIC) photograph"),
     **dict.fromkeys((b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture"),
     **dict.fromkeys((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "a JPEG 2000 picture"),
     b"8BPS": "a Photoshop document",
@@ -170,7 +169,7 @@ def _not_a_picture(name: str, start: bytes) -> str:
     kind = next((kind for mark, kind in OTHER_PICTURES.items() if mark in start[:12]), None)
     if kind:
         return f"{name} is {kind}, which is not read here; export it as PNG or TIFF first."
-    return f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF)."
+    return f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC)."
 
 
 def _damaged(name: str) -> str:

@@ -1,6 +1,7 @@
 """Pictures of all formats but most TIFFs: Pillow reads them, and libpng what is too deep for it."""
 
 import io
+from functools import cache
 from typing import BinaryIO
 
 import imagecodecs
@@ -19,7 +20,9 @@ from esrgan.pictures.colour import (
 from esrgan.pictures.levels import to_levels
 
 Image.MAX_IMAGE_PIXELS = None  # `images` checks each size itself, by its caller's limit
-READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF")
+READABLE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "AVIF", "HEIF")
+# Behind the first four bytes of what telephones write.
+HEIF_STARTS = (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1")
 # Bytes of EXIF that are read, which is all that a JPEG can hold.
 MOST_EXIF = 2**16
 INTEROPERABILITY_INDEX = 1  # a tag of EXIF's
@@ -31,7 +34,7 @@ SPACES: dict[str, Space] = {
     "CMYK": "cmyk",
 }
 # Where CICP's numbers stand, by format: behind these letters, of so many bytes each.
-CICP = {"PNG": (b"cICP", 1), "AVIF": (b"colrnclx", 2)}
+CICP = {"PNG": (b"cICP", 1), "AVIF": (b"colrnclx", 2), "HEIF": (b"colrnclx", 2)}
 
 
 class Raster:
@@ -48,6 +51,8 @@ class Raster:
 
     def __init__(self, stream: BinaryIO, data: bytes, name: str) -> None:
         Image.init()
+        if data[4:].startswith(HEIF_STARTS):
+            _take_heif()
         formats = [each for each in READABLE_FORMATS if each in Image.OPEN]  # AVIF is optional
         self._picture = Image.open(stream, formats=formats)
         self._data, self._name = data, name
@@ -91,7 +96,8 @@ class Raster:
             UserError: of colours or numbers that are not read.
             Exception: of any other kind, the file is damaged.
         """
-        self._picture.seek(0)
+        if self._picture.format != "HEIF":  # which begins at its primary picture
+            self._picture.seek(0)
         if self._is_deep_ppm:
             pixels, space = self._deep_ppm(), SPACES["RGB"]
         else:
@@ -163,6 +169,14 @@ class Raster:
         return profile_of_cicp(
             int.from_bytes(primaries, "big"), int.from_bytes(curve, "big"), self._name
         )
+
+
+@cache
+def _take_heif() -> None:
+    """Let Pillow read HEIF; not before there is one, for the time that takes."""
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
 
 
 def _plain_mode(picture: Image.Image) -> str:

@@ -173,7 +173,6 @@ def test_files_that_are_no_pictures(refused, tmp_path):
     with refused("notes.png is an SVG drawing"):
         load_image(text)
     for start, kind in (
-        (b"\0\0\0\x18ftypheic", "a HEIF (HEIC) photograph"),
         (b"\xff\x0a", "a JPEG XL picture"),
         (b"8BPS", "a Photoshop document"),
         (b"v/1\x01", "an OpenEXR picture"),
@@ -438,3 +437,21 @@ def test_the_size_of_a_file_of_no_use(tmp_path: Path, refused) -> None:
         image_size(path, max_pixels=599)
     path.write_bytes(path.read_bytes()[:60])  # the header is whole
     assert image_size(path) == (20, 30)
+
+
+def test_heic_is_read(photo, tmp_path, refused):
+    """What telephones write; libheif turns it, and EXIF's turn is none of it."""
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(photo).save(tmp_path / "x.heic", quality=-1, chroma=444, exif=turned)
+    read = load_image(tmp_path / "x.heic")
+    assert read.shape == photo.shape == (*image_size(tmp_path / "x.heic"), 3)
+    assert np.abs(read.astype(int) - photo).mean() < 1
+    data = (tmp_path / "x.heic").read_bytes()
+    (tmp_path / "cut.heic").write_bytes(data[: len(data) // 2])
+    with refused("cut.heic is"):
+        load_image(tmp_path / "cut.heic")
+    with refused("the limit is"):
+        load_image(tmp_path / "x.heic", max_pixels=photo.shape[0] * photo.shape[1] - 1)
