@@ -169,7 +169,8 @@ def _not_a_picture(name: str, start: bytes) -> str:
     kind = next((kind for mark, kind in OTHER_PICTURES.items() if mark in start[:12]), None)
     if kind:
         return f"{name} is {kind}, which is not read here; export it as PNG or TIFF first."
-    return f"{name} is not a picture that can be read (PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC)."
+    formats = "PNG, JPEG, WebP, TIFF, BMP, GIF, AVIF or HEIC"
+    return f"{name} is not a picture that can be read ({formats})."
 
 
 def _damaged(name: str) -> str:
