@@ -93,6 +93,7 @@ def open_journal(run: Path, start: int, anew: bool) -> Iterator[Journal]:
     kept = [line for line in read_metrics(run) if line["iteration"] <= start]
     with atomic_path(metrics_path(run)) as temporary:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+    _await_a_later_name(run / "tensorboard")
     with (
         SummaryWriter(str(run / "tensorboard"), purge_step=start + (not anew)) as writer,
         metrics_path(run).open("a", encoding="utf-8") as metrics,
@@ -102,6 +103,14 @@ def open_journal(run: Path, start: int, anew: bool) -> Iterator[Journal]:
                 for name, value in numbers_of(line).items():
                     writer.add_scalar(name, value, start)
         yield Journal(run, writer, metrics)
+
+
+def _await_a_later_name(events: Path) -> None:
+    """Wait until a new file would be read after those that are there: TensorBoard goes by their
+    names, which begin with the second of their beginning."""
+    seconds = [int(file.name.split(".")[3]) for file in events.glob("events.out.tfevents.*.*")]
+    while int(time.time()) <= max(seconds, default=0) <= time.time() + 1:
+        time.sleep(0.05)
 
 
 def numbers_of(line: Mapping[str, Any]) -> dict[str, float]:
