@@ -22,9 +22,22 @@ FIRST = Alphas()
 
 
 @dataclass(frozen=True)
+class Controls:
+    """Values of the controls that a comparison was begun with, as `tab.build` lays them out."""
+
+    upload: str
+    kind: str
+    family: str
+    tuned: str | None
+    own: list[str] | None
+    models: tuple[str, str, str]
+
+
+@dataclass(frozen=True)
 class Session:
     comparison: Comparison
     view: View
+    controls: Controls | None = None
 
 
 class Latest:

@@ -3,9 +3,8 @@
 Layout and wiring; what is shown is computed in `comparison`.
 """
 
-import os
-import uuid
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,14 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from esrgan.demo import choice, examples, finetuned, model_chooser
+from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare import figures_panel, page_link, web_page
+from esrgan.demo.compare import figures_panel, kept, web_page
+from esrgan.demo.compare.arrival import AS_HR, AS_LR, Arrival, arrive, new_wish
+from esrgan.demo.compare.family import families, model_choice, trio_of
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
+    Controls,
     Latest,
     Session,
     add_between,
@@ -40,12 +42,6 @@ from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of, place_of
 from esrgan.errors import UserError
 from esrgan.models.interpolation import STRANGERS
 
-BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
-ANY = "Any two or three"
-AS_LR, AS_HR = "Make it 4× larger", "Test it: shrink, restore, compare with the original"
-# The owner of a server chooses what visitors see first: ESRGAN_MODELS=official.
-FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
-
 # Key frames of the network's α in the order in which they are made: usable after three.
 TENTHS = (0.0, 1.0, 0.8, 0.5, 0.2, 0.6, 0.4, 0.9, 0.7, 0.3, 0.1)
 KEY_ALPHAS = (*TENTHS, *(step / 20 for step in range(1, 20, 2)))
@@ -59,6 +55,7 @@ INTRO = (
 # The panes of the built-in models on an example, for which places are kept.
 FIRST_PANES = ("lr", "bicubic", "hr", *compute.RESULTS, "network", "image")
 PASTE = Path(__file__).with_name("paste.js")
+RELOAD = Path(__file__).with_name("reload.js")
 # JavaScript that downloads what the hidden button holds, once that is there.
 TAKE_IT = "() => { setTimeout(() => document.querySelector('#web-page')?.click()); return []; }"
 NO_PICTURE = "Choose a picture: one of your own, or an example."
@@ -81,6 +78,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     address = gr.State(None, time_to_live=seconds_kept())
     own_kind = gr.State(AS_LR)
     request, place = gr.State(None), gr.State(None)
+    left = gr.Textbox(visible=False)
     pictures = examples.pictures()
     gr.Markdown(INTRO, elem_id="intro")
     with gr.Row(elem_id="bar"):
@@ -103,7 +101,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
             )
         with gr.Column(min_width=300, scale=4, elem_id="wishes"):
             kind = gr.Radio([AS_LR, AS_HR], value=AS_HR, show_label=False, elem_id="kind")
-            family, tuned, own, trio = _model_choice()
+            family, tuned, parts, own, trio = model_choice()
     with gr.Column(elem_id="stage"):
         first = Image.open(pictures[examples.FIRST])
         viewer = Viewer(value=awaited(examples.FIRST, *first.size, FIRST_PANES), elem_id="viewer")
@@ -126,29 +124,55 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     wish: dict[str, Any] = {"js": _to_viewer("wished"), **each}
     gr.on(
         [upload.clear, family.input, tuned.input, *(model.input for model in trio)],
-        lambda: (_new(), None),
+        lambda: (new_wish(), None),
         None,
         [request, address],
         **wish,
     )
     upload.upload(
-        lambda kind: (kind, _new(), None, None), own_kind, [kind, request, address, place], **wish
+        lambda kind: (kind, new_wish(), None, None),
+        own_kind,
+        [kind, request, address, place],
+        **wish,
     )
     kind.input(
-        lambda kind: (kind, _new(), None, None), kind, [own_kind, request, address, place], **each
+        lambda kind: (kind, new_wish(), None, None),
+        kind,
+        [own_kind, request, address, place],
+        **each,
     )
     kind.input(None, js=_to_viewer("wished"))
     offered.click(None, js=_to_viewer("wished"))
     offered.click(
-        lambda number: (str([*pictures.values()][number]), AS_HR, _new(), None, None),
+        lambda number: (str([*pictures.values()][number]), AS_HR, new_wish(), None, None),
         offered,
         [upload, kind, request, address, place],
         trigger_mode="always_last",
         **QUIETLY,
     )
     viewer.apply(told(_part_wished), None, [place, request], **each)
-    tab.select(lambda: gr.Dropdown(_families()), None, family, **QUIETLY)
-    page.load(arrive, None, [upload, kind, family, *trio, address, request], **QUIETLY)
+    tab.select(lambda: gr.Dropdown(families()), None, family, **QUIETLY)
+    arrival = Arrival(
+        upload=upload,
+        kind=kind,
+        own_kind=own_kind,
+        family=family,
+        tuned=tuned,
+        parts=parts,
+        own=own,
+        **dict(zip(("first", "second", "third"), trio, strict=True)),
+        address=address,
+        request=request,
+        session=session,
+        viewer=viewer,
+    )
+    page.load(
+        arrive,
+        [left, runs, latest],
+        list(arrival),
+        js=f"() => {{ {RELOAD.read_text('utf-8')} return [left(), null, null]; }}",
+        **QUIETLY,
+    )
     page.load(None, js=f"() => {{ {PASTE.read_text('utf-8')} }}")
     stop.click(stop_comparing, [runs, request], **QUIETLY)
     made = viewer.download(told(web_page.save), session, saved, **QUIETLY)
@@ -164,62 +188,8 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     return upload, viewer
 
 
-def _model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.File, list[gr.Dropdown]]:
-    """Choice of models: family, the fine-tuned one, uploaded files, and any two or three."""
-    official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
-    family = gr.Dropdown(
-        _families(),
-        value=OFFICIAL if official else BUILTIN,
-        label="Models",
-        elem_id="models",
-    )
-    tuned = gr.Dropdown(
-        [],
-        label="Fine-tuned model, as α = 1; the model it started from, as α = 0",
-        visible=False,
-        elem_id="tuned",
-    )
-    parts, own, trio = model_chooser.two_or_three()
-    family.input(told(_shown_choices), [family, own, *trio], [tuned, parts, *trio], **QUIETLY)
-    return family, tuned, own, trio
-
-
-def _families() -> list[str]:
-    return [BUILTIN, OFFICIAL, ANY, *([TUNED] if finetuned.finished_names() else [])]
-
-
-def _shown_choices(
-    family: str, files: list[str] | None, *chosen: str
-) -> tuple[gr.Dropdown | gr.Column, ...]:
-    names = finetuned.finished_names() if family == TUNED else []
-    tuned = gr.Dropdown(names, value=next(iter(names), None), visible=family == TUNED)
-    return tuned, gr.Column(visible=family == ANY), *model_chooser.offer(files, *chosen)
-
-
-def arrive(request: gr.Request) -> tuple[Any, ...]:
-    """Set the page to what its address asks for, and run it."""
-    named = {key: value for key, value in request.query_params.items() if key in page_link.PARTS}
-    if not named:
-        return gr.skip(), gr.skip(), gr.Dropdown(_families()), *[gr.skip()] * 3, None, _new()
-    address = page_link.read(named)
-    if address.wrong:
-        gr.Warning(f"Not understood in the address, and left out: {', '.join(address.wrong)}.")
-    family: Any = ANY if address.models else gr.skip()
-    models = (*address.models, choice.NONE)[:3] if address.models else [gr.skip()] * 3
-    for family_models, name in ((choice.BUILTIN, BUILTIN), (choice.OFFICIAL, OFFICIAL)):
-        if address.models == family_models:
-            family = name
-    kind = AS_HR if address.is_hr else AS_LR
-    return str(address.example), kind, family, *models, address, _new()
-
-
-def _new() -> str:
-    """A value that `request` has never had."""
-    return uuid.uuid4().hex
-
-
 def _part_wished(event: gr.EventData) -> tuple[tuple[int, int, int, int], str]:
-    return place_of(event), _new()
+    return place_of(event), new_wish()
 
 
 def compare(
@@ -247,15 +217,17 @@ def compare(
                 return
             if wish in runs.given_up:
                 raise StoppedError
-            trio = _trio(family, tuned, own or [], (first, second, third))
+            trio = trio_of(family, tuned, own or [], (first, second, third))
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio, place)
             _warn_of_strangers(trio)
             session = _begun(run, begun, Path(upload), kind == AS_HR, address)
+            controls = Controls(upload, kind, family, tuned, own, (first, second, third))
+            session = replace(session, controls=controls)
             for further in chain([session], runs.carry(run, computed(session))):
                 if run != runs.latest:
                     raise StoppedError
-                session = latest.compared(further)
+                session = kept.keep(latest.compared(further))
                 yield session, session.view
         except StoppedError:
             if run != runs.latest:  # another comparison is on show
@@ -263,7 +235,7 @@ def compare(
             elif session is None:
                 yield None, nothing(run, "stopped", "Stopped.")
             else:
-                session = latest.compared(stopped(session))
+                session = kept.keep(latest.compared(stopped(session)))
                 yield session, session.view
         except UserError as error:
             if run != runs.latest:
@@ -294,16 +266,6 @@ def stop_comparing(runs: Runs, wish: str | None) -> None:
     """Stop the comparison, also if it was wished for and has not begun yet."""
     if not runs.stop() and wish is not None:
         runs.given_up = {wish}
-
-
-def _trio(family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]) -> Trio:
-    if family == OFFICIAL:
-        return choice.official_trio()
-    if family == ANY:
-        return choice.chosen_trio(*chosen, own)
-    if family == TUNED:
-        return finetuned.trio(tuned)
-    return choice.builtin_trio()
 
 
 def _warn_of_strangers(trio: Trio) -> None:
@@ -348,5 +310,5 @@ def exactly(
     if event.run != runs.latest:
         yield gr.skip(), gr.skip()
         return
-    newest = latest.rested(session)
+    newest = kept.keep(latest.rested(session))
     yield newest, newest.view

@@ -74,6 +74,15 @@ function look() {
 /** Ask the server for the comparison at hand as one file, which opens as it is looked at now. */
 export function savePage() { state.trigger?.('download', look()); }
 
+/** When the page is left, note in the browser's tab what a reload brings back; see reload.js. */
+export function noteOnLeaving() {
+  addEventListener('pagehide', () => {
+    try {
+      if (state.run) sessionStorage.setItem('comparison', JSON.stringify({run: state.run, ...look()}));
+    } catch { /* the browser stores nothing */ }
+  });
+}
+
 /** Copy that address, and say so, or offer it where the browser does not let us. */
 export async function copyLink() {
   const box = find('input.link', HTMLInputElement), button = find('[data-do=link]', HTMLButtonElement);

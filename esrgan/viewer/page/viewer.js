@@ -5,6 +5,7 @@ import {connect} from './controls.js';
 import {load} from './loading.js';
 import {connectPart} from './part.js';
 import {usualTitles} from './pictures.js';
+import {noteOnLeaving} from './saving.js';
 import {find, rangeOf, state} from './state.js';
 
 /**
@@ -34,6 +35,7 @@ export function start(element, props, trigger, watch, read = fetchFile) {
   readSettings();
   connect();
   connectPart();
+  if (trigger) noteOnLeaving();
   // One after the other: what arrived later must not be overtaken by a picture that took longer.
   let loading = Promise.resolve();
   const loadNext = () => { loading = loading.then(() => load(props.value)).catch(console.error); };

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from esrgan.demo import comparison as compute
+from esrgan.demo.compare.arrival import AS_HR
+from esrgan.demo.compare.family import BUILTIN
 from esrgan.demo.compare.session import (
     Latest,
     Session,
@@ -18,7 +20,7 @@ from esrgan.demo.compare.session import (
     begin,
     finished,
 )
-from esrgan.demo.compare.tab import AS_HR, BUILTIN, compare, exactly, stop_comparing
+from esrgan.demo.compare.tab import compare, exactly, stop_comparing
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.stopping import Runs
 from esrgan.demo.viewer import Alphas, Link

@@ -15,7 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from esrgan.demo import examples
-from esrgan.demo.compare.tab import ANY, AS_HR, AS_LR, BUILTIN
+from esrgan.demo.compare.arrival import AS_HR, AS_LR
+from esrgan.demo.compare.family import ANY, BUILTIN
 
 CLICKS = int(os.environ.get("ESRGAN_STORM", "3"))
 SEEDS = range(3) if "ESRGAN_STORM" in os.environ else range(1)

@@ -12,8 +12,9 @@ from gradio.routes import App
 
 from esrgan.demo.batch.job import Batch
 from esrgan.demo.batch.tab import ONE, upscale_all
+from esrgan.demo.compare.arrival import AS_LR
 from esrgan.demo.compare.session import Latest
-from esrgan.demo.compare.tab import AS_LR, compare
+from esrgan.demo.compare.tab import compare
 from esrgan.demo.evaluate.tab import AS_EXAMPLES, evaluate
 from esrgan.demo.server import sessions
 from esrgan.demo.server.sessions import Sessions

@@ -1,0 +1,66 @@
+"""Choice of the models that are compared: a family, and within it which."""
+
+import os
+from collections.abc import Sequence
+
+import gradio as gr
+
+from esrgan.demo import choice, finetuned, model_chooser
+from esrgan.demo.comparison import Trio
+from esrgan.demo.server.messages import QUIETLY, told
+
+BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
+ANY = "Any two or three"
+# The owner of a server chooses what visitors see first: ESRGAN_MODELS=official.
+FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
+
+
+def model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.Column, gr.File, list[gr.Dropdown]]:
+    """Controls: the family, the fine-tuned model, and, in a part of their own, the visitor's files
+    and any two or three models."""
+    official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
+    family = gr.Dropdown(
+        families(),
+        value=OFFICIAL if official else BUILTIN,
+        label="Models",
+        elem_id="models",
+    )
+    tuned = gr.Dropdown(
+        [],
+        label="Fine-tuned model, as α = 1; the model it started from, as α = 0",
+        visible=False,
+        elem_id="tuned",
+    )
+    parts, own, trio = model_chooser.two_or_three()
+    family.input(told(shown_choices), [family, own, *trio], [tuned, parts, *trio], **QUIETLY)
+    return family, tuned, parts, own, trio
+
+
+def families() -> list[str]:
+    return [BUILTIN, OFFICIAL, ANY, *([TUNED] if finetuned.finished_names() else [])]
+
+
+def shown_choices(
+    family: str, files: list[str] | None, *chosen: str, tuned_name: str | None = None
+) -> tuple[gr.Dropdown | gr.Column, ...]:
+    names = finetuned.finished_names() if family == TUNED else []
+    name = tuned_name if tuned_name in names else next(iter(names), None)
+    tuned = gr.Dropdown(names, value=name, visible=family == TUNED)
+    return tuned, gr.Column(visible=family == ANY), *model_chooser.offer(files, *chosen)
+
+
+def trio_of(
+    family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]
+) -> Trio:
+    """Models that the controls name.
+
+    Raises:
+        UserError: one of them is missing.
+    """
+    if family == OFFICIAL:
+        return choice.official_trio()
+    if family == ANY:
+        return choice.chosen_trio(*chosen, own)
+    if family == TUNED:
+        return finetuned.trio(tuned)
+    return choice.builtin_trio()
