@@ -31,6 +31,7 @@ from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 from train import sources
 from train.data import PREFETCHED, PairDataset, batches
+from train.degradations import DEGRADATIONS
 from train.prepare import prepare
 from train.prepared import Cut, read_index
 
@@ -51,6 +52,7 @@ def main() -> None:
         ]
     report = {
         "crop": options.crop,
+        "degradation": options.degradation,
         "batch": options.batch,
         "step_ms": options.step_ms,
         "samples_per_second_of_the_step": round(1000 * options.batch / options.step_ms),
@@ -72,6 +74,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--degradation", choices=DEGRADATIONS, default="bicubic")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--step-ms", type=float, default=10, help="time of a training step")
     parser.add_argument("--scratch", type=Path, help="folder for the files, on the disk to measure")
@@ -115,7 +118,8 @@ def measured(
     kind: str, dataset_options: dict[str, Any], workers: int, options: argparse.Namespace
 ) -> dict[str, str | int | float]:
     """One line of the report."""
-    dataset = PairDataset(crop_size=options.crop, scale=SCALE, seed=0, **dataset_options)
+    settings = {"crop_size": options.crop, "scale": SCALE, "degradation": options.degradation}
+    dataset = PairDataset(**dataset_options, **settings, seed=0)
     count, seconds, processor, _ = timed(dataset, workers, 0, options)
     row: dict[str, str | int | float] = {
         "kind": kind,

@@ -23,9 +23,10 @@ from train import distributed, prepare
 from train.acceleration import set_up_cuda
 from train.config import Config, StageName, to_settings
 from train.gain import tell_gain
+from train.journal import save_png
 from train.loop import train
 from train.prepared import Cut
-from train.rehearsal import rehearse
+from train.rehearsal import rehearse, samples_sheet
 from train.settings import (
     Changes,
     Preset,
@@ -66,7 +67,7 @@ OPTIONS = (
     *("validation", "validation_lr", "perceptual"),
 )
 # Settings that decide what the best weights are.
-BEST = {"validation", "validation_lr", "best_by"}
+BEST = {"validation", "validation_lr", "validation_degrade", "best_by"}
 # More files left out than these are only counted on the screen.
 NAMED = 20
 
@@ -250,8 +251,17 @@ def _rehearse(session: Session, start: int, stage: Stage, device: torch.device) 
         print(json.dumps(to_settings(session.config), indent=2))
         _announce(session, stage, start)
         print(report)
-        print("dry run: nothing was written")
+        print(f"dry run: nothing was written{_shown_samples(session, stage)}")
     return 0
+
+
+def _shown_samples(session: Session, stage: Stage) -> str:
+    """Save a picture of samples beside the run's folder, where their LR is left to chance."""
+    if not isinstance(stage, PSNRStage) or stage.config.degradation == "bicubic":
+        return ""
+    path = session.run.with_name(f"{session.run.name}-samples.png")
+    save_png(samples_sheet(stage.dataset), path)
+    return f" but {path}, samples of LR and HR"
 
 
 def _train(session: Session, start: int, stage: Stage, device: torch.device) -> int:

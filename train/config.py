@@ -17,7 +17,9 @@ from pydantic import (
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import InputName, layer_names
+from esrgan.pictures.degrade import CLEAN, Recipe
 from train.acceleration import Precision
+from train.degradations import DegradationName
 from train.pixel_losses import LossName
 
 StageName = Literal["psnr", "gan", "vgg"]
@@ -129,6 +131,8 @@ class PSNRConfig(RunConfig):
         optimizer: "adam", or "adamw", whose weight decay is not part of the gradient.
         weight_decay: of the generator.
         lr: a folder of LR pictures for each of `data`, "" where LR is to be made, or none at all.
+        degradation: how LR is made: "bicubic" (the paper's), "photo" (mild: what phones and web
+            pages do) or "real" (Real-ESRGAN's, in two orders).
         data_weights: how often each of `data` is drawn from, in proportion; none: by area.
         generator: the network to train from scratch, unless there is an `init`.
         init: a model name or file to start from; it brings its own architecture.
@@ -138,6 +142,7 @@ class PSNRConfig(RunConfig):
         validation: a folder of HR pictures or of a data set, as `evaluate` takes it, measured with
             every checkpoint; "" as without.
         validation_lr: a folder of their LR pictures; without, LR is the data set's, or made.
+        validation_degrade: what is done to that LR, as `evaluate --degrade` has it: "jpeg:70".
         hold_out: without a `validation`, so many of the training pictures (a quarter at most) are
             not trained on but validated on; what was gained on them is told in the end, and the
             best weights are then the run's result.
@@ -153,6 +158,7 @@ class PSNRConfig(RunConfig):
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: Amount = 0.0
     lr: tuple[str, ...] = ()
+    degradation: DegradationName = "bicubic"
     data_weights: tuple[Positive, ...] = ()
     generator: RRDBConfig | SRResNetConfig | None = None
     init: str | None = None
@@ -160,11 +166,13 @@ class PSNRConfig(RunConfig):
     ema_decay: Share = 0.999
     validation: str | None = None
     validation_lr: str | None = None
+    validation_degrade: str = CLEAN
     hold_out: CountOrZero = 0
     best_by: Figure = "psnr_y"
     freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        Recipe.of(self.validation_degrade)
         if self.generator is None and self.init is None:
             raise UserError("name the model to start from with --init")
         if self.init_partial and (self.init or self.generator is None):

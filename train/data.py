@@ -16,9 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Pair
-from esrgan.pictures.resize import imresize
+from train.degradations import DEGRADATIONS, Degradation, DegradationName
 from train.sources import (
-    MARGIN,
     Memory,
     Picture,
     PictureCache,
@@ -44,7 +43,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
     A picture is drawn with a chance proportional to its area; its crop is flipped and turned by
     multiples of 90° (Sec. 4.1). LR equals the crop of the whole picture's MATLAB-bicubic LR, or of
-    its own LR picture where there are pairs.
+    its own LR picture where there are pairs; or it is made by another degradation, drawn anew for
+    each sample.
 
     Attributes:
         contents: which pictures they are, in a few characters.
@@ -55,6 +55,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         scale: s.
         seed: of the crops.
         weights: how often each folder is drawn from, in proportion; by area if there are none.
+        degradation: how LR is made where it is.
 
     Raises:
         UserError: as `open_sources`, S does not divide by s, or the weights are not one a folder.
@@ -68,6 +69,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         seed: int,
         lr: Sequence[str] = (),
         weights: Sequence[float] = (),
+        degradation: DegradationName = "bicubic",
     ) -> None:
         if crop_size % scale:
             raise UserError(f"crop_size {crop_size} does not divide by the scale {scale}.")
@@ -77,6 +79,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         self._chance_below = cumulative_chances([s.areas for s in self.sources], weights)
         self.contents = contents([source.areas for source in self.sources])
         self.crop_size, self.scale, self.seed = crop_size, scale, seed
+        self.degradation = DEGRADATIONS[degradation]
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
@@ -84,8 +87,9 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         _, (hr, lr, margins) = first_sound(self._picture, lambda: self._at(rng.random()), count)
         top = self._offset(rng, hr.shape[0], margins.top, margins.bottom)
         left = self._offset(rng, hr.shape[1], margins.left, margins.right)
-        crops = aligned_crops(hr, top, left, self.crop_size, self.scale, lr)
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+        size, scale = self.crop_size, self.scale
+        crops = aligned_crops(hr, top, left, size, scale, lr, self.degradation, rng)
         small, large = (augmented(crop, turns, flip) for crop in crops)
         return small, large
 
@@ -107,7 +111,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         for number in chosen:
             picture = self._picture(number)
             if picture is not None:
-                pairs.append(central_pair(f"{number:05d}.png", picture, self.scale))
+                name, rng = f"{number:05d}.png", np.random.default_rng((self.seed, number))
+                pairs.append(central_pair(name, picture, self.scale, self.degradation, rng))
         chances = np.diff(self._chance_below, prepend=0)
         chances[chosen] = 0
         self._chance_below = np.cumsum(chances) / chances.sum()
@@ -128,14 +133,16 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         return min(chosen, len(self._chance_below) - 1)
 
 
-def central_pair(name: str, picture: Picture, scale: int) -> Pair:
+def central_pair(
+    name: str, picture: Picture, scale: int, degradation: Degradation, rng: np.random.Generator
+) -> Pair:
     """The middle of a picture, `HELD_OUT_SIDE` pixels a side at most, and its LR, given or made."""
     whole = [side // scale for side in picture.hr.shape[:2]]  # sides, in LR pixels
     height, width = (min(HELD_OUT_SIDE // scale, side) for side in whole)
     top, left = (whole[0] - height) // 2, (whole[1] - width) // 2
     hr = picture.hr[scale * top : scale * (top + height), scale * left : scale * (left + width)]
     if picture.lr is None:
-        return Pair(name, imresize(hr, 1 / scale), hr)
+        return Pair(name, degradation.make(hr, scale, rng), hr)
     return Pair(name, picture.lr[top : top + height, left : left + width], hr)
 
 
@@ -177,14 +184,16 @@ def aligned_crops(
     left: int,
     size: int,
     scale: int,
-    low: np.ndarray | None = None,
+    low: np.ndarray | None,
+    degradation: Degradation,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The HR crop at (top, left), multiples of `scale`, and its LR: from the LR picture `low`, or
-    else made from a crop with a margin.
+    else made from a crop with a margin as far as the degradation reaches.
 
     Returns:
-        (size/scale)×(size/scale)×3 and size×size×3; an LR that was made is that of the whole
-        picture (cut to a multiple of `scale`), pixel for pixel.
+        (size/scale)×(size/scale)×3 and size×size×3; a bicubic LR is that of the whole picture (cut
+        to a multiple of `scale`), pixel for pixel.
     """
     hr = picture[top : top + size, left : left + size]
     side = size // scale
@@ -192,10 +201,10 @@ def aligned_crops(
         y, x = top // scale, left // scale
         return low[y : y + side, x : x + side], hr
     height, width = (side - side % scale for side in picture.shape[:2])
-    reach = MARGIN * scale
+    reach = degradation.reach * scale
     y0, x0 = max(0, top - reach), max(0, left - reach)
     y1, x1 = min(height, top + size + reach), min(width, left + size + reach)
-    lr = imresize(picture[y0:y1, x0:x1], 1 / scale)
+    lr = degradation.make(picture[y0:y1, x0:x1], scale, rng)
     y, x = (top - y0) // scale, (left - x0) // scale
     return lr[y : y + side, x : x + side], hr
 

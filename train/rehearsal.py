@@ -4,14 +4,18 @@ import sys
 import time
 from itertools import islice
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from train import distributed
 from train.config import Config, learning_rate
+from train.data import PairDataset
 from train.loop import loaded, set_rate, to_numbers
 from train.stages import Stage
 
 STEPS = 3  # the first warms up, and is not timed
+SHEET = 4, 3  # rows and columns of samples that are shown
 
 
 def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> str:
@@ -49,6 +53,19 @@ def _validation(stage: Stage) -> str:
     seconds = time.perf_counter() - begun
     found = ", ".join(f"{name.partition('/')[2]} {value:.4g}" for name, value in figures.items())
     return f"validation: {seconds:.3g} s for one picture ({found})"
+
+
+def samples_sheet(dataset: PairDataset) -> np.ndarray:
+    """The first samples, each as LR, its pixels enlarged, beside HR: rows·S×columns·2S×3."""
+    rows, columns = SHEET
+    samples = [_side_by_side(*dataset[n], dataset.scale) for n in range(rows * columns)]
+    lines = [torch.cat(samples[n : n + columns], 2) for n in range(0, rows * columns, columns)]
+    return torch.cat(lines, 1).permute(1, 2, 0).numpy()
+
+
+def _side_by_side(lr: Tensor, hr: Tensor, scale: int) -> Tensor:
+    """3×S/s×S/s and 3×S×S -> 3×S×2S"""
+    return torch.cat((lr.repeat_interleave(scale, 1).repeat_interleave(scale, 2), hr), 2)
 
 
 def duration(seconds: float) -> str:

@@ -26,7 +26,7 @@ FILES = ("init", "init_discriminator", "init_partial", "perceptual")
 FREE = {
     *("iterations", "device", "num_workers", "compile"),
     *("save_every", "save_minutes", "sample_every", "log_every", "keep"),
-    *("validation", "validation_lr", "best_by"),
+    *("validation", "validation_lr", "validation_degrade", "best_by"),
 }
 # What it can't change, as it goes on with networks that it has.
 FIXED = ("init", "init_discriminator", "init_partial", "generator")

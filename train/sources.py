@@ -17,6 +17,7 @@ from esrgan.errors import UserError
 from esrgan.evaluation.pairs import hr_and_candidates
 from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import image_size, load_image, to_rgb, to_uint8
+from esrgan.pictures.resize import KERNEL_RADIUS
 from train.prepared import SubImages, prepared_folders, read_index
 
 # Decoded pictures are kept in memory up to this many bytes, in all loader processes together.
@@ -24,7 +25,7 @@ CACHE_BYTES = 4 * 2**30
 # Mappings of prepared files that a loader process keeps; each is an open file to the system.
 MAPPED = 512
 # An LR pixel of a ×s downscale is made from the HR pixels up to 2s beyond its own.
-MARGIN = 2
+MARGIN = KERNEL_RADIUS
 # After so many damaged pictures one after the other they are no longer drawn by chance.
 DAMAGED_IN_A_ROW = 100
 Sound = TypeVar("Sound")

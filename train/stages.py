@@ -31,6 +31,7 @@ from esrgan.networks import (
     Generator,
     VGG19Classifier,
 )
+from esrgan.pictures.degrade import Recipe
 from esrgan.pictures.images import to_image, to_rgb
 from esrgan.pictures.resize import imresize
 from esrgan.run_folder import weights_path
@@ -209,13 +210,21 @@ class PSNRStage(Stage):
         self.rates = {"generator": 1.0}
         scale = self.generator.scale
         self.dataset = PairDataset(
-            config.data, config.crop_size, scale, config.seed, config.lr, config.data_weights
+            config.data,
+            config.crop_size,
+            scale,
+            config.seed,
+            config.lr,
+            config.data_weights,
+            config.degradation,
         )
         self.held_out = bool(config.hold_out) and not config.validation
         if self.held_out:
             self.validation = self._hold_out()
         else:
-            self.validation = validation_pairs(config.validation, config.validation_lr, scale)
+            pairs = validation_pairs(config.validation, config.validation_lr, scale)
+            recipe = Recipe.of(config.validation_degrade)
+            self.validation = [replace(pair, lr=recipe(pair.lr, pair.name)) for pair in pairs]
         self.measures = measures_for(config.best_by)
         self.figure = self._figure()
         if self.validation:
@@ -334,7 +343,8 @@ class PSNRStage(Stage):
         return unit_range(torch.cat(rows, dim=1))  # 3×4S×3S
 
     def export(self, path: Path, facts: Mapping[str, Any]) -> None:
-        save_generator(path, self.averaged(), facts)
+        made = {"degradation": self.config.degradation}
+        save_generator(path, self.averaged(), {**facts, **made})
 
 
 class GANStage(PSNRStage):

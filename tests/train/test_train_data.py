@@ -12,6 +12,7 @@ from esrgan.errors import UserError
 from esrgan.pictures.resize import imresize
 from tests.train.samples import noise, same, save
 from train.data import ClassDataset, PairDataset, aligned_crops, batches
+from train.degradations import DEGRADATIONS
 
 
 def is_crop_of(crop: Tensor, picture: np.ndarray) -> bool:
@@ -30,9 +31,10 @@ def test_a_crop_s_lr_is_the_crop_of_the_whole_lr(scale: int, size: int) -> None:
     picture = noise(51, 61)  # a remainder right and bottom
     height, width = (side - side % scale for side in picture.shape[:2])
     whole = imresize(picture[:height, :width], 1 / scale)
+    rng = np.random.default_rng(0)
     tops, lefts = range(0, height - size + 1, scale), range(0, width - size + 1, scale)
     for top, left in product(tops, lefts):
-        lr, hr = aligned_crops(picture, top, left, size, scale)
+        lr, hr = aligned_crops(picture, top, left, size, scale, None, DEGRADATIONS["bicubic"], rng)
         y, x, side = top // scale, left // scale, size // scale
         np.testing.assert_array_equal(lr, whole[y : y + side, x : x + side])
         np.testing.assert_array_equal(hr, picture[top : top + size, left : left + size])
