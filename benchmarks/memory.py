@@ -23,7 +23,8 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.peers import eager, networks, spandrel_network
-from esrgan.inference.upscale import DEFAULT_TILE, Upscaler
+from esrgan.inference.tiles import DEFAULT_TILE
+from esrgan.inference.upscale import Upscaler
 from esrgan.pictures.images import to_image, to_tensor
 from esrgan.pictures.resize import imresize
 

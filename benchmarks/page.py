@@ -9,6 +9,7 @@ A slider's latency is the time from the input event to the moment after the brow
 
 import argparse
 import json
+import re
 import shutil
 import statistics
 import tempfile
@@ -73,6 +74,8 @@ requestAnimationFrame(function look() {{
     else requestAnimationFrame(look);
 }});
 """
+# A picture of the comparison, in a folder of its own with a random name.
+RESULT = re.compile(r"/file=.*/[0-9a-f]{32}/[^/]+$")
 SINCE_FIRST_PAINT = """() => window.painted
     - performance.getEntriesByName('first-contentful-paint')[0].startTime"""
 
@@ -82,26 +85,33 @@ def first_visit(browser: Browser, server: Server) -> dict[str, float]:
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     protocol = page.context.new_cdp_session(page)
     protocol.send("Network.enable")
-    received: list[float] = []
+    addresses: dict[str, str] = {}
+    received: dict[str, float] = {}  # bytes by the request's number
     protocol.on(
-        "Network.loadingFinished", lambda event: received.append(event["encodedDataLength"])
+        "Network.requestWillBeSent",
+        lambda event: addresses.update({event["requestId"]: event["request"]["url"]}),
+    )
+    protocol.on(
+        "Network.loadingFinished",
+        lambda event: received.update({event["requestId"]: event["encodedDataLength"]}),
     )
     page.add_init_script(WATCH_PAINTS)
     begun = time.monotonic()
     page.goto(server.url, wait_until="commit")
     page.wait_for_selector("#viewer")
-    drawn, drawn_bytes, drawn_requests = time.monotonic() - begun, sum(received), len(received)
+    drawn = time.monotonic() - begun
     page.wait_for_selector(".viewer[data-complete=true]", timeout=120_000)
+    own = [size for key, size in received.items() if not RESULT.search(addresses[key])]
     figures = {
         "page drawn after s": round(drawn, 2),
         "from the server's start to the page drawn s": round(server.seconds + drawn, 2),
-        "page weight MB": round(drawn_bytes / 1e6, 2),
-        "requests for the page": drawn_requests,
+        "page weight MB": round(sum(own) / 1e6, 2),
+        "requests for the page": len(own),
         "four panes painted, ms after the page's first paint": round(
             page.evaluate(SINCE_FIRST_PAINT)
         ),
         "first comparison complete after s": round(time.monotonic() - begun, 2),
-        "weight with its 26 pictures MB": round(sum(received) / 1e6, 2),
+        "weight with its 26 pictures MB": round(sum(received.values()) / 1e6, 2),
         "requests with them": len(received),
     }
     page.close()

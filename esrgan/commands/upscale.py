@@ -15,7 +15,7 @@ from esrgan.commands.common import add_running_options, make_upscaler, note_stra
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR
 from esrgan.inference.blend import MODES, Blend
-from esrgan.inference.upscale import Upscale, load_as_srgb, upscale_file
+from esrgan.inference.files import Upscale, load_as_srgb, upscale_file
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import check_suffix

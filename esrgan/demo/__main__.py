@@ -4,7 +4,11 @@
 """
 
 import os
+import threading
 from argparse import ArgumentParser
+
+# After the page answers: its first visitor, who is shown stored pictures, is not to wait for it.
+PRELOAD_AFTER_SECONDS = 20
 
 
 def main() -> None:
@@ -35,14 +39,24 @@ def main() -> None:
     from esrgan.demo.server.served import served_folder
 
     served_folder()  # before gradio is imported, which looks for it then
+    from esrgan.demo.choice import load_builtin
     from esrgan.demo.page import build, launch
 
+    page = build()
     launch(
-        build(),
+        page,
         server_port=options.port,
         share=access.is_shared(),
         inbrowser=options.open,
+        prevent_thread_lock=True,
     )
+    loading = threading.Timer(PRELOAD_AFTER_SECONDS, load_builtin)
+    if not zero_gpu.on_zero_gpu():
+        loading.start()
+    try:
+        page.block_thread()
+    finally:
+        loading.cancel()  # one that has begun is waited for: torch can't be left half imported
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import gradio as gr
 
 from esrgan.demo import choice, point
 from esrgan.demo.server.messages import told
-from esrgan.demo.server.sharing import DEVICE
+from esrgan.demo.server.waiting import DEVICE
 from esrgan.demo.upload import Upload
 from esrgan.inference.blend import MODES
 from esrgan.models import zoo

@@ -7,7 +7,7 @@ a training run, or "file <n>" for the n-th uploaded file. Knows nothing of gradi
 from collections.abc import Sequence
 from pathlib import Path
 
-from esrgan.demo import finetuned
+from esrgan.demo import comparison, finetuned
 from esrgan.demo.comparison import Trio
 from esrgan.demo.limits import MAX_MODEL_FILES
 from esrgan.errors import UserError
@@ -71,6 +71,12 @@ def _gone() -> UserError:
 
 def builtin_trio() -> Trio:
     return _named(BUILTIN)
+
+
+def load_builtin() -> None:
+    """Have torch and the built-in models in memory before anybody needs them."""
+    for file in builtin_trio().files:
+        comparison.upscaler(file)
 
 
 def official_trio() -> Trio:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,10 @@ from esrgan.demo import examples
 from esrgan.demo.limits import MAX_PICTURE_PIXELS
 from esrgan.demo.part import Part, part_of
 from esrgan.demo.server.decoding import load_image
-from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.errors import UserError
 from esrgan.inference.blend import Blend
-from esrgan.inference.upscale import Upscale, Upscaler
-from esrgan.models.checkpoints import load_generator
+from esrgan.inference.files import Upscale
+from esrgan.models import zoo
 from esrgan.models.interpolation import (
     alpha_weights,
     check_same_shape,
@@ -26,6 +26,9 @@ from esrgan.models.interpolation import (
 from esrgan.pictures.images import crop_to_multiple
 from esrgan.pictures.resize import imresize
 from esrgan.viewer.shown import MODELS
+
+if TYPE_CHECKING:  # torch comes with the first network
+    from esrgan.inference.upscale import Upscaler
 
 # Results of pictures up to this size are remembered, so that an example that everybody opens is
 # computed once: 128 of them, 200 MB at most.
@@ -80,9 +83,19 @@ class Comparison:
 
 
 @lru_cache(maxsize=8)
-def upscaler(weights: Path) -> Upscaler:
+def upscaler(weights: Path) -> "Upscaler":
     """The network of a weights file, ready on the device."""
+    from esrgan.demo.server.sharing import SharedUpscaler
+    from esrgan.models.checkpoints import load_generator
+
     return SharedUpscaler(load_generator(weights))
+
+
+@lru_cache(maxsize=16)
+def scale_of(weights: Path) -> int:
+    """Scale of the network of a weights file; of a built-in one, without loading it."""
+    config = zoo.builtin_config(weights)
+    return config["scale"] if config else upscaler(weights).scale
 
 
 @lru_cache(maxsize=16)
@@ -92,6 +105,9 @@ def obstacle(files: tuple[Path, ...]) -> str | None:
     Raises:
         UserError: one of them can't be loaded.
     """
+    first, *others = (zoo.builtin_config(file) for file in files)
+    if first is not None and all(other == first for other in others):
+        return None
     networks = [upscaler(file).network for file in files]
     try:
         check_same_shape(networks)
@@ -134,7 +150,7 @@ def begin(
 
 def common_scale(trio: Trio) -> int:
     """Scale that all of the models have."""
-    scales = [upscaler(file).scale for file in trio.files]
+    scales = [scale_of(file) for file in trio.files]
     if len(set(scales)) > 1:
         factors = ", ".join(f"×{scale}" for scale in scales)
         raise UserError(f"Only models of one scale can be compared, not of {factors}.")
@@ -192,6 +208,8 @@ def _remembered(lr: Content, parts: Parts) -> np.ndarray:
 
 def network_of(parts: Parts) -> Upscale:
     """The network that is the weighted sum of these."""
+    from esrgan.demo.server.sharing import SharedUpscaler
+
     files, weights = zip(*parts, strict=True)
     return Blend([upscaler(file).network for file in files], SharedUpscaler).network(weights)
 

@@ -1,4 +1,4 @@
-"""Results of the built-in models on the example pictures, made anew and stored.
+"""Results of the built-in models on the example pictures, and thumbnails, made anew and stored.
 
 `python -m esrgan.demo.example_results`
 """
@@ -6,7 +6,9 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
+from PIL import Image
 from tqdm import tqdm
 
 from esrgan.demo import choice, examples
@@ -18,6 +20,8 @@ from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
 
+# Of the shorter side, for screens of two pixels a CSS pixel; see #examples in page.css.
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 168, 80
 ENDS = (0.0, 1.0, DEFAULT_ALPHA)
 
 
@@ -35,8 +39,18 @@ def main() -> None:
             with atomic_path(examples.RESULTS / examples.file_name(name, weights)) as temporary:
                 result = compute.network_of(parts)(lr)
                 temporary.write_bytes(encode_image(result, ".webp"))
+        _write_thumbnail(name, path)
     with atomic_path(examples.RESULTS / examples.MANIFEST) as temporary:
         temporary.write_text(json.dumps({"pictures": names}, indent=2) + "\n", "utf-8")
+
+
+def _write_thumbnail(name: str, picture: Path) -> None:
+    examples.THUMBNAILS.mkdir(exist_ok=True)
+    with Image.open(picture) as opened, atomic_path(examples.thumbnail(name)) as temporary:
+        shrink = THUMBNAIL_SIDE / min(opened.size)
+        size = (round(opened.width * shrink), round(opened.height * shrink))
+        small = opened.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        small.save(temporary, "WEBP", quality=THUMBNAIL_QUALITY)
 
 
 def networks() -> list[compute.Parts]:

@@ -1,7 +1,8 @@
 """Example pictures of the page, and what the built-in models make of them. Knows nothing of gradio.
 
 The results are stored, so that the first visitor of a server that has just started waits for no
-network: `python -m esrgan.demo.example_results` makes them anew when pictures or weights change.
+network, and so are small pictures to choose from: `python -m esrgan.demo.example_results` makes
+them anew when pictures or weights change.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from esrgan.pictures.images import load_image
 
 FIRST = "chelsea"
 RESULTS = assets.EXAMPLES / "results"
+THUMBNAILS = assets.EXAMPLES / "thumbnails"
 MANIFEST = "results.json"
 # x, y and width of the place to look at first: where the models differ for the eye.
 DETAILS = {
@@ -36,6 +38,11 @@ def pictures() -> dict[str, Path]:
     """Files of the examples by name, in the order in which they are shown: the first one first."""
     found = {path.stem: path for path in sorted(assets.EXAMPLES.glob("*.png"))}
     return {FIRST: found[FIRST], **found}
+
+
+def thumbnail(name: str) -> Path:
+    """File of a small picture: all of the page's examples weigh less than one of them as it is."""
+    return THUMBNAILS / f"{name}.webp"
 
 
 def name_of(upload: Path) -> str:

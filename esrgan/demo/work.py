@@ -8,8 +8,8 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from esrgan.demo.server.messages import QUIETLY, stop, told
-from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs
+from esrgan.demo.server.waiting import DEVICE
 
 
 class Work:

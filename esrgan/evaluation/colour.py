@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.color import deltaE_ciede2000, rgb2lab
 
 from esrgan.evaluation.histogram import SIGMA
 from esrgan.pictures.images import to_rgb
@@ -28,6 +27,8 @@ def colour_difference(sr: np.ndarray, hr: np.ndarray, sigma: float = SIGMA) -> n
     Returns:
         H×W float64.
     """
+    from skimage.color import deltaE_ciede2000, rgb2lab  # here, as the page starts without it
+
     first, second = _filtered(sr, sigma), _filtered(hr, sigma)
     starts = range(0, len(first), BAND)
     return np.concatenate(

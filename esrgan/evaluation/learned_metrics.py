@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 
 from esrgan.pictures.images import to_rgb, to_tensor
 
@@ -48,6 +47,8 @@ def learned_distance(name: str) -> Metric | str:
 def _metric(name: str, settings: dict[str, Any]) -> Metric | str:
     if importlib.util.find_spec("pyiqa") is None:
         return "pyiqa not installed"
+    import torch
+
     try:
         pyiqa = importlib.import_module("pyiqa")
     except Exception:  # it imports much that may be missing or of another version

@@ -4,19 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Candidates, Pair, load_result, pictures_of
 from esrgan.inference.blend import Blend, MakeUpscaler
-from esrgan.inference.upscale import Upscale, Upscaler
+from esrgan.inference.files import Upscale
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
 from esrgan.models.zoo import LoadedModel
-from esrgan.networks import Generator, RRDBNet
 from esrgan.pictures.files import file_digest
 from esrgan.pictures.resize import imresize
+
+if TYPE_CHECKING:  # the page knows of methods before torch is there
+    from esrgan.inference.upscale import Upscaler
+    from esrgan.networks import Generator
 
 # The ends of α where no networks are named, and what needs no network.
 PAIR = ("psnr", "gan")
@@ -64,7 +68,7 @@ class Selection:
     curves: bool
 
     @property
-    def ends(self) -> list[Generator]:
+    def ends(self) -> "list[Generator]":
         """The networks between which α goes, if it goes anywhere."""
         networks = [model.network for model in self.models.values()]
         return networks[:2] if self.curves else []
@@ -171,12 +175,12 @@ def _method(
     return Method(label, lambda pair: upscale(pair.lr), lambda _: digest, mode, alpha, upscale)
 
 
-def _running(upscaler: Upscaler, scale: int | None) -> tuple[object, ...]:
+def _running(upscaler: "Upscaler", scale: int | None) -> tuple[object, ...]:
     """The settings on which a network's result depends."""
     return upscaler.dtype, upscaler.ensemble, upscaler.back_projections, upscaler.tile, scale
 
 
-def refinements(upscaler: Upscaler) -> str:
+def refinements(upscaler: "Upscaler") -> str:
     """Self-ensemble and back-projection as a suffix of a method's name: " ×8 BP10"."""
     ensemble = " ×8" if upscaler.ensemble else ""
     return ensemble + (f" BP{upscaler.back_projections}" if upscaler.back_projections else "")
@@ -185,6 +189,8 @@ def refinements(upscaler: Upscaler) -> str:
 def model_settings(model: LoadedModel) -> dict[str, str]:
     """The settings of a model in Fig. 8: its layers, and the loss that its file says it was trained
     with."""
+    from esrgan.networks import RRDBNet
+
     network, recorded = model.network, model.facts.get("loss")
     loss = recorded if isinstance(recorded, dict) else {}
     blocks = network.config.num_blocks

@@ -3,7 +3,6 @@
 from typing import Literal
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from esrgan.errors import UserError
 from esrgan.pictures.images import rgb_to_y, to_rgb
@@ -39,6 +38,8 @@ def ssim(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
     Wang et al.'s: an 11×11 Gaussian window of σ = 1.5, averaged where the window fits whole.
     With "rgb", the mean over the channels.
     """
+    from skimage.metrics import structural_similarity  # takes a second, and few ask for it
+
     first, second = _prepared(sr, hr, crop_border, channel)
     if min(first.shape[:2]) < SSIM_WINDOW:
         raise UserError(

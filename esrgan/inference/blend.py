@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.inference.upscale import Upscale, Upscaler
+from esrgan.inference.files import Upscale
 from esrgan.models.interpolation import (
     check_same_shape,
     check_weights,
     interpolate_images,
     interpolate_networks,
 )
-from esrgan.networks import Generator
+
+if TYPE_CHECKING:  # the page knows of α before torch is there
+    from esrgan.inference.upscale import Upscaler
+    from esrgan.networks import Generator
 
 # How a network becomes an upscaler: device, precision, tiles, what is done afterwards.
-MakeUpscaler = Callable[[Generator], Upscaler]
+MakeUpscaler = Callable[["Generator"], "Upscaler"]
 Mode = Literal["network", "image"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 # Where α stands where nobody says it, and the points of a strip (Fig. 10) or curve.
@@ -36,7 +39,7 @@ class Blend:
         make: how networks are run, these and those between them.
     """
 
-    def __init__(self, networks: Sequence[Generator], make: MakeUpscaler) -> None:
+    def __init__(self, networks: "Sequence[Generator]", make: MakeUpscaler) -> None:
         self.networks, self._make = networks, make
         self._upscalers: dict[int, Upscaler] = {}  # of the networks, by place
         self._lr: np.ndarray | None = None
@@ -56,7 +59,7 @@ class Blend:
         check_same_shape(networks)
 
         @cache
-        def interpolated() -> Upscaler:
+        def interpolated() -> "Upscaler":
             return self._make(interpolate_networks(networks, [weights[n] for n in places]))
 
         return lambda lr: interpolated()(lr)
@@ -95,7 +98,7 @@ class Blend:
         check_weights(len(self.networks), weights)
         return [place for place, weight in enumerate(weights) if weight != 0]
 
-    def upscaler(self, place: int) -> Upscaler:
+    def upscaler(self, place: int) -> "Upscaler":
         """One of the models, by its place."""
         if place not in self._upscalers:
             self._upscalers[place] = self._make(self.networks[place])

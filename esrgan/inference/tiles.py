@@ -7,6 +7,8 @@ from dataclasses import dataclass
 OVERLAP = 32
 # Tiles begin at multiples of this, so that pixel-unshuffling networks fold them as the whole.
 ALIGNMENT = 4
+# Side of the tiles of a large picture, in LR pixels, unless another is given.
+DEFAULT_TILE = 384
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -16,16 +15,13 @@ from esrgan.inference.devices import choose_device, place
 from esrgan.inference.openvino import openvino_network
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
 from esrgan.inference.streaming import run_in_strips
-from esrgan.inference.tiles import Tile, tiles
+from esrgan.inference.tiles import DEFAULT_TILE, Tile, tiles
 from esrgan.networks import FastRRDBNet, Generator, RRDBNet
-from esrgan.pictures.encoding import check_suffix, save_image
-from esrgan.pictures.images import MAX_PIXELS, load_image, to_image, to_rgb, to_tensor
+from esrgan.pictures.images import to_image, to_tensor
 
-Upscale = Callable[[np.ndarray], np.ndarray]
 Run = Callable[[Tensor], Tensor]
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
-DEFAULT_TILE = 384
 OPENVINO_TILE = 192  # it has no strips: a tile with its surroundings takes some 700 MB
 Backend = Literal["torch", "openvino"]
 
@@ -172,45 +168,6 @@ class Upscaler:
         if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
             return FastRRDBNet(self.network)
         return self.network
-
-
-def load_as_srgb(path: Path, max_pixels: int) -> tuple[np.ndarray, None]:
-    """`load_image` for `upscale_file`: no profile besides."""
-    return load_image(path, max_pixels), None
-
-
-def upscale_file(
-    source: Path,
-    target: Path,
-    upscale: Upscale,
-    scale: int,
-    max_pixels: int = MAX_PIXELS,
-    load: Callable[[Path, int], tuple[np.ndarray, bytes | None]] = load_as_srgb,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Upscale a picture file into another, whose suffix says its format.
-
-    JPEG holds no transparency: it is laid over white. `load` decodes the source, of `max_pixels` at
-    most, and gives the ICC profile for the result, None for sRGB.
-
-    Returns:
-        LR and SR, as `load` and `upscale` gave them.
-
-    Raises:
-        UserError: as `load_image` and `save_image` (of the size, before it is upscaled), or the
-            network failed or ran out of memory.
-    """
-    lr, profile = load(source, max_pixels)
-    check_suffix(target.suffix, max(lr.shape[:2]) * scale)
-    try:
-        sr = upscale(lr)
-        opaque = target.suffix.lower() in (".jpg", ".jpeg")
-        save_image(to_rgb(sr) if opaque and sr.ndim == 3 else sr, target, profile)
-    except (MemoryError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        if isinstance(error, MemoryError) or "memory" in reason:  # torch has both
-            reason = "there is not enough memory; reduce it, or use smaller tiles"
-        raise UserError(f"{source.name} could not be upscaled: {reason}.") from error
-    return lr, sr
 
 
 def keep_clear_and_opaque(sr: np.ndarray, lr: np.ndarray, scale: int) -> np.ndarray:

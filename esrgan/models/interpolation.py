@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from esrgan.errors import UserError
-from esrgan.networks import Generator
+
+if TYPE_CHECKING:  # the page knows of interpolation before torch is there
+    from esrgan.networks import Generator
 
 # How far from the endpoints' average a flat picture may come out, in [0, 1], before two models
 # are taken for strangers. Fine-tuned pairs stay far below, strangers go far beyond.
@@ -25,7 +27,7 @@ def alpha_weights(alpha: float) -> tuple[float, float]:
     return 1 - alpha, alpha
 
 
-def interpolate_networks(networks: Sequence[Generator], weights: Sequence[float]) -> Generator:
+def interpolate_networks(networks: "Sequence[Generator]", weights: Sequence[float]) -> "Generator":
     """A network whose parameters are the weighted sum of the networks' (Eq. 4).
 
     θ = (1 − α) θ_PSNR + α θ_GAN is `interpolate_networks([psnr, gan], alpha_weights(alpha))`.
@@ -38,6 +40,8 @@ def interpolate_networks(networks: Sequence[Generator], weights: Sequence[float]
     Raises:
         UserError: the weights are not as many or don't sum to 1, or the networks differ in shape.
     """
+    import torch
+
     check_weights(len(networks), weights)
     check_same_shape(networks)
     taking_part = [(n, w) for n, w in zip(networks, weights, strict=True) if w != 0]
@@ -78,7 +82,7 @@ def check_weights(count: int, weights: Sequence[float]) -> None:
         raise UserError(f"The weights must sum to 1, not to {sum(weights):g}.")
 
 
-def check_same_shape(networks: Sequence[Generator]) -> None:
+def check_same_shape(networks: "Sequence[Generator]") -> None:
     """Raises UserError naming the first difference if the networks can't be interpolated."""
     first = networks[0]
     for other in networks[1:]:
@@ -94,20 +98,22 @@ def check_same_shape(networks: Sequence[Generator]) -> None:
                 )
 
 
-@torch.inference_mode()
-def share_ancestor(first: Generator, second: Generator) -> bool:
+def share_ancestor(first: "Generator", second: "Generator") -> bool:
     """Whether network interpolation between two models makes sense.
 
     Eq. 4 presumes that one was fine-tuned from the other, or both from a third. Halfway between
     strangers, even flat pictures come out dark: so a white and a grey one are sent through.
     """
+    import torch
+
     middle = interpolate_networks([first, second], [0.5, 0.5])
     channels = getattr(first.config, "in_channels", 3)
     device = next(first.parameters()).device
     inside = slice(4 * first.scale, -4 * first.scale)  # away from the zero padding
     for level in (0.5, 1.0):
         flat = torch.full((1, channels, 16, 16), level, device=device)
-        outputs = [network(flat)[..., inside, inside] for network in (first, second, middle)]
+        with torch.inference_mode():
+            outputs = [network(flat)[..., inside, inside] for network in (first, second, middle)]
         expected = (outputs[0] + outputs[1]) / 2
         if (outputs[2] - expected).abs().mean() > ANCESTRY_TOLERANCE:
             return False

@@ -1,19 +1,23 @@
 """The models: one visible table, and how each comes to be a network in memory."""
 
 import contextlib
+import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from safetensors import safe_open
 
 from esrgan import assets
 from esrgan.errors import UserError
-from esrgan.models.checkpoints import load_features, load_generator_and_facts
-from esrgan.networks import Generator, VGGFeatures
-from esrgan.networks.vgg import InputName
 from esrgan.pictures.files import file_digest
+
+if TYPE_CHECKING:  # the page shows this table before torch is there
+    from esrgan.networks import Generator, VGGFeatures
+    from esrgan.networks.vgg import InputName
 
 BUILTIN_LICENCE = "trained on pictures for non-commercial research; see assets/models/README.md"
 CONNECTION_SECONDS = 10
@@ -59,7 +63,7 @@ class LoadedModel:
         facts: how the network was trained, as its file says; empty for a foreign one.
     """
 
-    network: Generator
+    network: "Generator"
     title: str
     file: Path
     digest: str
@@ -118,6 +122,8 @@ def load(name_or_file: str | Path, scale: int | None = None) -> LoadedModel:
     Raises:
         UserError: as `find` and `load_generator`.
     """
+    from esrgan.models.checkpoints import load_generator_and_facts
+
     card = MODELS.get(str(name_or_file))
     file = find(name_or_file)
     network, facts = load_generator_and_facts(file, scale)
@@ -126,6 +132,16 @@ def load(name_or_file: str | Path, scale: int | None = None) -> LoadedModel:
     # A download's digest was compared with the published one on the way here.
     digest = card.source.sha256 if isinstance(card.source, Download) else file_digest(file)
     return LoadedModel(network, card.title, file, digest, facts)
+
+
+def builtin_config(file: Path) -> dict[str, Any] | None:
+    """Architecture and configuration of a built-in model, by its file's header and without torch;
+    None for any other file."""
+    if file.parent != assets.MODELS:
+        return None
+    with safe_open(file, "np") as opened:
+        metadata = opened.metadata()
+    return {"architecture": metadata["architecture"], **json.loads(metadata["config"])}
 
 
 def find(name_or_file: str | Path) -> Path:
@@ -206,7 +222,7 @@ def check_sha256(path: Path, expected: str) -> None:
         )
 
 
-def load_perceptual(name_or_file: str, input_name: InputName | None = None) -> VGGFeatures:
+def load_perceptual(name_or_file: str, input_name: "InputName | None" = None) -> "VGGFeatures":
     """The perceptual network: "builtin", "torchvision" (ImageNet VGG19), or a VGG16's or 19's file.
 
     Args:
@@ -215,6 +231,8 @@ def load_perceptual(name_or_file: str, input_name: InputName | None = None) -> V
     Raises:
         UserError: torchvision's weights can't be downloaded, or as `load_features`.
     """
+    from esrgan.models.checkpoints import load_features
+
     if name_or_file == "builtin":
         return load_features(BUILTIN_PERCEPTUAL)
     if name_or_file == "torchvision":

@@ -6,11 +6,14 @@ The paper makes LR images "by down-sampling HR images using the MATLAB bicubic k
 
 from functools import lru_cache
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from esrgan.errors import UserError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # Output pixels reach this many output-pixel widths into the input when downscaling.
 KERNEL_RADIUS = 2
@@ -55,8 +58,10 @@ def _as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _contributions(in_size: int, out_size: int, scale: float) -> csr_array:
+def _contributions(in_size: int, out_size: int, scale: float) -> "csr_array":
     """The out_size×in_size matrix of kernel weights, with MATLAB's symmetric border."""
+    from scipy.sparse import csr_array  # here, as much starts faster without it
+
     stretch = min(scale, 1.0)  # < 1 widens the kernel: antialiasing
     taps = ceil(2 * KERNEL_RADIUS / stretch) + 2
     centre = (np.arange(out_size) + 0.5) / scale - 0.5  # in input pixels, 0-based

@@ -27,14 +27,13 @@ from esrgan.demo.limits import (
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.quota import check_free
 from esrgan.demo.server.served import job_folder
-from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError
 from esrgan.demo.server.uploads import Reception, TooManyError, Uploaded
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
-from esrgan.inference.tiles import tiles
-from esrgan.inference.upscale import DEFAULT_TILE, Upscale, upscale_file
+from esrgan.inference.files import Upscale, upscale_file
+from esrgan.inference.tiles import DEFAULT_TILE, tiles
 from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
@@ -337,6 +336,8 @@ def _check(wish: Wish) -> None:
 
 def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale, int]:
     """Function from LR to SR, which ends with the batch, and its scale."""
+    from esrgan.demo.server.sharing import SharedUpscaler  # torch comes with the first work
+
     networks = [comparison.upscaler(file).network for file in weights]
     make = partial(
         SharedUpscaler,

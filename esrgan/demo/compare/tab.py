@@ -34,8 +34,8 @@ from esrgan.demo.compare.session import (
 from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told, words_of
-from esrgan.demo.server.sharing import DEVICE
 from esrgan.demo.server.stopping import Runs, StoppedError
+from esrgan.demo.server.waiting import DEVICE
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.demo.upload import Upload
 from esrgan.demo.viewer import Alphas, Link, View, Viewer, alphas_of, place_of
@@ -94,7 +94,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         with gr.Column(min_width=260, scale=5):
             offered = gr.Dataset(
                 components=[upload],
-                samples=[[str(path)] for path in pictures.values()],
+                samples=[[str(examples.thumbnail(name))] for name in pictures],
                 type="index",
                 label="or one of these",
                 elem_id="examples",

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from esrgan.demo import choice
 from esrgan.demo.limits import MAX_BACK_PROJECTIONS, MAX_LR_PIXELS, MAX_UPLOAD_PIXELS
 from esrgan.demo.server import decoding
 from esrgan.demo.server.quota import check_free
 from esrgan.demo.server.served import job_folder
-from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.demo.server.stopping import StoppedError, go_on
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError
@@ -25,12 +25,14 @@ from esrgan.evaluation.pairs import load_pair, pair_files
 from esrgan.evaluation.results import FILE, Results, Score, save_results
 from esrgan.evaluation.tables import WRITERS, save_tables
 from esrgan.inference.blend import MODES
-from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
-from esrgan.networks import Generator
 from esrgan.pictures.folders import IMAGE_SUFFIXES
 from esrgan.pictures.images import crop_to_multiple, load_image
+
+if TYPE_CHECKING:  # torch comes with the first work
+    from esrgan.inference.upscale import Upscaler
+    from esrgan.networks import Generator
 
 # What one visitor may ask of the machine; `python -m esrgan evaluate` has no such limits.
 MAX_PICTURES = 30
@@ -230,12 +232,14 @@ def _names(wish: Wish) -> dict[str, str]:
     return names
 
 
-def _upscaler(network: Generator, wish: Wish) -> Upscaler:
+def _upscaler(network: "Generator", wish: Wish) -> "Upscaler":
+    from esrgan.demo.server.sharing import SharedUpscaler
+
     rounds = int(wish.back_projections)
     return SharedUpscaler(network, ensemble=wish.ensemble, back_projections=rounds)
 
 
-def _strangers(ends: Sequence[Generator], modes: Sequence[str]) -> bool:
+def _strangers(ends: "Sequence[Generator]", modes: Sequence[str]) -> bool:
     """Whether network interpolation is asked for and makes no sense.
 
     Raises:

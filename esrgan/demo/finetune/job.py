@@ -31,12 +31,10 @@ from esrgan.demo.finetuned import (
     write_owner,
 )
 from esrgan.demo.server.access import is_local
-from esrgan.demo.server.sharing import check_size
 from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
-from esrgan.models.checkpoints import load_generator
 from esrgan.pictures.files import atomic_path
 from esrgan.run_folder import (
     config_path,
@@ -466,6 +464,9 @@ def _origin(start: str | Path, run: Path) -> Path:
     Raises:
         UserError: there are no such weights, or as `load_generator`.
     """
+    from esrgan.demo.server.sharing import check_size
+    from esrgan.models.checkpoints import load_generator
+
     if isinstance(start, str) and start in zoo.MODELS:
         return zoo.find(start)
     source = weights_path(folder_of(start)) if isinstance(start, str) else start

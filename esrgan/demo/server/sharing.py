@@ -12,9 +12,6 @@ from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
 from esrgan.networks import Generator
 
-# Of events that run a network: so many at once, so that nobody waits for a whole batch.
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 4}
-
 _turn = threading.Lock()
 
 

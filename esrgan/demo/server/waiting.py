@@ -11,6 +11,8 @@ from gradio.queueing import Queue
 
 from esrgan.demo.server.visitors import identity
 
+# Of events that run a network: so many at once, so that nobody waits for a whole batch.
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 4}
 MAX_WAITING = 16  # of one visitor, who may click on one example after another
 UNKNOWN = "The page has no function of this number; load it anew."
 BUSY = f"Busy: {MAX_WAITING} of your requests are waiting already. Try again when one is done."

@@ -1,0 +1,98 @@
+"""What the page's start waits for."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from esrgan.demo import examples
+from esrgan.demo.example_results import THUMBNAIL_SIDE
+from esrgan.models import zoo
+
+ROOT = Path(__file__).parents[2]
+# The page as `python app.py` builds it, and what its first visitor is shown before the slider's
+# frames; torch takes a second or more.
+FIRST_SCREEN = """
+import sys
+from esrgan.demo import choice, comparison, examples
+from esrgan.demo.compare import session
+from esrgan.demo.page import build
+from esrgan.demo.viewer import Link
+
+build()
+assert "torch" not in sys.modules, "the page imports torch"
+file = examples.pictures()[examples.FIRST]
+begun = comparison.begin(str(file), True, choice.builtin_trio())
+shown = session.begin("run", begun, Link())
+for state in comparison.run(begun):
+    shown = session.add_result(shown, state)
+assert len(state.results) == 3
+comparison.network_interpolated(state, 0.8)
+assert "torch" not in sys.modules, "stored pictures need torch"
+choice.load_builtin()
+assert "torch" in sys.modules
+"""
+
+
+def test_the_first_screen_is_there_before_torch(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_SCREEN], cwd=ROOT, capture_output=True, text=True, timeout=180
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_commands_are_listed_without_numpy_and_torch():
+    script = """
+import sys
+from esrgan.commands import cli
+try:
+    cli.main(["--help"])
+except SystemExit as ended:
+    assert ended.code == 0
+loaded = {"torch", "numpy", "PIL", "gradio"} & sys.modules.keys()
+assert not loaded, loaded
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert "upscale" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["psnr", "gan", "gan-after"])
+def test_what_is_known_of_a_builtin_model_unloaded_is_true(name, tmp_path):
+    loaded = zoo.load(name)
+    expected = {"architecture": type(loaded.network).__name__, **asdict(loaded.network.config)}
+    assert zoo.builtin_config(loaded.file) == expected
+    copy = tmp_path / loaded.file.name  # of which nothing is believed unread
+    copy.write_bytes(loaded.file.read_bytes())
+    assert zoo.builtin_config(copy) is None
+
+
+def test_the_pages_own_files_weigh_little(tmp_path, monkeypatch):
+    """All that a browser loads before the comparison, but for gradio's scripts (0.7 MB)."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    from esrgan.demo.page import build
+
+    text = json.dumps(build().get_config_file(), default=str)
+    files = {Path(found) for found in re.findall(r'"path": "(/[^"]+)"', text)}
+    names = {file.stem for file in files}
+    assert names >= set(examples.pictures())
+    assert sum(file.stat().st_size for file in files) < 350_000
+    assert len(text.encode()) < 500_000
+
+
+def test_thumbnails_are_of_the_examples():
+    for name, file in examples.pictures().items():
+        with Image.open(examples.thumbnail(name)) as small, Image.open(file) as picture:
+            assert min(small.size) == THUMBNAIL_SIDE
+            shrunk = np.asarray(picture.convert("RGB").resize(small.size, Image.Resampling.BOX))
+            difference = np.abs(shrunk.astype(float) - np.asarray(small.convert("RGB")))
+        assert difference.mean() < 10, name
