@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # processes that they begin, some of which are to be ended by it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Nothing is timed in tests, nor kept in the user's cache folder.
+os.environ.setdefault("ESRGAN_BACKEND", "winograd")
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "animate": "draw what lies between two models as GIF, WebP or MP4",
     "ablation": "train the models of the paper's Fig. 8 and draw it",
     "niqe-fit": "fit NIQE's model of good photographs",
+    "bench": "show which way of computing a network is the fastest here",
     "models": "list the models",
 }
 

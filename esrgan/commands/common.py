@@ -12,6 +12,7 @@ from esrgan.command_line import Parser
 from esrgan.errors import UserError
 from esrgan.evaluation import methods
 from esrgan.evaluation.methods import Selection
+from esrgan.inference.backends import BACKENDS
 from esrgan.inference.blend import MakeUpscaler
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
@@ -32,9 +33,9 @@ def add_running_options(command: Parser) -> None:
     command.add_argument("--precision", choices=PRECISIONS, default="fp32")
     command.add_argument(
         "--backend",
-        choices=("torch", "openvino"),
-        default="torch",
-        help="what computes; OpenVINO is faster on large pictures, on a CPU",
+        choices=("auto", *BACKENDS, "openvino"),
+        default="auto",
+        help="how a CPU computes fp32 (default: the fastest here, which `bench` shows)",
     )
     command.add_argument(
         "--self-ensemble", action="store_true", help="mean of the 8 flips and turns; 8 times slower"

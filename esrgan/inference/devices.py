@@ -1,5 +1,9 @@
-"""Devices: choosing one, and moving networks to it."""
+"""Devices: choosing one, moving networks to it, and what the processor is called."""
 
+import os
+import platform
+import re
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -31,3 +35,14 @@ def choose_device(name: str = "auto") -> torch.device:
 def place(network: Network, device: torch.device) -> Network:
     """Move a network to a device, channels last: the layout that convolutions like there."""
     return network.to(device).to(memory_format=torch.channels_last)
+
+
+def processor() -> str:
+    """The processor's name and how many of its cores this process may use."""
+    name = platform.processor() or platform.machine()
+    facts = Path("/proc/cpuinfo")
+    if facts.is_file():
+        found = re.search(r"model name\s*:\s*(.+)", facts.read_text("utf-8"))
+        name = found[1].strip() if found else name
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores"

@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import torch
@@ -41,3 +42,11 @@ def openvino_network(network: Generator) -> Callable[[Tensor], Tensor]:
     }
     compiled = openvino.Core().compile_model(model, "CPU", settings)
     return lambda lr: torch.from_numpy(np.array(compiled(lr.numpy())[0]))
+
+
+def openvino_version() -> str | None:
+    """Of the installed package; None where there is none."""
+    try:
+        return version("openvino")
+    except PackageNotFoundError:
+        return None

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from esrgan.errors import UserError
+from esrgan.inference.backends import BACKENDS, Backend, chosen_by_user, fastest, run_by
 from esrgan.inference.devices import choose_device, place
 from esrgan.inference.openvino import openvino_network
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
@@ -23,7 +24,7 @@ Run = Callable[[Tensor], Tensor]
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
 OPENVINO_TILE = 192  # it has no strips: a tile with its surroundings takes some 700 MB
-Backend = Literal["torch", "openvino"]
+Choice = Literal["auto", Backend, "openvino"]
 
 
 class Upscaler:
@@ -40,7 +41,8 @@ class Upscaler:
         back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
         before_tile: called before each tile, and each picture done whole; what it raises ends
             the work.
-        backend: "openvino" needs that package, and computes in float32 on the CPU.
+        backend: how float32 is computed on the CPU, see `backends`: "auto" is what ESRGAN_BACKEND
+            says, or else the fastest; "openvino" needs that package.
 
     Raises:
         UserError: the network is not one for RGB pictures, the tile size is negative, the backend
@@ -56,7 +58,7 @@ class Upscaler:
         ensemble: bool = False,
         back_projections: int = 0,
         before_tile: Callable[[], None] | None = None,
-        backend: Backend = "torch",
+        backend: Choice = "auto",
     ) -> None:
         channels = (
             getattr(network.config, "in_channels", 3),
@@ -76,6 +78,7 @@ class Upscaler:
         self.ensemble, self.back_projections = ensemble, back_projections
         self.before_tile = before_tile
         self.openvino = self._compiled() if backend == "openvino" else None
+        self.backend = next((b for b in BACKENDS if b == backend), None) or chosen_by_user()
 
     def _compiled(self) -> Run:
         if self.device.type != "cpu" or self.dtype != torch.float32:
@@ -155,19 +158,21 @@ class Upscaler:
             return self.openvino(lr)
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
-            return run_in_strips(self._full_precision(), x).cpu()
+            return run_in_strips(self._full_precision(x), x).cpu()
         with torch.autocast(self.device.type, self.dtype):
             out = run_in_strips(self.network, x)
         if not torch.isfinite(out).all():
             name = str(self.dtype).removeprefix("torch.")
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
-            out = run_in_strips(self._full_precision(), x)
+            out = run_in_strips(self._full_precision(x), x)
         return out.cpu()
 
-    def _full_precision(self) -> Generator | FastRRDBNet:
-        if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
-            return FastRRDBNet(self.network)
-        return self.network
+    def _full_precision(self, x: Tensor) -> Generator | FastRRDBNet:
+        """What computes the network in float32."""
+        if self.device.type != "cpu" or not isinstance(self.network, RRDBNet):
+            return self.network
+        pixels = x.shape[-2] * x.shape[-1]
+        return run_by(self.network, self.backend or fastest(self.network.config, pixels))
 
 
 def keep_clear_and_opaque(sr: np.ndarray, lr: np.ndarray, scale: int) -> np.ndarray:

@@ -51,16 +51,21 @@ class FastRRDBNet:
 
     It keeps no weights of its own: those of the network, as they are at each call, are used.
     For float32 on the CPU, without gradients.
+
+    Args:
+        winograd: whether the trunk's convolutions are Winograd's, where it is wide enough; those
+            after the upsampling are done by their phases in any case.
     """
 
-    def __init__(self, network: RRDBNet) -> None:
+    def __init__(self, network: RRDBNet, winograd: bool = True) -> None:
         self.network = network
+        self.winograd = winograd and network.config.num_features >= WINOGRAD_FEATURES
         self.config = network.config
         self.scale, self.reach = network.scale, network.reach
 
     def features(self, x: Tensor) -> Tensor:
         """As `RRDBNet.features`."""
-        if self.config.num_features < WINOGRAD_FEATURES:
+        if not self.winograd:
             return self.network.features(x)
         shallow = self.network.shallow(x)
         deep = torch.stack([self._body(picture) for picture in shallow])

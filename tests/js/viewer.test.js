@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {signed} from '../../esrgan/viewer/page/graphs.js';
+import {progressOf} from '../../esrgan/viewer/page/loading.js';
 import {fitted} from '../../esrgan/viewer/page/part.js';
 import {neighbours, sharesOf} from '../../esrgan/viewer/page/pictures.js';
 import {centreWithin, cropAround} from '../../esrgan/viewer/page/zoom.js';
@@ -57,4 +58,16 @@ test('a part of a large picture stays within it, and within what is taken at onc
   assert.deepEqual(fitted([5, 5, 1, -3], within), [5, 5, 16, 16]);
   const [, , w, h] = fitted([0, 0, 9999, 9999], within);
   assert.ok(w * h <= within.most && Math.abs(w / h - 4 / 3) < 0.01);
+});
+
+test('a view that was overtaken has come less far', () => {
+  /** @type {any[]} */
+  const views = [
+    {pictures: ['lr'], frames: [], complete: false},
+    {pictures: ['lr', 'psnr'], frames: [], complete: false},
+    {pictures: ['lr', 'psnr'], frames: [0, 1], complete: false},
+    {pictures: ['lr', 'psnr'], frames: [0, 1], complete: true},
+  ];
+  const far = views.map(progressOf);
+  assert.deepEqual(far, [...new Set(far)].sort((a, b) => a - b));
 });

@@ -29,27 +29,42 @@ export async function load(view) {
   if (!view.run) return reserve(view);
   if (state.over.has(view.run)) return; // a late word of a comparison that another has replaced
   if (view.run !== state.run) begin(view);
-  const mine = state.run;
-  report(view);
-  offerPart(view);
+  const mine = state.run, far = progressOf(view);
+  if (far >= state.far) {
+    state.far = far;
+    report(view);
+    offerPart(view);
+  }
   const all = await fetchAll(view, mine);
   if (mine !== state.run) return;
   if (!all) lost();
-  state.scores = view.scores;
-  state.link = view.link;
+  // Two events send views: one of them, or its pictures, may be overtaken by what came after it.
+  const latest = far >= state.far;
   state.imageScore = view.image ?? null;
-  const waiting = state.keys.length < view.frames.length;
-  state.keys = view.frames.map(frame => frame.alpha).filter(key => state.bitmaps.has(String(key))).sort((a, b) => a - b);
+  const waiting = latest && state.keys.length < view.frames.length;
+  if (latest) {
+    state.scores = view.scores;
+    state.link = view.link;
+    state.keys = view.frames.map(frame => frame.alpha).filter(key => state.bitmaps.has(String(key))).sort((a, b) => a - b);
+  }
   if (view.exact && view.exact.file.url !== state.exact?.file.url) await takeExact(view.exact, mine);
   if (waiting || view.exact) { updateNetwork(); updateImage(); }
   offerPanes();
-  state.root.dataset.complete = String(view.complete && all);
+  if (latest) state.root.dataset.complete = String(view.complete && all);
   state.stale = null;
   draw();
   showOnce();
   if (!view.complete) return;
   prepareBrightness();
   if (!imageScored() || (state.obstacle === null && !isExact())) restSoon();
+}
+
+/**
+ * How far a comparison has come: of two views of one run, the later one has come farther.
+ * @param {View} view
+ */
+export function progressOf({pictures, frames, complete}) {
+  return pictures.length + frames.length + Number(complete);
 }
 
 /** @param {View} view of which only the size and the panes are known */
@@ -72,7 +87,7 @@ function begin(view) {
   delete state.root.dataset.error;
   for (const bitmap of state.bitmaps.values()) bitmap.close();
   Object.assign(state, {asked: new Set(), originals: new Map(), bitmaps: new Map(), bytes: new Map(), maps: new Map()});
-  Object.assign(state, {keys: [], exact: null, zoom: null, onlyPane: null});
+  Object.assign(state, {far: 0, keys: [], exact: null, zoom: null, onlyPane: null});
   state.shares.clear();
   if (state.mark) setMark(null);
   if (view.start) {

@@ -86,6 +86,7 @@ export const state = {
   exact: /** @type {(Exact & {error: BlendError | null}) | null} */ (null),
 
   // Its pictures, by name; a key frame's name is its α as text.
+  far: 0,                                                       // how far what is shown has come
   keys: /** @type {number[]} */ ([]),                           // α of the key frames that are there
   asked: /** @type {Set<string>} */ (new Set()),                // those that were asked for
   originals: /** @type {Map<string, ServedFile>} */ (new Map()),

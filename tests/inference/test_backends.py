@@ -1,0 +1,168 @@
+"""The ways of computing a network on the CPU: equal results, and the fastest is remembered."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from esrgan.commands.cli import main
+from esrgan.inference import backends
+from esrgan.inference.backends import BACKENDS, LARGE, SMALL, Backend, fastest, measured, run_by
+from esrgan.inference.upscale import Upscaler
+from esrgan.networks import FastRRDBNet, RRDBConfig, RRDBNet
+from esrgan.networks.fast_rrdb import WINOGRAD_FEATURES
+from esrgan.networks.rrdb import RRDB
+
+WIDE = RRDBConfig(WINOGRAD_FEATURES, 3, 4)
+NARROW = RRDBConfig(8, 3, 4)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("ESRGAN_BACKEND")
+    backends._known_seconds.cache_clear()
+    return tmp_path / "esrgan" / "backends"
+
+
+@pytest.fixture
+def timed(monkeypatch) -> list[tuple[RRDBConfig, int]]:
+    """What is measured: small tiles are quickest by phases, large ones by Winograd."""
+    calls = []
+
+    def measure(config: RRDBConfig, side: int) -> dict[str, float]:
+        calls.append((config, side))
+        return {"direct": 3, "phases": 1, "winograd": 2 if side == SMALL else 0.5}
+
+    monkeypatch.setattr(backends, "measured", measure)
+    return calls
+
+
+def as_a_new_process() -> None:
+    backends._known_seconds.cache_clear()
+
+
+@pytest.mark.parametrize("config", [WIDE, NARROW, replace(NARROW, scale=3)])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_ways_give_the_same(backend: Backend, config: RRDBConfig) -> None:
+    network = RRDBNet(config).eval()
+    for name, parameter in network.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.1 if name.endswith("bias") else 0.05)
+    x = torch.rand(1, 3, 21, 18)
+    with torch.inference_mode():
+        expected = network(x)
+    assert expected.std() > 1e-3
+    found = Upscaler(network, "cpu", backend=backend).tensor(x)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_each_way_is_what_it_is_called(monkeypatch) -> None:
+    used: list[str] = []
+    monkeypatch.setattr(RRDB, "forward", lambda _, x: used.append("direct trunk") or x)
+    doubled = FastRRDBNet.enlarged
+    monkeypatch.setattr(FastRRDBNet, "enlarged", lambda *of: used.append("phases") or doubled(*of))
+    ways: dict[Backend, set[str]] = {
+        "direct": {"direct trunk"},
+        "phases": {"direct trunk", "phases"},
+        "winograd": {"phases"},
+    }
+    for backend, expected in ways.items():
+        used.clear()
+        Upscaler(RRDBNet(WIDE), "cpu", backend=backend).tensor(torch.rand(1, 3, 5, 5))
+        assert set(used) == expected
+
+
+def test_the_fastest_is_measured_once_and_kept(timed, cache) -> None:
+    for _ in range(2):
+        assert fastest(WIDE, 40 * 60) == "phases"
+        assert fastest(WIDE, 200 * 300) == "winograd"
+        as_a_new_process()
+    assert timed == [(WIDE, SMALL), (WIDE, LARGE)]
+    assert len([*cache.glob("*.json")]) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda patch: patch.setattr(backends, "processor", lambda: "another"),
+        lambda patch: patch.setattr(torch, "__version__", "99"),
+        lambda patch: patch.setattr(torch, "get_num_threads", lambda: 99),
+    ],
+    ids=["processor", "PyTorch", "threads"],
+)
+def test_it_is_measured_again_where_it_may_be_another(timed, monkeypatch, change) -> None:
+    for _ in range(2):
+        fastest(WIDE, 1)
+    fastest(replace(WIDE, num_blocks=4), 1)
+    assert len(timed) == 2
+    change(monkeypatch)
+    as_a_new_process()
+    fastest(WIDE, 1)
+    assert len(timed) == 3
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", '{"seconds": {"direct": "x"}}', '{"seconds": 1}']
+)
+def test_a_damaged_file_is_measured_anew(timed, cache, damage) -> None:
+    fastest(WIDE, 1)
+    (file,) = cache.glob("*.json")
+    file.write_text(damage)
+    as_a_new_process()
+    assert fastest(WIDE, 1) == "phases"
+    assert len(timed) == 2
+    assert backends._read(file) == {"direct": 3, "phases": 1, "winograd": 2}
+
+
+def test_without_a_place_to_keep_it_it_is_measured_in_each_process(
+    timed, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert [fastest(WIDE, 1) for _ in range(3)] == ["phases"] * 3
+    assert len(timed) == 1
+
+
+def test_the_user_has_the_last_word(timed, monkeypatch, refused) -> None:
+    network = RRDBNet(WIDE)
+    assert Upscaler(network, "cpu", backend="direct").backend == "direct"
+    monkeypatch.setenv("ESRGAN_BACKEND", "phases")
+    assert Upscaler(network, "cpu").backend == "phases"
+    assert Upscaler(network, "cpu", backend="direct").backend == "direct"
+    Upscaler(network, "cpu").tensor(torch.rand(1, 3, 4, 4))
+    assert not timed
+    monkeypatch.setenv("ESRGAN_BACKEND", "fastest")
+    with refused("ESRGAN_BACKEND is one of direct, phases, winograd, not 'fastest'"):
+        Upscaler(network, "cpu")
+
+
+def test_a_picture_is_computed_by_the_fastest(timed, monkeypatch) -> None:
+    used: list[str] = []
+    monkeypatch.setattr(
+        "esrgan.inference.upscale.run_by",
+        lambda n, backend: used.append(backend) or run_by(n, backend),
+    )
+    upscaler = Upscaler(RRDBNet(WIDE), "cpu")
+    for side in (20, 100):
+        upscaler.tensor(torch.rand(1, 3, side, side))
+    assert used == ["phases", "winograd"]
+
+
+def test_what_is_measured_are_all_ways_that_a_network_has() -> None:
+    assert set(measured(WIDE, 6)) == set(BACKENDS)
+    assert set(measured(NARROW, 6)) == {"direct", "phases"}  # narrow: Winograd does not pay
+    assert min(measured(replace(NARROW, unshuffle=2, scale=2), 7).values()) > 0
+
+
+def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
+    assert main(["bench"]) == 0
+    head, columns, small, large, kept = capsys.readouterr().out.splitlines()
+    assert "PyTorch" in head
+    assert columns.split() == ["model", "LR", "direct", "phases", "winograd", "openvino", "auto"]
+    assert small.split() == ["gan", "64²", "3.000", "1.000", "2.000", "–", "phases"]
+    assert large.split() == ["gan", "128²", "3.000", "1.000", "0.500", "–", "winograd"]
+    assert kept == f"kept in {cache}"
+    assert main(["bench"]) == 0  # measured anew
+    assert len(timed) == 4
