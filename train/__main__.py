@@ -21,6 +21,7 @@ from esrgan.pictures.files import atomic_path
 from esrgan.run_folder import checkpoint_path, config_path
 from train import distributed, prepare
 from train.acceleration import set_up_cuda
+from train.checkpoint import load_checkpoint
 from train.config import Config, StageName, to_settings
 from train.gain import tell_gain
 from train.journal import save_png
@@ -46,7 +47,6 @@ from train.state import (
     device_name,
     failure_told,
     history,
-    load_checkpoint,
     read_begun,
     reserved,
     save_config,

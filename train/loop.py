@@ -16,6 +16,7 @@ from esrgan.errors import UserError
 from esrgan.run_folder import Status, read_metrics, write_status
 from train import distributed
 from train.acceleration import ran_out_of_memory
+from train.checkpoint import CheckpointWriter, remains
 from train.config import Config, learning_rate
 from train.data import batches
 from train.journal import (
@@ -27,7 +28,7 @@ from train.journal import (
     validation_at,
 )
 from train.stages import Stage
-from train.state import keep_weights, remains, save_checkpoint, save_if_best
+from train.state import keep_weights, save_if_best
 from train.stopping import stop_requests
 from train.watch import Watch
 
@@ -73,6 +74,7 @@ def train(
         stop_requests() as stop_requested,
         _journal(run, start, unmeasured) as journal,
         _progress(config, start) as progress,
+        CheckpointWriter(run) as checkpoints,
     ):
         watch = _watch(run, start)
         if main:
@@ -140,7 +142,7 @@ def train(
             # --- what is kept of it
             if save and main:
                 journal.flush()
-                save_checkpoint(run, iteration, stage)
+                checkpoints.save(iteration, stage)
                 write_status(run, Status("running", iteration, config.iterations))
             if save:
                 saved = time.monotonic()
@@ -155,6 +157,7 @@ def train(
         weights = run / stage.weights_name
         finished = iteration >= config.iterations
         if main:
+            checkpoints.wait()
             stage.export(weights, ended)
             state: Literal["finished", "stopped"] = "finished" if finished else "stopped"
             write_status(run, Status(state, iteration, config.iterations))

@@ -1,10 +1,9 @@
-"""A run's folder: whose it is, its configuration, environment and checkpoint, always whole.
+"""A run's folder: whose it is, its configuration and environment, and the weights that it keeps.
 
-`checkpoint.pt` is the last state, from which a run goes on; `best/` holds the weights, as they are
-exported, that did best in the validation.
+All is whole whenever the run is killed. `best/` holds the weights, as they are exported, that did
+best in the validation.
 """
 
-import io
 import json
 import os
 import platform
@@ -27,7 +26,6 @@ from esrgan.models.checkpoints import read_facts
 from esrgan.pictures.files import atomic_path
 from esrgan.run_folder import (
     Status,
-    checkpoint_path,
     config_path,
     environment_path,
     kept_path,
@@ -274,84 +272,3 @@ def save_if_best(
             best = read_facts(file).get(name)
     if best is None or sign * figures[name] > sign * float(best):
         stage.export(run / "best" / stage.weights_name, {**facts, **figures})
-
-
-def save_checkpoint(run: Path, iteration: int, stage: Stage) -> None:
-    """Write everything that the rest of the run depends on."""
-    state = {
-        "iteration": iteration,
-        "modules": {name: module.state_dict() for name, module in stage.modules.items()},
-        "optimizers": {name: o.state_dict() for name, o in stage.optimizers.items()},
-        "scaler": stage.scaler.state_dict(),
-        "pictures": stage.dataset.contents,
-    }
-    whole = io.BytesIO()  # torch.save to a file hides why it can't be written
-    torch.save(state, whole)
-    with atomic_path(checkpoint_path(run)) as temporary:
-        temporary.write_bytes(whole.getbuffer())
-
-
-def remains(run: Path) -> str:
-    """What a run that ends by an error leaves to go on from, in a few words."""
-    if checkpoint_path(run).is_file():
-        return "The last checkpoint is intact; go on from it by --resume --allow-changes"
-    return "There is no checkpoint yet; begin anew"
-
-
-@dataclass(frozen=True)
-class Reached:
-    """What a checkpoint had reached: an iteration, with certain pictures (None: not known)."""
-
-    iteration: int = 0
-    pictures: str | None = None
-
-
-def load_checkpoint(run: Path, stage: Stage) -> Reached:
-    """Restore the stage from a run's checkpoint, if there is one.
-
-    Raises:
-        UserError: the checkpoint is damaged or of other networks.
-    """
-    path = checkpoint_path(run)
-    if not path.is_file():
-        return Reached()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        modules, optimizers = dict(state["modules"]), dict(state["optimizers"])
-        reached = Reached(int(state["iteration"]), state.get("pictures"))
-        difference = _difference(modules, stage)
-    except Exception as error:  # torch.load raises anything on broken files
-        raise UserError(f"{path} is damaged: it can't be read.") from error
-    if difference:
-        raise UserError(
-            f"{path} is of other networks: {difference}. Leave out the settings that make them, or "
-            "begin a run with another --out."
-        )
-    try:
-        for name, module in stage.modules.items():
-            module.load_state_dict(modules[name])
-        for name, optimizer in stage.optimizers.items():
-            optimizer.load_state_dict(optimizers[name])
-        if state.get("scaler"):  # empty unless it was fp16
-            stage.scaler.load_state_dict(state["scaler"])
-    except (ValueError, KeyError, RuntimeError) as error:
-        raise UserError(
-            f"{path} is of another optimiser, or of other weights that are trained: leave out "
-            "the settings that make them, or begin a run with another --out."
-        ) from error
-    return reached
-
-
-def _difference(modules: Mapping[str, Mapping[str, torch.Tensor]], stage: Stage) -> str | None:
-    """The first tensor in which the networks of a checkpoint are not the stage's, in words."""
-    for name, module in stage.modules.items():
-        if name not in modules:
-            return f"there is no {name}"
-        there, here = modules[name], module.state_dict()
-        for key in [*here, *there]:
-            if key not in there or key not in here:
-                return f"{key} of the {name} is only {'there' if key in there else 'here'}"
-            if there[key].shape != here[key].shape:
-                shapes = ("×".join(map(str, each[key].shape)) for each in (there, here))
-                return "{} of the {} is {} there, and {} here".format(key, name, *shapes)
-    return None

@@ -19,7 +19,7 @@ from esrgan.inference.files import Upscale, load_as_srgb, upscale_file
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import check_suffix
-from esrgan.pictures.folders import is_image, list_files
+from esrgan.pictures.folders import is_image, is_to_be_read, list_files
 from esrgan.pictures.images import load_image, load_with_profile
 
 LONGEST_NAME = 255  # in bytes, of a file on the usual file systems
@@ -184,7 +184,7 @@ def _sources(
             yield item, Path()
         else:
             files = list_files(item, recursive, None if targets.is_file else targets.out)
-            pictures = list(filter(is_image, files))
+            pictures = list(filter(is_to_be_read, files))
             if not pictures:
                 failures.append(f"{item}: there are no pictures in this folder")
             for other in sorted(set(files) - set(pictures)):

@@ -186,9 +186,9 @@ def _canonical_vgg(state: State, name: str) -> tuple[State, int, bool]:
     for key, tensor in state.items():
         if key in names:
             part = "bias" if named[key][3] in ("bias", "b") else "weight"
-            found[f"{names[key]}.{part}"] = tensor.float()
+            found[f"{names[key]}.{part}"] = tensor
         elif (place := VGG_NUMBER.fullmatch(key)) and int(place[1]) in numbered:
-            found[f"{numbered[int(place[1])]}.{place[2]}"] = tensor.float()
+            found[f"{numbered[int(place[1])]}.{place[2]}"] = tensor
     for layer in layer_names(depth):
         for part in ("weight", "bias"):
             if f"{layer}.{part}" not in found:
@@ -214,7 +214,7 @@ def _assemble(state: State, name: str, scale: int | None) -> Generator:
             "Choose a file of one of these."
         )
     try:
-        state = {key: tensor.float() for key, tensor in _canonical(state).items()}
+        state = _canonical(state)
         config = _infer_config(state, scale)
     except (KeyError, IndexError, ValueError) as error:
         if isinstance(error, UserError):
@@ -229,10 +229,14 @@ def _assemble(state: State, name: str, scale: int | None) -> Generator:
 
 
 def _load_strictly(network: nn.Module, state: State, name: str) -> None:
-    """Give `network` these very tensors, or say which one does not fit."""
+    """Give `network` these very tensors, or say which one does not fit; they are copied only when
+    all do, as another network's may be huge."""
     expected = network.state_dict()
     _check_fit(expected, state, name)
     typed = {key: state[key].to(tensor.dtype) for key, tensor in expected.items()}
+    for key, tensor in typed.items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{name} is unusable: {key} holds NaN or infinite numbers.")
     network.load_state_dict(typed, assign=True)
 
 
@@ -245,8 +249,6 @@ def _check_fit(expected: State, state: State, name: str) -> None:
                 f"{name} does not fit: {key} has shape {tuple(state[key].shape)}, "
                 f"expected {tuple(tensor.shape)}."
             )
-        if not torch.isfinite(state[key]).all():
-            raise UserError(f"{name} is unusable: {key} holds NaN or infinite numbers.")
     extra = sorted(state.keys() - expected.keys())
     if extra:
         raise UserError(f"{name} is of another architecture: it has {extra[0]} besides.")

@@ -1,10 +1,12 @@
 """The listing of a folder's pictures that all commands share."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from esrgan.pictures.folders import list_files, list_images
+from esrgan.pictures.images import load_image
 
 
 @pytest.fixture
@@ -59,6 +61,23 @@ def test_links_that_lead_nowhere_are_told_of(folder):
     (folder / "b.png").symlink_to(folder / "gone.png")
     (folder / "c.png").symlink_to(folder / "a.png")
     assert names(folder, list_images(folder)) == ["a.png", "b.png", "c.png"]
+
+
+def test_folders_that_cannot_be_entered_are_told_of(folder, monkeypatch, refused):
+    touch(folder, "a.png", "closed/b.png", "open/c.png")
+    scandir = os.scandir
+
+    def guarded(place):  # as the system does for anybody but root
+        if Path(place).name == "closed":
+            raise PermissionError(13, "Permission denied", str(place))
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert names(folder, list_images(folder)) == ["a.png", "closed", "open/c.png"]
+    with refused("closed could not be read: Permission denied"):
+        list_images(folder / "closed")
+    with refused("closed could not be read"):
+        load_image(folder / "closed")
 
 
 def test_a_folder_of_results_is_left_out(folder):

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from train.acceleration import chosen_precision
+from train.checkpoint import load_checkpoint, save_checkpoint
 from train.config import StageName, make_config
 from train.data import batches
 from train.settings import load_preset
 from train.stages import Stage, build_stage
-from train.state import load_checkpoint, save_checkpoint
 
 CPU = torch.device("cpu")
 Build = Callable[..., Stage]

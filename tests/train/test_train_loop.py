@@ -29,6 +29,7 @@ from tests.processes import Forked
 from tests.train.commands import ended
 from train import loop
 from train.__main__ import start
+from train.checkpoint import CheckpointWriter
 from train.data import PairDataset
 from train.loop import set_rate
 from train.stages import PSNRStage, Stage
@@ -573,10 +574,10 @@ def test_a_checkpoint_is_written_when_the_last_one_is_old(
 ) -> None:
     saved: list[int] = []
 
-    def record(_run: Path, iteration: int, _stage: Stage) -> None:
+    def record(_writer: CheckpointWriter, iteration: int, _stage: Stage) -> None:
         saved.append(iteration)
 
-    monkeypatch.setattr(loop, "save_checkpoint", record)
+    monkeypatch.setattr(CheckpointWriter, "save", record)
     start = ["psnr", "--preset", "tiny", "--data", training_pictures, "--iterations", 4]
     rarely = ["--set", "save_every=1000", "--set", "sample_every=1000"]
     assert command(*start, *rarely, "--out", tmp_path / "slow")[0] == 0
