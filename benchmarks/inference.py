@@ -7,10 +7,10 @@
 The peers are spandrel's RRDBNet (eager, NCHW), ONNX Runtime and OpenVINO (if installed), with our
 weights: the built-in configuration, and the paper's with random weights. `real-esrgan` is its
 authors' x4plus (and, for α, RealSR's DF2K) from a folder of .pth files, against its own engine too,
-ncnn (if installed). All take turns, so that
-another load of the machine falls on each; the quickest of the repeats counts. Outputs must agree
-within 1e-4, ncnn's within 1e-3. A new α is compared with the published way: interpolate, write the file, load it, run;
-in this process, and as the published scripts do it, in two processes of their own.
+ncnn (if installed). All take turns, so that another load of the machine falls on each; the quickest
+of the repeats counts. Outputs must agree within 1e-4, ncnn's within 1e-3. A new α is compared with
+the published way: interpolate, write the file, load it, run; in this process, and as the published
+scripts do it, in two processes of their own.
 
 The share of the machine's peak counts the arithmetic of direct convolutions, against PyTorch's
 float32 matrix product in the same run: fewer multiplications can bring it above 100 %.

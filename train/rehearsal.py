@@ -31,13 +31,15 @@ def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> 
         times.append(time.perf_counter())
     if len(times) == 1:
         return "nothing is left to do: the run has reached its iterations"
-    validation = _validation(stage)
+    looking, validation = _validation(stage)
     seconds = (times[-1] - times[1]) / (len(times) - 2) if len(times) > 2 else times[1] - times[0]
     left = config.iterations - start
+    validating = looking * stage.pictures_to_validate * -(-left // config.save_every)
     lines = [
         f"losses of the last step: {', '.join(f'{n} {v:.4g}' for n, v in numbers.items())}",
         f"to come: {left:,} iterations, {left * config.batch_size:,} crops",
-        f"time: {seconds:.3g} s a step, {duration(seconds * left)} in all, without validation",
+        f"time: about {duration(seconds * left + validating)}, {seconds:.3g} s a step and "
+        f"{duration(validating)} to validate",
         validation,
         f"memory of this process: {peak_memory(device) / 2**30:.2f} GiB",
     ]
@@ -46,13 +48,13 @@ def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> 
     return "\n".join(lines)
 
 
-def _validation(stage: Stage) -> str:
-    """Validate on one picture, and say what it took."""
+def _validation(stage: Stage) -> tuple[float, str]:
+    """Validate on one picture: the seconds that it took, and what to say of it."""
     begun = time.perf_counter()
     figures = stage.validate(1)
     seconds = time.perf_counter() - begun
     found = ", ".join(f"{name.partition('/')[2]} {value:.4g}" for name, value in figures.items())
-    return f"validation: {seconds:.3g} s for one picture ({found})"
+    return seconds, f"validation: {seconds:.3g} s for one picture ({found})"
 
 
 def samples_sheet(dataset: PairDataset) -> np.ndarray:

@@ -176,6 +176,11 @@ class Stage(ABC):
     def sample(self) -> Tensor | None:
         """A 3×H×W picture in [0, 1] of what is learnt so far, if there is one."""
 
+    @property
+    @abstractmethod
+    def pictures_to_validate(self) -> int:
+        """How many pictures `validate` looks at."""
+
     def validation_pictures(self) -> dict[str, np.ndarray]:
         """Some results on the validation set, H×W×3 `uint8`, by the pictures' names."""
         return {}
@@ -318,6 +323,10 @@ class PSNRStage(Stage):
                     columns.setdefault(f"validation/{name}", []).append(value)
         means = {name: sum(values) / len(values) for name, values in columns.items()}
         return {**means, "validation/flat": flat_deviation(upscaler)}
+
+    @property
+    def pictures_to_validate(self) -> int:
+        return len(self.validation)
 
     def validation_pictures(self) -> dict[str, np.ndarray]:
         upscaler = Upscaler(self.averaged(), device=self.device)
@@ -553,6 +562,10 @@ class VGGStage(Stage):
             right += int((logits.argmax(1).cpu() == labels).sum())
             total += len(labels)
         return {"accuracy/held_out": right / max(1, total)}
+
+    @property
+    def pictures_to_validate(self) -> int:
+        return len(self.dataset.kept.files)
 
     def sample(self) -> None:
         return None

