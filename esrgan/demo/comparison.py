@@ -1,7 +1,7 @@
 """Comparison of models on one picture. Knows nothing of gradio."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -124,12 +124,17 @@ def strangers(files: tuple[Path, ...]) -> bool:
 
 
 def begin(
-    upload: str, is_hr: bool, trio: Trio, place: tuple[int, int, int, int] | None = None
+    upload: str,
+    is_hr: bool,
+    trio: Trio,
+    place: tuple[int, int, int, int] | None = None,
+    tell: Callable[[str], object] | None = None,
 ) -> Comparison:
     """Decode an uploaded file, as LR or as the HR from which LR is made.
 
     Args:
         place: x, y, width and height of what is wished for of a large picture.
+        tell: what to do with the words of a warning.
 
     Raises:
         UserError: it is no picture, damaged, or too large for the page, or the models don't
@@ -137,7 +142,7 @@ def begin(
     """
     path = Path(upload)
     own = examples.name_of(path)  # no need to beware of it
-    picture = examples.load(own) if own else load_image(path, MAX_PICTURE_PIXELS)
+    picture = examples.load(own) if own else load_image(path, MAX_PICTURE_PIXELS, tell)
     scale = common_scale(trio)
     part = part_of(picture, 1 if is_hr else scale, place)
     if part is not None:

@@ -14,4 +14,5 @@ MAX_CROPS = 6  # of a figure
 MAX_MODEL_FILES = 12
 # The paper's model has 16.7 million parameters, and 192 channels where it is widest.
 MAX_PARAMETERS, MAX_CHANNELS = 40_000_000, 512
-MAX_WEB_PAGE_BYTES = 100_000_000  # of a comparison saved as a web page
+MAX_WEB_PAGE_BYTES = 100_000_000  # of a comparison or a blind test saved as a web page
+MAX_STUDY_PICTURES = 30  # of a blind test

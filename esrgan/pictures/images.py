@@ -5,6 +5,7 @@ alpha), `uint8` or `uint16`, sRGB. A tensor is N×3×H×W float32 RGB in [0, 1].
 """
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -39,11 +40,16 @@ OTHER_PICTURES = {
 TURNED_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF's orientations
 
 
+class SeveralPicturesWarning(UserWarning):
+    """Only the first picture of a file is used."""
+
+
 def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode a picture file.
 
-    The first frame of an animation; turned as its EXIF says; whatever says in the file of which
-    colours it is, they are converted to sRGB. More than 8 bits become `uint16`, all else `uint8`.
+    The first frame or page, with a warning if there are more; turned as its EXIF says; whatever
+    says in the file of which colours it is, they are converted to sRGB. More than 8 bits become
+    `uint16`, all else `uint8`.
 
     Returns:
         H×W, H×W×3 or H×W×4, `uint8` or `uint16`.
@@ -81,6 +87,9 @@ def _decoded(
     picture = _open(io.BytesIO(data), data, name, max_pixels)
     try:
         stored = picture.decode()
+        if _is_one_of_several(picture):
+            words = f"{name} holds several frames or pages: the first one is used."
+            warnings.warn(words, SeveralPicturesWarning, stacklevel=4)
         is_kept = keep_profile and stored.profile and stored.space != "cmyk"
         pixels = stored.pixels if is_kept else to_srgb(stored)
         if pixels.ndim == 3 and pixels.shape[2] == 2:  # grey and alpha
@@ -92,6 +101,13 @@ def _decoded(
         raise UserError(f"{name} needs more memory than there is.") from error
     except Exception as error:  # decoders raise anything on damaged files
         raise UserError(_damaged(name)) from error
+
+
+def _is_one_of_several(picture: "Raster | Tiff") -> bool:
+    try:
+        return picture.is_one_of_several
+    except Exception:  # the next one is damaged, in any way
+        return True
 
 
 def image_size(path: Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

@@ -73,6 +73,13 @@ class Raster:
             return 1
         return int(self._exif().get(ExifTags.Base.Orientation) or 1)
 
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether the file holds more than this: an animation's frames, or pages."""
+        if self._picture.format == "MPO":  # telephones' JPEG: the same, smaller, or a map of light
+            return False
+        return bool(getattr(self._picture, "is_animated", False))
+
     def _exif(self) -> Image.Exif:
         """EXIF, of `MOST_EXIF` at most, before the pixels.
 

@@ -54,8 +54,10 @@ class Tiff:
     """
 
     def __init__(self, data: bytes, name: str) -> None:
-        page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
+        pages = tifffile.TiffFile(io.BytesIO(data)).pages
+        page = pages[0]
         assert isinstance(page, tifffile.TiffPage)
+        self.is_one_of_several = _has_second(pages)
         self._page, self._name = page, name
         # Width and height before it is turned, as Pillow has them.
         self.size = operator.index(page.imagewidth), operator.index(page.imagelength)
@@ -141,6 +143,15 @@ class Tiff:
         if kinds[at] == ASSOCIATED:
             colour = _straight(colour, alpha)
         return np.dstack((colour, alpha))
+
+
+def _has_second(pages: tifffile.TiffPages) -> bool:
+    """Whether there are more pages than the first; smaller copies of it don't count."""
+    try:
+        second = pages[1]
+    except Exception:  # none, or a damaged one, of any kind
+        return False
+    return not (isinstance(second, tifffile.TiffPage) and second.is_reduced)
 
 
 def _called(names: type[COMPRESSION | PHOTOMETRIC | SAMPLEFORMAT], number: object) -> str:

@@ -224,7 +224,7 @@ class _Files:
         if self._bytes > self._max_mb * 1e6:
             raise UserError(
                 f"After {pictures} of the pictures the page has {self._bytes / 1e6:.3g} MB, more "
-                f"than the {self._max_mb:g} of --max-mb. Show crops (--crop 256), take fewer "
+                f"than the {self._max_mb:g} allowed. Show crops of 256 pixels, take fewer "
                 "pictures or methods, or allow more."
             )
 

@@ -1,6 +1,8 @@
 """Pictures in and out: every layout that is met in the wild, and files that mean harm."""
 
+import io
 import struct
+import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from skimage.color import rgb2ycbcr
@@ -16,6 +19,7 @@ from esrgan.errors import UserError
 from esrgan.pictures.encoding import encode_image, save_image
 from esrgan.pictures.images import (
     MAX_PIXELS,
+    SeveralPicturesWarning,
     crop_to_multiple,
     decode_image,
     image_size,
@@ -154,8 +158,22 @@ def test_first_frame_of_an_animation(fmt, options):
     colours = ("red", "lime", "blue")
     frames = [Image.new("RGB", (12, 9), colour) for colour in colours]
     data = encoded(frames[0], fmt, save_all=True, append_images=frames[1:], **options)
-    found = decode_image(data, "animation")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = decode_image(data, "animation")
+        decode_image(encoded(frames[0], fmt, **options), "no animation")
     np.testing.assert_allclose(found[..., :3], np.full((9, 12, 3), (255, 0, 0)), atol=2)
+    # The pictures of MPO are a telephone's for one and the same.
+    first_only = "animation holds several frames or pages: the first one is used."
+    assert [str(each.message) for each in told] == ([] if fmt == "MPO" else [first_only])
+
+
+def test_the_first_page_of_a_deep_tiff():
+    data = io.BytesIO()
+    tifffile.imwrite(data, np.stack([np.full((9, 12), n * 1000, np.uint16) for n in (1, 2)]))
+    with pytest.warns(SeveralPicturesWarning, match="scan.tif"):
+        found = decode_image(data.getvalue(), "scan.tif")
+    np.testing.assert_array_equal(found, np.full((9, 12), 1000, np.uint16))
 
 
 # Hostile files

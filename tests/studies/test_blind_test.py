@@ -168,7 +168,7 @@ def test_what_does_not_go_together_is_refused(items: list[Item], refused: Refuse
         blind_test_page([Item("x", {"a\n": picture, "b": picture})])
     with refused("The question is one line"):
         blind_test_page(items, Wording(question="a\nb"))
-    with refused("After 1 of the pictures", "--max-mb", "--crop 256"):
+    with refused("After 1 of the pictures", "Show crops"):
         blind_test_page(items, max_mb=0.001)
     with refused("6 methods make 15", "not 14"):
         questions_each(3, 6, 14)

@@ -91,12 +91,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """A result: its task, LR's and SR's (height, width), and a small picture of it."""
+    """A result: its task, LR's and SR's (height, width), a small picture of it, and whether the
+    file holds more than this first frame."""
 
     task: Task
     before: tuple[int, ...]
     after: tuple[int, ...]
     preview: Path
+    is_one_of_several: bool = False
 
 
 class Batch:
@@ -189,7 +191,9 @@ class Batch:
             raise UserError(f"The results are {limit:.3g} GB already, the page's limit.")
         check_free(self.folder)
 
-    def keep(self, task: Task, lr: np.ndarray, sr: np.ndarray, made: Path) -> None:
+    def keep(
+        self, task: Task, lr: np.ndarray, sr: np.ndarray, made: Path, is_one_of_several: bool
+    ) -> None:
         """Put a result's file into the zip.
 
         Raises:
@@ -204,7 +208,8 @@ class Batch:
                 self._zip = self._closing.enter_context(zipfile.ZipFile(path, "w"))
             self._zip.write(made, task.result)
             self._bytes += made.stat().st_size
-            self.done.append(Done(task, lr.shape[:2], sr.shape[:2], preview))
+            sizes = lr.shape[:2], sr.shape[:2]
+            self.done.append(Done(task, *sizes, preview, is_one_of_several))
             self._handled += 1
 
     def fail(self, task: Task, reason: str) -> None:
@@ -250,14 +255,15 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
         try:
             batch.go_on()
             batch.check_room()
-            lr = load_image(task.source, MAX_PICTURE_PIXELS)
+            told: list[str] = []
+            lr = load_image(task.source, MAX_PICTURE_PIXELS, told.append)
             work = partial(_upscaled, task, lr, upscale, scale, made)
             if lr.shape[0] * lr.shape[1] > MAX_LR_PIXELS:
                 _check_large(wish, lr, scale, task.name)
                 sr = yield from _patiently(batch, lr, work)
             else:
                 sr = work()
-            batch.keep(task, lr, sr, made)
+            batch.keep(task, lr, sr, made, bool(told))
         except StoppedError:
             if batch.forgotten:  # after which this picture's result was still written
                 shutil.rmtree(batch.folder, ignore_errors=True)

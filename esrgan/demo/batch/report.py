@@ -33,7 +33,8 @@ def caption(done: Done) -> str:
     """Caption of a result: its names, where they differ, and sizes."""
     names = dict.fromkeys((done.task.name, done.task.result))
     (height, width), (tall, wide) = done.before, done.after
-    return f"{' → '.join(names)} · {width}×{height} → {wide}×{tall}"
+    note = " · the first of its frames" if done.is_one_of_several else ""
+    return f"{' → '.join(names)} · {width}×{height} → {wide}×{tall}{note}"
 
 
 def failures(batch: Batch) -> str:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare.figure import Marks, new_folder, ready, shown_whole
+from esrgan.demo.compare.figure import Marks, new_folder, ready, where_models_differ
 from esrgan.demo.compare.session import Session
 from esrgan.demo.comparison import Comparison
 from esrgan.errors import UserError
 
 if TYPE_CHECKING:
-    from esrgan.figures import Crop
     from esrgan.figures.animation import Source
 
 NETWORK, IMAGE = "network", "image"
@@ -63,7 +62,7 @@ def animate(
         UserError: there is nothing to draw yet, or as `animation.Look`.
     """
     from esrgan.figures.animation import FORMATS, Look, frames, save_animation
-    from esrgan.figures.compose import crops_of
+    from esrgan.figures.sheet import Crop
 
     session = ready(session)
     comparison = session.comparison
@@ -81,8 +80,8 @@ def animate(
     crop: Crop | None = None
     if wish.region == CROP:
         marks = marks.within(session.view.width, session.view.height)
-        marked = [marks.current] if marks.current else marks.collected[-1:]
-        (crop,) = crops_of(shown_whole(session), marked)
+        last = marks.current or next(reversed(marks.collected), None)
+        crop = Crop(*(last or where_models_differ(session)))
     look = Look(crop, int(wish.steps), wish.seconds, SIZE, wish.captioned)
     pictures: list[np.ndarray] = []
     total = wish.steps + 1

@@ -24,6 +24,7 @@ from esrgan.evaluation.evaluate import Numbers
 from esrgan.evaluation.niqe import PristineModel, load_pristine
 from esrgan.inference.blend import STRIP_ALPHAS
 from esrgan.pictures.images import to_rgb, to_uint8
+from esrgan.pictures.places import most_different
 from esrgan.pictures.resize import imresize
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ TITLES = {
     IMAGE: "image",
     HR: "HR",
 }
+CROP_SIDE = 64  # where none is marked
 WHOLE, CROPS_ONLY, STRIP = "whole", "crops", "strip"
 NOTHING_YET = "There is nothing to draw yet: wait until the models' results are there."
 
@@ -104,7 +106,7 @@ def with_current(marks: Marks) -> Marks:
 def told_crops(marks: Marks) -> str:
     """Sentence on the crops that a figure will show."""
     if not marks.shown:
-        return "No crop is marked: the place where the picture varies most is shown."
+        return "No crop is marked: the place where PSNR and GAN differ most is shown."
     listed = "; ".join(f"{w}×{h} at {x}, {y}" for x, y, w, h in marks.shown)
     return f"Crops: {listed}" if marks.collected else f"Marked: {listed}"
 
@@ -155,6 +157,7 @@ def figure(
     check_form(wish.suffix, wish.width)
     session = ready(session)
     crops = marks.within(session.view.width, session.view.height).shown
+    crops = crops or (where_models_differ(session),)
     numbers = {key: value for key, value in known.items() if key[0] == session.view.run}
     if wish.layout == STRIP:
         drawn = yield from _strip(session, crops, wish, numbers)
@@ -175,10 +178,10 @@ def _crops(
 
     comparison, pristine = session.comparison, load_pristine()
     rows = []
-    for name in _available(session, wish.panes):
-        title = _title(session, name, wish.at)
+    for name in available(session, wish.panes):
+        title = title_of(session, name, wish.at)
         yield Drawing(f"{title} …", dict(numbers))
-        picture = _picture(session, name, wish.at)
+        picture = picture_of(session, name, wish.at)
         key = session.view.run, title
         if key not in numbers:
             numbers[key] = _numbers(comparison, name, picture, pristine)
@@ -204,11 +207,17 @@ def _strip(
     for mode, alpha in product(modes, STRIP_ALPHAS):
         yield Drawing(f"{mode} α = {alpha:g} …", numbers)
         at = Alphas(network=alpha, image=alpha)
-        rows.append(compose.Row("PSNR–GAN", _picture(session, mode, at), mode, alpha))
+        rows.append(compose.Row("PSNR–GAN", picture_of(session, mode, at), mode, alpha))
     whole = shown_whole(session)
     *_, crop = compose.crops_of(whole, crops)
     example = compose.Example(wish.title or "the picture", whole, rows)
     return compose.strip_figure(example, STRIP_ALPHAS, crop, wish.width)
+
+
+def where_models_differ(session: Session) -> Rectangle:
+    """The square in which the pictures at α = 0 and 1 differ most."""
+    results = session.comparison.results
+    return most_different((to_uint8(results["psnr"]), to_uint8(results["gan"])), CROP_SIDE)
 
 
 def ready(session: Session | None) -> Session:
@@ -221,7 +230,8 @@ def _scale(comparison: Comparison) -> int:
     return compute.common_scale(comparison.trio)
 
 
-def _available(session: Session, panes: Sequence[str]) -> list[str]:
+def available(session: Session, panes: Sequence[str]) -> list[str]:
+    """Those of the panes that the comparison has, in the order of `TITLES`."""
     comparison = session.comparison
     there = {LR, BICUBIC, IMAGE, *comparison.results}
     if session.view.obstacle is None:
@@ -231,7 +241,7 @@ def _available(session: Session, panes: Sequence[str]) -> list[str]:
     return [name for name in TITLES if name in panes and name in there]
 
 
-def _title(session: Session, name: str, at: Alphas) -> str:
+def title_of(session: Session, name: str, at: Alphas) -> str:
     """Title of a pane: with its α, and with the names of models that are no built-in."""
     if name not in (NETWORK, IMAGE):
         chosen = dict(zip(compute.RESULTS, session.comparison.trio.titles, strict=False))
@@ -248,7 +258,7 @@ def _third(session: Session, name: str, at: Alphas) -> float:
     return at.third if blended else 0
 
 
-def _picture(session: Session, name: str, at: Alphas) -> np.ndarray:
+def picture_of(session: Session, name: str, at: Alphas) -> np.ndarray:
     """Picture of a pane, H×W×3 `uint8`, of the results' size."""
     comparison, third = session.comparison, _third(session, name, at)
     if name == NETWORK:
@@ -279,7 +289,7 @@ def _numbers(
 
 
 def shown_whole(session: Session) -> np.ndarray:
-    return _picture(session, BICUBIC if session.comparison.hr is None else HR, Alphas())
+    return picture_of(session, BICUBIC if session.comparison.hr is None else HR, Alphas())
 
 
 def new_folder() -> Path:

@@ -1,4 +1,4 @@
-"""Panels below the viewer: a figure for a paper, and an animation of α.
+"""Panels below the viewer: a figure for a paper, an animation of α, and a blind test.
 
 Layout and wiring; what is made is computed in `figure` and `animation`.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo import forms
-from esrgan.demo.compare import animation
+from esrgan.demo.compare import animation, study_panel
 from esrgan.demo.compare import figure as compute
 from esrgan.demo.compare.animation import AnimationWish
 from esrgan.demo.compare.figure import FigureWish, Known, Marks
@@ -50,6 +50,8 @@ def build(session: gr.State, viewer: Viewer) -> None:
         listed = _figure_panel(session, marks, alphas)
     with gr.Accordion("Animation of α", open=False, elem_id="animation-panel"):
         _animation_panel(session, marks)
+    with gr.Accordion("Blind test: a user study", open=False, elem_id="study-panel"):
+        study_panel.build(session, alphas)
     viewer.select(told(mark), [session, marks], [marks, listed], **QUIETLY)
     viewer.release(told(rest), None, alphas, trigger_mode="always_last", **QUIETLY)
 

@@ -219,7 +219,7 @@ def compare(
                 raise StoppedError
             trio = trio_of(family, tuned, own or [], (first, second, third))
             with runs.listening(run):
-                begun = compute.begin(upload, kind == AS_HR, trio, place)
+                begun = compute.begin(upload, kind == AS_HR, trio, place, gr.Info)
             _warn_of_strangers(trio)
             session = _begun(run, begun, Path(upload), kind == AS_HR, address)
             controls = Controls(upload, kind, family, tuned, own, (first, second, third))

@@ -17,8 +17,10 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -44,8 +46,13 @@ _places = threading.Semaphore(PROCESSES)
 _idle: list["Decoder"] = []
 
 
-def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def load_image(
+    path: Path, max_pixels: int = MAX_PIXELS, tell: Callable[[str], object] | None = None
+) -> np.ndarray:
     """Decode a picture file as `images.load_image` does, in another process.
+
+    Args:
+        tell: what to do with the words of a warning.
 
     Raises:
         UserError: as `images.load_image`, or it takes too much memory or time.
@@ -56,16 +63,19 @@ def load_image(path: Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     try:
         decoder = _ready_decoder()
         try:
-            picture = _heard(decoder, path, max_pixels)
+            answer = _heard(decoder, path, max_pixels)
         except BaseException:
             decoder.end()
             raise
         _idle.append(decoder)
     finally:
         _places.release()
-    if isinstance(picture, str):
-        raise UserError(picture)
-    return picture
+    if isinstance(answer, str):
+        raise UserError(answer)
+    if tell is not None:
+        for words in answer.warnings:
+            tell(words)
+    return answer.picture
 
 
 def _ready_decoder() -> "Decoder":
@@ -77,9 +87,9 @@ def _ready_decoder() -> "Decoder":
     return Decoder()
 
 
-def _heard(decoder: "Decoder", path: Path, max_pixels: int) -> np.ndarray | str:
+def _heard(decoder: "Decoder", path: Path, max_pixels: int) -> "Decoded | str":
     """The decoder's answer, for which another thread waits while this one listens for Stop."""
-    answer: Future[np.ndarray | str] = Future()
+    answer: Future[Decoded | str] = Future()
 
     def ask() -> None:
         try:
@@ -100,6 +110,14 @@ def _heard(decoder: "Decoder", path: Path, max_pixels: int) -> np.ndarray | str:
     raise UserError(too_much)
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """A picture, and what was warned of."""
+
+    picture: np.ndarray
+    warnings: list[str]
+
+
 class Decoder:
     """A process that decodes one picture after another; it ends when this process does."""
 
@@ -114,7 +132,7 @@ class Decoder:
             stdout=subprocess.PIPE,
         )
 
-    def ask(self, path: Path, max_pixels: int) -> np.ndarray | str:
+    def ask(self, path: Path, max_pixels: int) -> Decoded | str:
         """The picture in a file, or what is wrong with it.
 
         Raises:
@@ -133,11 +151,11 @@ class Decoder:
         picture = np.empty(answer["shape"], answer["dtype"])
         if _copy_memory(self.process.pid, answer["address"], picture):
             _send(requests, TAKEN)
-            return picture
-        _send(requests, SEND)
-        if answers.readinto(picture.data) < picture.nbytes:
-            raise EOFError
-        return picture
+        else:
+            _send(requests, SEND)
+            if answers.readinto(picture.data) < picture.nbytes:
+                raise EOFError
+        return Decoded(picture, answer["warnings"])
 
     def end(self) -> None:
         self.process.kill()
@@ -187,7 +205,6 @@ def serve(memory: int, seconds: int) -> None:
     """Answer on the standard output what is asked on the standard input, until that ends; for a
     picture there are so many bytes, and seconds of computing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the page, which ends this
-    warnings.simplefilter("ignore")
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print
@@ -198,12 +215,16 @@ def serve(memory: int, seconds: int) -> None:
         path, max_pixels = json.loads(line)
         _limit_computing(seconds)
         try:
-            picture = images.load_image(Path(path), max_pixels)
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", images.SeveralPicturesWarning)
+                picture = images.load_image(Path(path), max_pixels)
         except UserError as error:
             _send(answers, json.dumps({"error": str(error)}).encode() + b"\n")
         else:
             picture = np.ascontiguousarray(picture)
-            place = {"address": picture.ctypes.data}
+            words = [str(each.message) for each in warned]
+            place = {"address": picture.ctypes.data, "warnings": words}
             head = {"shape": picture.shape, "dtype": picture.dtype.name, **place}
             _send(answers, json.dumps(head).encode() + b"\n")
             if requests.readline() == SEND:

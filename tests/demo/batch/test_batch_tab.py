@@ -17,6 +17,7 @@ from PIL import Image
 
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
+from esrgan.demo.batch.report import caption
 from esrgan.demo.server import quota
 from esrgan.demo.server import uploads as reception
 from esrgan.demo.server.served import FOLDER_VARIABLE
@@ -201,6 +202,15 @@ def test_previews_are_small(wish: Wish, tmp_path: Path, photo: np.ndarray) -> No
         assert max(height, width) <= compute.PREVIEW_SIDE
         assert done.after == (4 * done.before[0], 4 * done.before[1])
         assert height / width == pytest.approx(done.after[0] / done.after[1], rel=0.1)
+
+
+def test_the_first_frame_is_said_to_be_it(wish: Wish, tmp_path: Path, photo: np.ndarray) -> None:
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    still, moving = ended(replace(wish, uploads=[wish.uploads[0], tmp_path / "moving.gif"])).done
+    assert "frames" not in caption(still)
+    assert caption(moving).startswith("moving.gif → moving.png · ")
+    assert caption(moving).endswith(" · the first of its frames")
 
 
 # What goes wrong

@@ -134,7 +134,7 @@ def test_small_and_deep_pictures_are_shown_without_what_can_t_be_measured(
     assert ">(– / – / –)<" in text
 
 
-def test_the_figure_shows_what_was_collected_else_the_mark_else_the_busiest(
+def test_the_figure_shows_what_was_collected_else_the_mark_else_where_models_differ(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = crops_drawn(monkeypatch)
@@ -148,8 +148,15 @@ def test_the_figure_shows_what_was_collected_else_the_mark_else_the_busiest(
         drawn(session, marks, wish(panes=("psnr",)))
         assert seen == expected
     seen.clear()
+    changed = session.comparison.results["psnr"].copy()
+    changed[100:140, 30:70] ^= 255
+    results = {**session.comparison.results, "gan": changed}
+    session = replace(session, comparison=replace(session.comparison, results=results))
     drawn(session, Marks(), wish(panes=("psnr",)))
-    assert [crop[2:] for crop in seen] == [(64, 64)]
+    ((x, y, width, height),) = seen
+    assert (width, height) == (64, 64)
+    assert x <= 30 <= 70 <= x + 64
+    assert y <= 100 <= 140 <= y + 64
 
 
 @pytest.mark.parametrize("layout", [figures.WHOLE, figures.CROPS_ONLY, figures.STRIP])

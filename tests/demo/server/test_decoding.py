@@ -103,6 +103,15 @@ def test_it_gives_what_decoding_here_gives(tmp_path, rng, name, channels, dtype)
     found[0, 0] = 0  # it is ours
 
 
+def test_what_is_warned_of_is_told(tmp_path, photo):
+    several = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    several[0].save(tmp_path / "a.gif", save_all=True, append_images=several[1:])
+    told: list[str] = []
+    for name in ("a.gif", "a.gif"):
+        decoding.load_image(tmp_path / name, tell=told.append)
+    assert told == ["a.gif holds several frames or pages: the first one is used."] * 2
+
+
 @pytest.mark.usefixtures("road")
 def test_large_pictures_come_whole(tmp_path):
     picture = np.arange(3000 * 4000 * 3, dtype=np.uint32).view(np.uint8)[: 3000 * 4000 * 3]
