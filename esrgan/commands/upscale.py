@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from tqdm import tqdm
+from typing import Any
 
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
+from esrgan.commands.processes import Processes
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR
 from esrgan.inference.blend import MODES, Blend
@@ -90,26 +90,55 @@ class Targets:
 
 
 def run(options: Namespace) -> int:
-    """Upscale files: 0 if every picture was written, 1 if some failed."""
-    targets = _chosen_targets(options)
-    jobs, failures = plan(options.inputs, targets, not options.no_recursive)
-    waiting = _without_existing(jobs, options)
+    """Upscale files: 0 if every picture was written, 1 if some failed.
+
+    Of several processes, the first one tells of all.
+    """
+    processes = Processes()
+    planned = processes.agree(lambda: _planned(options, processes.count))
+    jobs = [Job(Path(source), Path(target)) for source, target in planned["jobs"]]
     upscale, scale = _chosen_upscale(options)
-    written = 0
-    with tqdm(waiting, unit="picture", dynamic_ncols=True) as progress:
-        for job in progress:
-            progress.set_postfix_str(job.source.name)
-            load = load_with_profile if options.keep_profile else load_as_srgb
-            try:
-                upscale_file(job.source, job.target, upscale, scale, load=load)
-                written += 1
-            except UserError as error:
-                failures.append(f"{job.source}: {error}")
-    skipped = f"{len(jobs) - len(waiting)} skipped, " if options.skip_existing else ""
-    print(f"{written} written to {options.out}, {skipped}{len(failures)} failed")
+    load = load_with_profile if options.keep_profile else load_as_srgb
+    failures: list[str] = planned["failures"] if processes.is_first else []
+    written = skipped = 0
+    for job in processes.shared(jobs, "picture", lambda job: job.source.name):
+        if options.skip_existing and _is_whole(job.target):
+            skipped += 1
+            continue
+        try:
+            upscale_file(job.source, job.target, upscale, scale, load=load)
+            written += 1
+        except UserError as error:
+            failures.append(f"{job.source}: {error}")
+    told = processes.gather((written, skipped, failures))
+    if not told:
+        return 0
+    written, skipped = (sum(counts) for counts in list(zip(*told, strict=True))[:2])
+    failures = [failure for *_, failed in told for failure in failed]
+    left = f"{skipped} skipped, " if options.skip_existing else ""
+    print(f"{written} written to {options.out}, {left}{len(failures)} failed")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _planned(options: Namespace, processes: int) -> dict[str, Any]:
+    """What there is to do: the jobs' files, and the inputs that can't be done.
+
+    Raises:
+        UserError: as `plan`, or the options contradict each other or the models'.
+    """
+    targets = _chosen_targets(options)
+    jobs, failures = plan(options.inputs, targets, not options.no_recursive)
+    if not (options.overwrite or options.skip_existing):
+        _refuse_existing(jobs)
+    if processes > 1:  # the largest first, so that none is left with one when all others are done
+        jobs.sort(key=lambda job: job.source.stat().st_size, reverse=True)
+        _chosen_upscale(options)  # so that what is wrong is said once
+    return {
+        "jobs": [(str(job.source), str(job.target)) for job in jobs],
+        "failures": failures,
+    }
 
 
 def _chosen_targets(options: Namespace) -> Targets:
@@ -192,28 +221,22 @@ def _sources(
             yield from ((file, file.parent.relative_to(item)) for file in pictures)
 
 
-def _without_existing(jobs: Sequence[Job], options: Namespace) -> list[Job]:
-    """Those whose results are to be made.
-
-    Raises:
-        UserError: there are results already, and nothing says what is to become of them.
-    """
+def _refuse_existing(jobs: Sequence[Job]) -> None:
+    """Raises UserError if there are results already."""
     existing = [job for job in jobs if job.target.exists()]
-    if options.overwrite or not existing:
-        return list(jobs)
-    if not options.skip_existing:
+    if existing:
         raise UserError(
             f"{existing[0].target} and {len(existing) - 1} others are there already; add "
             "--skip-existing or --overwrite."
             if len(existing) > 1
             else f"{existing[0].target} is there already; add --skip-existing or --overwrite."
         )
-    whole = {job for job in existing if _is_whole(job.target)}
-    return [job for job in jobs if job not in whole]
 
 
 def _is_whole(picture: Path) -> bool:
-    """Whether it can be read to its end: a copy may have been interrupted."""
+    """Whether it is there, and can be read to its end: a copy may have been interrupted."""
+    if not picture.exists():
+        return False
     try:
         load_image(picture)
     except UserError:

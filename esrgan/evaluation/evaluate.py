@@ -27,6 +27,8 @@ NIQE_BORDER = 4
 DEFINITIONS = 3
 # By name, of `METRICS`; where one can't be had, the reason in a few words.
 Numbers = dict[str, float | str]
+# HR, and LR if there is one.
+PairFiles = tuple[Path, Path | None]
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,14 @@ class Measures:
 
 
 def evaluate(
-    files: Sequence[tuple[Path, Path | None]],
+    files: Sequence[PairFiles],
     methods: Sequence[Method],
     scale: int,
     measures: Measures,
     known: Iterable[Score] = (),
     folder: Path | None = None,
     leave_out: Callable[[Path, UserError], None] | None = None,
+    share: Callable[[Sequence[PairFiles]], Iterable[PairFiles]] = iter,
 ) -> Iterator[Score]:
     """A row for each method on each picture, picture by picture; nothing is done ahead.
 
@@ -70,6 +73,7 @@ def evaluate(
         folder: where the SR pictures are kept, at `picture_path`; None keeps none.
         leave_out: told of an HR picture that can't be measured, and why; the next one follows. Rows
             may have been given for it already. Without this, it ends all.
+        share: those of the files that are measured here, where several processes do it.
 
     Raises:
         UserError: a picture can't be read or is of the wrong size, a method can't do it, or two
@@ -81,7 +85,7 @@ def evaluate(
         (*score.method, score.picture, score.settings): score for score in known
     }
     flat = cache(_flat)  # of each method once
-    for hr_file, lr_file in files:
+    for hr_file, lr_file in share(files):
         try:
             yield from _rows(hr_file, lr_file, methods, scale, measures, found, folder, flat)
         except UserError as error:

@@ -1,8 +1,9 @@
 """The fastest of the ways to run an RRDBNet on this processor in float32: measured, not assumed.
 
 All give the same but for rounding (1e-4). Which is the fastest depends on the processor's maker and
-cache, the number of threads, the network's shape and the tile. The parts of such a network are
-timed when a shape is met for the first time; the numbers are kept in the user's cache folder.
+cache, the network's shape and the tile. The parts of such a network are timed when a shape is met for
+the first time; the numbers are kept in the user's cache folder. They hold for any number of threads,
+so that one process and several, each with some of the cores, give the same bytes.
 """
 
 import json
@@ -56,7 +57,7 @@ def fastest(config: RRDBConfig, pixels: int) -> Backend:
     Where it isn't known yet, it is measured, which takes a second or two for the paper's network.
     """
     side = SMALL if pixels <= SMALL_PIXELS else LARGE
-    return quickest(_known_seconds(config, side, torch.get_num_threads()))
+    return quickest(_known_seconds(config, side))
 
 
 def quickest(seconds: Seconds) -> Backend:
@@ -104,8 +105,8 @@ def best(call: Callable[[], object]) -> float:
 
 
 @lru_cache(maxsize=64)
-def _known_seconds(config: RRDBConfig, side: int, threads: int) -> Seconds:
-    facts = _facts(config, side, threads)
+def _known_seconds(config: RRDBConfig, side: int) -> Seconds:
+    facts = _facts(config, side)
     file = _file(facts)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +122,7 @@ def measure_anew(config: RRDBConfig, side: int) -> tuple[Seconds, Path]:
     Raises:
         UserError: it can't be kept.
     """
-    facts = _facts(config, side, torch.get_num_threads())
+    facts = _facts(config, side)
     file = _file(facts)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -133,13 +134,12 @@ def measure_anew(config: RRDBConfig, side: int) -> tuple[Seconds, Path]:
     return seconds, file
 
 
-def _facts(config: RRDBConfig, side: int, threads: int) -> dict[str, Any]:
-    """All on which the times depend."""
+def _facts(config: RRDBConfig, side: int) -> dict[str, Any]:
+    """All on which it depends which is the fastest."""
     return {
         "network": asdict(config),
         "side": side,
         "processor": processor(),
-        "threads": threads,
         "torch": torch.__version__,
     }
 

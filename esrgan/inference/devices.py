@@ -17,6 +17,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def choose_device(name: str = "auto") -> torch.device:
     """CUDA, then MPS, then the CPU for "auto"; otherwise the device of that name.
 
+    A process that torchrun started has a GPU of its own, as far as there are enough.
+
     Raises:
         UserError: this machine has no such device.
     """
@@ -24,6 +26,8 @@ def choose_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
         if name == "cpu" and torch.backends.mps.is_available():
             name = "mps"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % max(1, torch.cuda.device_count())}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

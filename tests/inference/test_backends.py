@@ -87,9 +87,8 @@ def test_the_fastest_is_measured_once_and_kept(timed, cache) -> None:
     [
         lambda patch: patch.setattr(backends, "processor", lambda: "another"),
         lambda patch: patch.setattr(torch, "__version__", "99"),
-        lambda patch: patch.setattr(torch, "get_num_threads", lambda: 99),
     ],
-    ids=["processor", "PyTorch", "threads"],
+    ids=["processor", "PyTorch"],
 )
 def test_it_is_measured_again_where_it_may_be_another(timed, monkeypatch, change) -> None:
     for _ in range(2):
@@ -166,3 +165,12 @@ def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys)
     assert kept == f"kept in {cache}"
     assert main(["bench"]) == 0  # measured anew
     assert len(timed) == 4
+
+
+def test_several_processes_choose_the_same(timed, monkeypatch) -> None:
+    """Each has some of the cores, and its results shall be those of one that has all."""
+    for threads in (1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        as_a_new_process()
+        assert fastest(WIDE, 1) == "phases"
+    assert len(timed) == 1
