@@ -1,9 +1,9 @@
 """The fastest of the ways to run an RRDBNet on this processor in float32: measured, not assumed.
 
 All give the same but for rounding (1e-4). Which is the fastest depends on the processor's maker and
-cache, the network's shape and the tile. The parts of such a network are timed when a shape is met for
-the first time; the numbers are kept in the user's cache folder. They hold for any number of threads,
-so that one process and several, each with some of the cores, give the same bytes.
+cache, the network's shape and the tile. The parts of such a network are timed when a shape is met
+for the first time; the numbers are kept in the user's cache folder. They hold for any number of
+threads, so that one process and several, each with some of the cores, give the same bytes.
 """
 
 import json
