@@ -1,9 +1,6 @@
 """The models: one visible table, and how each comes to be a network in memory."""
 
-import contextlib
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +10,8 @@ from safetensors import safe_open
 
 from esrgan import assets
 from esrgan.errors import UserError
+from esrgan.models import open_model_db
+from esrgan.models.downloads import Download, fetch
 from esrgan.pictures.files import file_digest
 
 if TYPE_CHECKING:  # the page shows this table before torch is there
@@ -20,18 +19,10 @@ if TYPE_CHECKING:  # the page shows this table before torch is there
     from esrgan.networks.vgg import InputName
 
 BUILTIN_LICENCE = "trained on pictures for non-commercial research; see assets/models/README.md"
-CONNECTION_SECONDS = 10
 OFFICIAL_LICENCE = "Apache-2.0 (the authors of ESRGAN)"
+REAL_LICENCE = "BSD-3-Clause (the authors of Real-ESRGAN)"
+REAL_RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
 BUILTIN_PERCEPTUAL = assets.MODELS / "vgg19-caltech101.safetensors"
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file on the Hugging Face Hub, the same bytes in each of the repositories."""
-
-    filename: str
-    repositories: tuple[str, ...]
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class LoadedModel:
     facts: Mapping[str, Any]
 
 
-MODELS: dict[str, ModelCard] = {
+_MODELS: dict[str, ModelCard] = {
     "psnr": ModelCard(
         "PSNR (built-in)",
         "compact RRDBNet trained with L1",
@@ -87,6 +78,18 @@ MODELS: dict[str, ModelCard] = {
         "GAN, loss after activation (built-in)",
         "as gan, but with the perceptual loss after activation",
         assets.MODELS / "gan-after.safetensors",
+        BUILTIN_LICENCE,
+    ),
+    "photo-psnr": ModelCard(
+        "PSNR for photographs (built-in)",
+        "psnr, which went on with pictures as phones and web pages leave them",
+        assets.MODELS / "photo-psnr.safetensors",
+        BUILTIN_LICENCE,
+    ),
+    "photo-gan": ModelCard(
+        "GAN for photographs (built-in)",
+        "fine-tuned from photo-psnr as gan from psnr",
+        assets.MODELS / "photo-gan.safetensors",
         BUILTIN_LICENCE,
     ),
     "official-psnr": ModelCard(
@@ -106,9 +109,49 @@ MODELS: dict[str, ModelCard] = {
             "RRDB_ESRGAN_x4.pth",
             ("databuzzword/esrgan", "kadirnar/RRDB_ESRGAN_x4"),
             "65fece06e1ccb48853242aa972bdf00ad07a7dd8938d2dcbdf4221b59f6372ce",
+            ("https://github.com/cszn/KAIR/releases/download/v1.0/ESRGAN.pth",),
         ),
         OFFICIAL_LICENCE,
     ),
+    "real-psnr": ModelCard(
+        "RealESRNet_x4plus (Real-ESRGAN's authors)",
+        "the 23-block PSNR model for photographs, from which real-gan was fine-tuned",
+        Download(
+            "RealESRNet_x4plus.pth",
+            (),
+            None,  # the hashes that public sources name contradict each other
+            (f"{REAL_RELEASES}/v0.1.1/RealESRNet_x4plus.pth",),
+        ),
+        REAL_LICENCE,
+    ),
+    "real-gan": ModelCard(
+        "RealESRGAN_x4plus (Real-ESRGAN's authors)",
+        "the 23-block GAN model for photographs: JPEG, noise, blur",
+        Download(
+            "RealESRGAN_x4plus.pth",
+            ("lllyasviel/Annotators",),
+            "4fa0d38905f75ac06eb49a7951b426670021be3018265fd191d2125df9d682f1",
+            (f"{REAL_RELEASES}/v0.1.0/RealESRGAN_x4plus.pth",),
+        ),
+        REAL_LICENCE,
+    ),
+    "real-anime": ModelCard(
+        "RealESRGAN_x4plus_anime_6B (Real-ESRGAN's authors)",
+        "a 6-block GAN model for drawings",
+        Download(
+            "RealESRGAN_x4plus_anime_6B.pth",
+            ("ximso/RealESRGAN_x4plus_anime_6B",),
+            "f872d837d3c90ed2e05227bed711af5671a6fd1c9f7d7e91c911a61f155e99da",
+            (f"{REAL_RELEASES}/v0.2.2.4/RealESRGAN_x4plus_anime_6B.pth",),
+        ),
+        REAL_LICENCE,
+    ),
+}
+# Built-in models that have been trained, and all that can be downloaded.
+MODELS = {
+    name: card
+    for name, card in _MODELS.items()
+    if isinstance(card.source, Download) or card.source.is_file()
 }
 
 
@@ -116,7 +159,7 @@ def load(name_or_file: str | Path, scale: int | None = None) -> LoadedModel:
     """Load a generator by a name of `MODELS` or from any weights file: `load("gan").network`.
 
     Args:
-        name_or_file: a key of `MODELS` or a path.
+        name_or_file: as in `find`.
         scale: as in `load_generator`.
 
     Raises:
@@ -124,14 +167,18 @@ def load(name_or_file: str | Path, scale: int | None = None) -> LoadedModel:
     """
     from esrgan.models.checkpoints import load_generator_and_facts
 
-    card = MODELS.get(str(name_or_file))
+    card, published = MODELS.get(str(name_or_file)), open_model_db.identifier(str(name_or_file))
+    if card is None and published:
+        file, entry = open_model_db.find(published)
+        network, facts = load_generator_and_facts(file, scale or entry.scale)
+        return LoadedModel(network, entry.title, file, file_digest(file), facts)
     file = find(name_or_file)
     network, facts = load_generator_and_facts(file, scale)
     if card is None:
         return LoadedModel(network, file.name, file, file_digest(file), facts)
     # A download's digest was compared with the published one on the way here.
-    digest = card.source.sha256 if isinstance(card.source, Download) else file_digest(file)
-    return LoadedModel(network, card.title, file, digest, facts)
+    digest = card.source.sha256 if isinstance(card.source, Download) else None
+    return LoadedModel(network, card.title, file, digest or file_digest(file), facts)
 
 
 def builtin_config(file: Path) -> dict[str, Any] | None:
@@ -147,79 +194,27 @@ def builtin_config(file: Path) -> dict[str, Any] | None:
 def find(name_or_file: str | Path) -> Path:
     """The weights file of a model, downloaded and checked first if need be.
 
+    Args:
+        name_or_file: a key of `MODELS`, a path, or a model of OpenModelDB, "openmodeldb:4x-…" or
+            its page's address.
+
     Raises:
         UserError: neither a name nor a file, or the download failed or was altered.
     """
-    model = MODELS.get(str(name_or_file))
+    model, published = MODELS.get(str(name_or_file)), open_model_db.identifier(str(name_or_file))
+    if model is None and published:
+        return open_model_db.find(published)[0]
     if model is None:
         path = Path(name_or_file)
         if path.is_file():
             return path
         raise UserError(
             f"There is no model {str(name_or_file)!r}: it is no file, and the names are "
-            f"{', '.join(MODELS)}."
+            f"{', '.join(MODELS)}, and openmodeldb:NAME."
         )
     if isinstance(model.source, Path):
         return model.source
     return fetch(model.source)
-
-
-def fetch(download: Download) -> Path:
-    """Download a file once, with a progress bar, and check its SHA-256.
-
-    Raises:
-        UserError: no repository could be reached, or the bytes are not the published ones.
-    """
-    path = _downloaded_before(download) or _download(download)
-    check_sha256(path, download.sha256)
-    return path
-
-
-def _downloaded_before(download: Download) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
-    for repository in download.repositories:
-        found = try_to_load_from_cache(repository, download.filename)
-        if isinstance(found, str):
-            return Path(found)
-    return None
-
-
-def _download(download: Download) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    if _hub_answers():
-        for repository in download.repositories:
-            with contextlib.suppress(Exception):  # the Hub's client raises errors of many kinds
-                return Path(hf_hub_download(repository, download.filename))
-    raise UserError(
-        f"{download.filename} could not be downloaded: the Hugging Face Hub can't be reached or "
-        "refused. The built-in models work without it; if you have the file, choose it instead."
-    )
-
-
-def _hub_answers() -> bool:
-    """One look: the Hub's own client tries for almost a minute where there is no network."""
-    from huggingface_hub import constants
-
-    try:
-        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")
-        urllib.request.urlopen(request, timeout=CONNECTION_SECONDS).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def check_sha256(path: Path, expected: str) -> None:
-    """Raises UserError if the file's SHA-256 is not `expected` (lower-case hexadecimal)."""
-    found = file_digest(path)
-    if found != expected:
-        raise UserError(
-            f"{path.name} is not the published file (SHA-256 {found[:12]}…, expected "
-            f"{expected[:12]}…); it was not loaded. Delete it and try again: {path}"
-        )
 
 
 def load_perceptual(name_or_file: str, input_name: "InputName | None" = None) -> "VGGFeatures":

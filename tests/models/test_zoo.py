@@ -14,9 +14,9 @@ import torch
 
 from esrgan import assets
 from esrgan.errors import UserError
-from esrgan.models import zoo
+from esrgan.models import downloads, zoo
 from esrgan.models.checkpoints import save_features, save_generator
-from esrgan.models.zoo import Download
+from esrgan.models.downloads import Download
 from esrgan.networks import VGGFeatures
 from tests.processes import Forked
 
@@ -31,8 +31,9 @@ def test_every_model_says_what_it_is():
         assert model.description
         assert model.licence
         if isinstance(model.source, Download):
-            assert re.fullmatch(r"[0-9a-f]{64}", model.source.sha256)
-            assert model.source.repositories
+            assert re.fullmatch(r"[0-9a-f]{64}", model.source.sha256 or "0" * 64)
+            assert model.source.repositories or model.source.addresses
+            assert all(address.startswith("https://") for address in model.source.addresses)
         else:
             assert model.source.parent == assets.MODELS
     titles = [model.title for model in zoo.MODELS.values()]
@@ -83,10 +84,11 @@ def test_a_downloaded_file_is_hashed_once(tmp_path, tiny_network, monkeypatch):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     card = zoo.ModelCard("Mine", "for a test", Download(path.name, (), digest), "none")
     monkeypatch.setitem(zoo.MODELS, "mine", card)
-    monkeypatch.setattr(zoo, "_downloaded_before", lambda _: path)
+    monkeypatch.setattr(downloads, "_in_hub_cache", lambda _: path)
     hashed: list[Path] = []
-    real = zoo.file_digest
-    monkeypatch.setattr(zoo, "file_digest", lambda file: (hashed.append(file), real(file))[1])
+    real = downloads.file_digest
+    for module in (zoo, downloads):
+        monkeypatch.setattr(module, "file_digest", lambda f: (hashed.append(f), real(f))[1])
     assert zoo.load("mine").digest == digest
     assert hashed == [path]
 
@@ -148,7 +150,7 @@ def hub(monkeypatch) -> Iterator[dict[str, bytes]]:
 
 def write_what_is_fetched() -> None:
     try:
-        sys.stdout.write(zoo.fetch(DOWNLOAD).read_text() + "\n")
+        sys.stdout.write(downloads.fetch(DOWNLOAD).read_text() + "\n")
     except UserError as error:
         sys.stdout.write(f"{error}\n")
 
