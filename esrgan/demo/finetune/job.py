@@ -6,6 +6,7 @@ again, to be watched and stopped, when the server is back.
 """
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -31,7 +32,9 @@ from esrgan.demo.finetuned import (
     write_origin,
     write_owner,
 )
+from esrgan.demo.limits import MAX_SECONDS
 from esrgan.demo.server.access import is_local
+from esrgan.demo.server.housekeeping import age
 from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
@@ -48,6 +51,9 @@ from esrgan.run_folder import (
 )
 
 PRESET = "finetune"
+# Folders of runs, as `starting` names them, and of estimates; the log that a run has once it began.
+RUN, ESTIMATE = re.compile(r"\d{4}-\d\d-\d\d-\d{6}-\w+-[0-9a-f]{4}"), ".estimate-"
+LOG = "log.txt"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped")
@@ -181,7 +187,7 @@ def _ending(folder: Path) -> tuple[State, str]:
     if status is None or status.time < process.get("time", 0):  # an earlier process's
         if process.get("stopping"):
             return "stopped", ""
-        log = (folder / "log.txt").read_text("utf-8", "replace").strip()
+        log = (folder / LOG).read_text("utf-8", "replace").strip()
         return "failed", f"The training ended before it began. {log[log.rfind(chr(10)) + 1 :]}"
     if status.state == "running":
         return "failed", "The training was ended from outside, perhaps for want of memory."
@@ -282,6 +288,7 @@ def starting(
     _check_allowed()
     _check_settings(settings)
     _check_idle()
+    _delete_abandoned()
     name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.stage}-{secrets.token_hex(2)}"
     run = runs_folder() / name
     try:
@@ -304,6 +311,16 @@ def starting(
         raise
 
 
+def _delete_abandoned() -> None:
+    """Delete what is left of servers that were killed before the run began for which they received
+    pictures."""
+    for folder in runs_folder().glob("*"):
+        never_begun = RUN.fullmatch(folder.name) and not (folder / LOG).exists()
+        is_ours = never_begun or folder.name.startswith(ESTIMATE)
+        if is_ours and folder.is_dir() and age(folder) > MAX_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def estimating(
     settings: Settings, uploads: Sequence[str] = (), folder: str | None = None
 ) -> Generator[Receiving | str, None, None]:
@@ -319,7 +336,7 @@ def estimating(
     _check_idle()
     yield Receiving()
     runs_folder().mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".estimate-", dir=runs_folder()) as place:
+    with TemporaryDirectory(prefix=ESTIMATE, dir=runs_folder()) as place:
         run = Path(place)
         data = chosen_folder(folder) if folder else run / "pictures"
         if not folder:
@@ -449,7 +466,7 @@ def _launch(run: Path, arguments: Sequence[str]) -> None:
     """
     write_json(run / "process.json", {**_identity(os.getpid()), "starting": True})
     try:
-        process = _begin(arguments, run / "log.txt")
+        process = _begin(arguments, run / LOG)
     except OSError as error:
         (run / "process.json").unlink()
         raise UserError(f"The training could not be started: {error.strerror}.") from error

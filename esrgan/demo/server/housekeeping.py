@@ -64,9 +64,9 @@ def sweep(folder: Path, seconds: float, kept: Collection[Path] = ()) -> None:
     """
     for each in folder.iterdir():
         served = RESULT.fullmatch(each.name) or UPLOAD.fullmatch(each.name)
-        if served and each not in kept and _age(each) > seconds:
+        if served and each not in kept and age(each) > seconds:
             shutil.rmtree(each, ignore_errors=True)
-        elif _broken_off(each) and _age(each) > seconds:
+        elif _broken_off(each) and age(each) > seconds:
             with suppress(OSError):  # somebody else's, or gone
                 each.unlink()
 
@@ -77,7 +77,7 @@ def _broken_off(file: Path) -> bool:
     return ours and bool(BROKEN_OFF.fullmatch(file.name)) and file.is_file()
 
 
-def _age(path: Path) -> float:
+def age(path: Path) -> float:
     """Seconds since it, or anything in it, changed."""
     try:
         inside = path.iterdir() if path.is_dir() else ()

@@ -462,6 +462,26 @@ def test_a_start_that_nobody_waits_for_leaves_nothing(
     assert list(runs.iterdir()) == []
 
 
+def test_what_a_killed_server_had_received_goes_with_the_next_start(
+    settings: Settings, pictures: list[str], runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving = finetuning.starting(settings, pictures)
+    name, _ = next(receiving)  # as if it were killed here, it neither goes on nor tidies up
+    (runs / ".estimate-x" / "pictures").mkdir(parents=True)
+    (runs / "my own").mkdir()
+    begun = runs / "2026-01-01-000000-psnr-0000"
+    begun.mkdir()
+    (begun / "log.txt").touch()
+    next(young := finetuning.starting(settings, pictures))
+    assert (runs / name).is_dir()
+    young.close()
+    monkeypatch.setattr(finetuning, "MAX_SECONDS", -1)
+    next(old := finetuning.starting(settings, pictures))
+    old.close()
+    assert sorted(each.name for each in runs.iterdir()) == [begun.name, "my own"]
+    receiving.close()
+
+
 @pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:\\evil.png"])
 def test_a_zip_that_points_out_of_itself(settings, tmp_path, runs: Path, refused, name) -> None:
     upload = zip_of(tmp_path / "evil.zip", {"ok.png": b"1", name: b"2"})
