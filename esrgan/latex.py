@@ -8,6 +8,9 @@ SPECIAL = {
     "×": r"$\times$",
     "α": r"$\alpha$",
     "Δ": r"$\Delta$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "±": r"$\pm$",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 

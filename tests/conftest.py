@@ -39,6 +39,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 os.environ.setdefault("ESRGAN_BACKEND", "winograd")
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
+# Nor is what the user keeps for NIQE of concern.
+os.environ["ESRGAN_HOME"] = os.devnull
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"

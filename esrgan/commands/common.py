@@ -107,6 +107,21 @@ def network_at(
     return result, {"interpolation": {"models": names, "alpha": alpha}}
 
 
+def named_otherwise(texts: Sequence[str]) -> dict[str, str]:
+    """OLD=NEW taken apart, by the old names.
+
+    Raises:
+        UserError: one is not of that form.
+    """
+    found = {}
+    for text in texts:
+        old, equals, new = text.rpartition("=")
+        if not (old and equals and new):
+            raise UserError(f"Names are given as OLD=NEW, such as net_g.pth=Ours, not {text}.")
+        found[old] = new
+    return found
+
+
 def note_strangers(networks: Sequence[Generator]) -> None:
     """Say so if network interpolation between these two makes no sense."""
     if not share_ancestor(*networks):

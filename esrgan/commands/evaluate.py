@@ -4,23 +4,48 @@ import shutil
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.commands.common import (
+    add_running_options,
+    choose_methods,
+    make_upscaler,
+    named_otherwise,
+)
 from esrgan.commands.processes import Processes
 from esrgan.errors import UserError
-from esrgan.evaluation import tables
 from esrgan.evaluation.evaluate import Measures, PairFiles, evaluate
+from esrgan.evaluation.layouts import set_name
 from esrgan.evaluation.learned_metrics import learned_metrics
 from esrgan.evaluation.methods import PAIR, Selection
-from esrgan.evaluation.niqe import FITTED, load_pristine
+from esrgan.evaluation.niqe import load_pristine, own_pristine
 from esrgan.evaluation.pairs import pair_files
-from esrgan.evaluation.results import FILE, Results, Score, load_results, save_results, without
+from esrgan.evaluation.results import (
+    FILE,
+    GREYS,
+    METRICS,
+    Results,
+    Score,
+    load_results,
+    save_results,
+    without,
+)
+from esrgan.evaluation.score_tables import (
+    WRITERS,
+    Style,
+    comparison_table,
+    renamed,
+    renaming,
+    save_tables,
+    text_table,
+)
+from esrgan.evaluation.similarities import SIMILARITIES
+from esrgan.evaluation.tables import aligned
 from esrgan.inference.blend import MODES
 
 # More rows than these are not printed if they are written to files.
@@ -31,8 +56,11 @@ OTHERS = "processes"
 
 
 def add(command: Parser) -> None:
-    command.add_argument("hr", type=Path, metavar="HR_DIR", help="HR pictures, or a data set")
-    command.add_argument("--lr", type=Path, metavar="LR_DIR", help="else LR is made from HR")
+    command.add_argument(
+        "hr", nargs="+", type=Path, metavar="HR_DIR", help="HR pictures, or data sets"
+    )
+    about = "else LR is made from HR; with several data sets, one each"
+    command.add_argument("--lr", nargs="+", type=Path, metavar="LR_DIR", help=about)
     command.add_argument(
         "--models",
         nargs="+",
@@ -58,12 +86,28 @@ def add(command: Parser) -> None:
         metavar="NAME=DIR",
         help="pictures that other methods made, as rows of their own",
     )
+    about = "the published .mat or .npz (default: what `niqe-model` keeps, else the included one)"
+    command.add_argument("--niqe-model", type=Path, metavar="FILE", help=about)
     command.add_argument(
-        "--niqe-model", type=Path, default=FITTED, metavar="FILE", help="the published .mat or .npz"
+        "--grey",
+        choices=GREYS,
+        default=GREYS[0],
+        help="luma of grey pictures: squeezed to 16 … 235 as BasicSR does, or their own grey "
+        "levels, as MATLAB has them; their PSNR is then 1.3 dB lower (default: basicsr)",
     )
     command.add_argument("-o", "--out", type=Path, metavar="OUTDIR", help="results and pictures")
     command.add_argument("--no-pictures", action="store_true", help="keep numbers only in OUTDIR")
     command.add_argument("--means", action="store_true", help="print the means only")
+    about = f"of the tables: {', '.join(METRICS)}; the last {len(SIMILARITIES)} only if named"
+    command.add_argument(
+        "--columns", nargs="+", choices=METRICS, default=(), metavar="METRIC", help=about
+    )
+    about = "names in the tables, of methods, pictures and data sets: net_g_latest.pth=Ours"
+    command.add_argument("--name", nargs="+", default=[], metavar="OLD=NEW", help=about)
+    about = "write means with their 95 %% bootstrap intervals in the papers' tables"
+    command.add_argument("--intervals", action="store_true", help=about)
+    about = "mark in the papers' tables what differs significantly from this method"
+    command.add_argument("--reference", default="", metavar="METHOD", help=about)
     command.add_argument(
         "--scale", type=int, help="where no model says it, for old ×3 files, 3 (default: 4)"
     )
@@ -74,63 +118,36 @@ def add(command: Parser) -> None:
 def run(options: Namespace) -> int:
     """A table of scores, a line a method and picture and a mean a method: 0 if every picture was
     measured, 1 if some were left out. Of several processes, the first one tells of all."""
-    pristine, processes = load_pristine(options.niqe_model), Processes()
+    given, processes = options.niqe_model, Processes()
+    pristine = load_pristine(given) if given else own_pristine()
     if processes.count > 1:
         processes.agree(lambda: bool(_chosen(options)))  # so that what is wrong is said once
-    selection, files = _chosen(options)
-    scale, chosen = selection.scale, selection.methods
+    selection, jobs, names = _chosen(options)
     with redirect_stdout(sys.stderr):  # pyiqa prints what it does; a table may go into a pipe
         learned = learned_metrics()
-    measures = Measures(pristine, learned)
-    known = _known(options.out)
-    out = options.out if processes.is_first else _kept_by(processes.rank, options.out)
-    scores: list[Score] = []
+    similarities = [name for name in options.columns if name in SIMILARITIES]
+    measures = Measures(pristine, learned, options.grey, similarities)
+    found: dict[str, Results] = {}
     failures: list[str] = []
-
-    def leave_out(file: Path, error: UserError) -> None:
-        """So that the means of all methods are of the same pictures."""
-        scores[:] = [score for score in scores if score.picture != file.name]
-        failures.append(f"{file}: {error}")
-
-    def results() -> Results:
-        lr = "" if files[0][1] is None else str(files[0][1].parent)
-        head = (str(files[0][0].parent), lr, scale, pristine.label)
-        return Results(tuple(scores), *head, earlier=without(known, scores))
-
-    pictures = None if options.no_pictures else options.out
-    share = partial(processes.shared, unit="picture", name=lambda pair: pair[0].name)
-    saved = time.monotonic()
+    style = Style(options.columns, options.intervals, options.reference)
     try:
-        for score in evaluate(files, chosen, scale, measures, known, pictures, leave_out, share):
-            scores.append(score)
-            if out and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
-                save_results(results(), out)
-                saved = time.monotonic()
+        for job in jobs:
+            _measure(job, selection, measures, processes, found, failures)
     finally:  # also after Ctrl-C: what is done is kept
-        if out and scores:
-            save_results(results(), out)
-        if options.out and scores and processes.is_first:
-            tables.save_tables(results(), options.out)
-    told = processes.gather(([asdict(score) for score in scores], failures))
-    if not told:
+        shown = renamed({name: each for name, each in found.items() if each.scores}, names)
+        if options.out and shown and processes.is_first:
+            save_tables(shown, options.out, style)
+    if not processes.is_first:
         return 0
-    order = {hr.name: place for place, (hr, _) in enumerate(files)}
-    scores = [Score(**row) for rows, _ in told for row in rows]
-    scores.sort(key=lambda score: order[score.picture])  # keeps the methods' order
-    failures = [failure for _, failed in told for failure in failed]
-    if options.out and scores and processes.count > 1:
-        save_results(results(), options.out)
-        tables.save_tables(results(), options.out)
-        shutil.rmtree(options.out / OTHERS, ignore_errors=True)
-    if scores:
-        print(_summary(results(), options))
+    if shown:
+        print(_summary(shown, style, options))
     for failure in failures:
         print(f"left out: {failure}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _chosen(options: Namespace) -> tuple[Selection, list[PairFiles]]:
-    """The methods and the pictures that the options name."""
+def _chosen(options: Namespace) -> "tuple[Selection, list[_Job], Mapping[str, str]]":
+    """The methods, the data sets and the names that the options say."""
     selection = choose_methods(
         options.models,
         partial(make_upscaler, options=options),
@@ -139,7 +156,129 @@ def _chosen(options: Namespace) -> tuple[Selection, list[PairFiles]]:
         options.results,
         options.scale,
     )
-    return selection, pair_files(options.hr, options.lr, selection.scale)
+    jobs = _jobs(options, selection.scale)
+    return selection, jobs, _renaming(options, selection, jobs)
+
+
+def _renaming(
+    options: Namespace, selection: Selection, jobs: "Sequence[_Job]"
+) -> Mapping[str, str]:
+    """The names that are shown, by those of before.
+
+    Raises:
+        UserError: nothing is called so, or the reference is none of the methods.
+    """
+    models = [method.model for method in selection.methods if method.alpha is None]
+    others = [hr.name for job in jobs for hr, _ in job.files] + [job.name for job in jobs]
+    names = renaming(named_otherwise(options.name), [*models, *selection.models], others)
+    shown = [names.get(model, model) for model in models]
+    if options.reference and options.reference not in shown:
+        raise UserError(f"The reference is one of {', '.join(shown)}, not {options.reference!r}.")
+    return names
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A data set to be measured.
+
+    Attributes:
+        name: in tables.
+        files: of `pair_files`.
+        folder: where its results are kept, if they are; and its pictures, if they are too.
+    """
+
+    name: str
+    files: Sequence[PairFiles]
+    folder: Path | None
+    pictures: bool
+
+
+def _jobs(options: Namespace, scale: int) -> list[_Job]:
+    """A data set each; several have a folder each in that of the results.
+
+    Raises:
+        UserError: as `pair_files`, or two would have the same name.
+    """
+    lows = options.lr or [None] * len(options.hr)
+    if len(lows) != len(options.hr):
+        raise UserError(f"Give one --lr a data set: {len(options.hr)}, not {len(lows)}.")
+    names = [set_name(folder) for folder in options.hr]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"Two data sets are called {twice}; rename a folder.")
+    several = len(names) > 1
+    return [
+        _Job(
+            name,
+            pair_files(hr, lr, scale),
+            options.out / name if options.out and several else options.out,
+            not options.no_pictures,
+        )
+        for name, hr, lr in zip(names, options.hr, lows, strict=True)
+    ]
+
+
+def _measure(
+    job: _Job,
+    selection: Selection,
+    measures: Measures,
+    processes: Processes,
+    found: dict[str, Results],
+    failures: list[str],
+) -> None:
+    """Put a data set's results into `found` and into its folder, also after Ctrl-C."""
+    known = _known(job.folder)
+    out = job.folder if processes.is_first else _kept_by(processes.rank, job.folder)
+    scores: list[Score] = []
+    failed: list[str] = []
+
+    def leave_out(file: Path, error: UserError) -> None:
+        """So that the means of all methods are of the same pictures."""
+        scores[:] = [score for score in scores if score.picture != file.name]
+        failed.append(f"{file}: {error}")
+
+    def results() -> Results:
+        first = job.files[0]
+        return Results(
+            tuple(scores),
+            str(first[0].parent),
+            "" if first[1] is None else str(first[1].parent),
+            selection.scale,
+            measures.pristine.label,
+            earlier=without(known, scores),
+            planned=len(job.files),
+            grey=measures.grey,
+        )
+
+    pictures = job.folder if job.pictures else None
+    share = partial(
+        processes.shared, unit="picture", name=lambda pair: pair[0].name, of=f" {job.name}"
+    )
+    methods, scale = selection.methods, selection.scale
+    saved = time.monotonic()
+    try:
+        for score in evaluate(
+            job.files, methods, scale, measures, known, pictures, leave_out, share
+        ):
+            scores.append(score)
+            if out and time.monotonic() - saved > SECONDS_BETWEEN_SAVES:
+                save_results(results(), out)
+                saved = time.monotonic()
+    finally:
+        found[job.name] = results()
+        if out and scores:
+            save_results(found[job.name], out)
+    told = processes.gather(([asdict(score) for score in scores], failed), f" {job.name}")
+    failures += [failure for _, each in told for failure in each]
+    if processes.count == 1 or not told:
+        return
+    order = {hr.name: place for place, (hr, _) in enumerate(job.files)}
+    scores[:] = [Score(**row) for rows, _ in told for row in rows]
+    scores.sort(key=lambda score: order[score.picture])  # keeps the methods' order
+    found[job.name] = results()
+    if job.folder and scores:
+        save_results(found[job.name], job.folder)
+        shutil.rmtree(job.folder / OTHERS, ignore_errors=True)
 
 
 def _kept_by(rank: int, folder: Path | None) -> Path | None:
@@ -157,7 +296,18 @@ def _known(folder: Path | None) -> Sequence[Score]:
     return list({(*row.method, row.picture, row.settings): row for row in rows}.values())
 
 
-def _summary(results: Results, options: Namespace) -> str:
+def _summary(shown: Mapping[str, Results], style: Style, options: Namespace) -> str:
+    parts = [_of_one(results, style, options) for results in shown.values()]
+    if len(parts) > 1:
+        titled = zip(shown, parts, strict=True)
+        parts = [f"{name}\n{part}" for name, part in titled]
+        parts.append(aligned(comparison_table(shown, style)))
+    if options.out:
+        parts[-1] += f"\n{options.out}: {', '.join([FILE, *WRITERS])}"
+    return "\n\n".join(parts)
+
+
+def _of_one(results: Results, style: Style, options: Namespace) -> str:
     means = results.means()
     lines: list[Score] = []
     for mean in means:
@@ -165,5 +315,4 @@ def _summary(results: Results, options: Namespace) -> str:
         lines.append(mean)
     if options.means or (options.out and len(lines) > PRINTED_ROWS):
         lines = means
-    table = tables.text_table(results, lines)
-    return f"{table}\n{options.out}: {FILE}, {', '.join(tables.WRITERS)}" if options.out else table
+    return text_table(results, lines, style.columns)

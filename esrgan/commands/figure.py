@@ -1,19 +1,24 @@
 """`python -m esrgan figure KIND`: the paper's figures of one's own pictures and models."""
 
+import sys
 from argparse import Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import matplotlib as mpl
+
 from esrgan.command_line import Parser
 from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import COMPARATORS, PAIR, Selection, labels, model_settings
-from esrgan.evaluation.niqe import load_pristine
+from esrgan.evaluation.niqe import own_pristine
 from esrgan.evaluation.results import load_results
 from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
+    SERIF,
+    TEMPLATES,
     Crop,
     active_share,
     check_figure_path,
@@ -25,6 +30,7 @@ from esrgan.figures.compose import (
     Example,
     ablation_figure,
     brightness_figure,
+    brightness_set_figure,
     crops_figure,
     crops_of,
     features_figure,
@@ -37,6 +43,13 @@ from esrgan.figures.compose import (
 from esrgan.inference.blend import MODES, STRIP_ALPHAS
 from esrgan.models import zoo
 from esrgan.pictures.images import load_image, to_rgb, to_uint8
+
+# Of the built-in perceptual network, whose neurons are not those that the paper speaks of.
+NOT_VGG = (
+    "the built-in network is half as wide as VGG19 and knows Caltech-101 only: other neurons stay "
+    "active than in the paper's. --perceptual torchvision takes ImageNet's VGG19, which is fetched "
+    "once, and --perceptual FILE one that you have"
+)
 
 
 def add(command: Parser) -> None:
@@ -55,11 +68,20 @@ def _kind(
     command = kinds.add_parser(name, help=about, description=about)
     command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.{png,pdf,svg}")
     add_width_option(command, width)
+    about = "the width of its column or page, and a serif typeface as its text"
+    command.add_argument("--for", choices=TEMPLATES, dest="template", help=about)
+    span = "column" if width == COLUMN_WIDTH else "page"
+    about = f"with --for (default: {span})"
+    command.add_argument("--span", choices=("column", "page"), default=span, help=about)
     command.add_argument("--latex", action="store_true", help="print the LaTeX that includes it")
 
     def run(options: Namespace) -> int:
         check_figure_path(options.out)  # before anything is computed
-        return draw(options)
+        if not options.template:
+            return draw(options)
+        options.width = TEMPLATES[options.template][options.span == "page"]
+        with mpl.rc_context(SERIF):
+            return draw(options)
 
     command.set_defaults(run=run)
     return command
@@ -170,6 +192,8 @@ def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
 
 
 def features(options: Namespace) -> int:
+    if options.perceptual == "builtin":
+        print(f"note: {NOT_VGG}", file=sys.stderr)
     network = zoo.load_perceptual(options.perceptual)
     picture = to_rgb(to_uint8(load_image(options.picture)))
     shares = active_share(network, picture)
@@ -211,7 +235,7 @@ def crops(options: Namespace) -> int:
     else:
         models = models or ["bicubic", *PAIR]
         chosen = _chosen(options, models, options.alphas, options.mode, options.results)
-        pristine = load_pristine()
+        pristine = own_pristine()
         label = pristine.label
         examples = [made(chosen.methods, file, chosen.scale) for file in files]
         shown = [measured(example, chosen.scale, pristine) for example in examples]
@@ -262,17 +286,27 @@ def crop_each(shown: Sequence[Example], crops: Sequence[Sequence[int]] | None) -
 def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
     about = "brightness with the perceptual loss before and after activation (Fig. 9)"
     command = _kind(kinds, "brightness", about, brightness, COLUMN_WIDTH)
-    command.add_argument("picture", type=Path, metavar="HR")
+    about = "a picture (default: all of the evaluation, as curves of the differences to HR)"
+    command.add_argument("picture", nargs="?", type=Path, metavar="HR", help=about)
     names = ("BEFORE", "AFTER")
     command.add_argument("--models", nargs=2, default=["gan", "gan-after"], metavar=names)
     _add_method_options(command)
 
 
 def brightness(options: Namespace) -> int:
+    if options.picture is None:
+        return _write(_brightness_of_set(options), options)
     example = _example(options, options.models)
     before, after = (row.picture for row in example.rows)
     crop = _one_crop(example, options)
     return _write(brightness_figure(example, before, after, crop, options.width), options)
+
+
+def _brightness_of_set(options: Namespace) -> Drawn:
+    if not options.evaluation:
+        raise UserError("Name a picture, or with --evaluation a folder that `evaluate -o` made.")
+    results, names = load_results(options.evaluation), labels(options.models)
+    return brightness_set_figure(results, options.evaluation, names, options.width)
 
 
 def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:

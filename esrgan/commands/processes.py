@@ -62,40 +62,41 @@ class Processes:
         return said["result"]
 
     def shared(
-        self, items: Sequence[Item], unit: str, name: Callable[[Item], str]
+        self, items: Sequence[Item], unit: str, name: Callable[[Item], str], of: str = ""
     ) -> Iterator[Item]:
         """The items that fall to this process, with one progress line for all of them.
 
         Args:
             items: equal in all processes; the first ones are taken first.
             unit, name: what an item is, and what it is called.
+            of: what they belong to, where there are several such lists.
         """
         with tqdm(
             total=len(items), unit=unit, dynamic_ncols=True, disable=not self.is_first
         ) as progress:
-            for item in self._taken(items):
+            for item in self._taken(items, of):
                 progress.set_postfix_str(name(item))
                 yield item
-                progress.update(self._store.add("done", 1) - progress.n if self._store else 1)
+                progress.update(self._store.add(f"done{of}", 1) - progress.n if self._store else 1)
             while self._store and self.is_first and progress.n < len(items):
                 time.sleep(SECONDS_BETWEEN_LOOKS)
-                progress.update(self._store.add("done", 0) - progress.n)
+                progress.update(self._store.add(f"done{of}", 0) - progress.n)
 
-    def _taken(self, items: Sequence[Item]) -> Iterator[Item]:
+    def _taken(self, items: Sequence[Item], of: str) -> Iterator[Item]:
         if self._store is None:
             yield from items
             return
-        while (place := self._store.add("taken", 1) - 1) < len(items):
+        while (place := self._store.add(f"taken{of}", 1) - 1) < len(items):
             yield items[place]
 
-    def gather(self, own: Any) -> list[Any]:
-        """What each process has to tell, in the first one; nothing in the others."""
+    def gather(self, own: Any, of: str = "") -> list[Any]:
+        """What each process has to tell, in the first one; nothing in the others; `of` as above."""
         if self._store is None:
             return [own]
-        self._tell(f"told by {self.rank}", own)
+        self._tell(f"told by {self.rank}{of}", own)
         if not self.is_first:
             return []
-        return [self._heard(f"told by {rank}") for rank in range(self.count)]
+        return [self._heard(f"told by {rank}{of}") for rank in range(self.count)]
 
     def _tell(self, key: str, value: Any) -> None:
         text = json.dumps(value)

@@ -14,10 +14,11 @@ from esrgan.evaluation.evaluate import Measures, measure
 from esrgan.evaluation.learned_metrics import SOURCES
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import METRICS
+from esrgan.evaluation.similarities import SIMILARITIES
 from esrgan.inference.blend import MODES
 from esrgan.pictures.images import to_rgb, to_uint8
 
-MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, "pi", "flat"))
+MEASURED = tuple(name for name in METRICS if name not in (*SOURCES, *SIMILARITIES, "pi", "flat"))
 SSIM_WINDOW = 11
 
 

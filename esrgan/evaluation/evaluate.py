@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +15,11 @@ from esrgan.evaluation.colour import colour_difference, flat_deviation
 from esrgan.evaluation.histogram import brightness_shift
 from esrgan.evaluation.learned_metrics import SOURCES, Metric
 from esrgan.evaluation.methods import Method
-from esrgan.evaluation.metrics import psnr, rmse, ssim
+from esrgan.evaluation.metrics import Channel, psnr, rmse, ssim
 from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, niqe
 from esrgan.evaluation.pairs import load_pair
-from esrgan.evaluation.results import METRICS, Score, picture_path
+from esrgan.evaluation.results import GREYS, METRICS, Score, picture_path
+from esrgan.evaluation.similarities import similarity
 from esrgan.pictures.encoding import save_image
 from esrgan.pictures.files import file_digest
 from esrgan.pictures.images import to_rgb
@@ -24,7 +27,7 @@ from esrgan.pictures.images import to_rgb
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4
 # Counted up when a number changes its definition or joins, so that no row of before is taken.
-DEFINITIONS = 3
+DEFINITIONS = 4
 # By name, of `METRICS`; where one can't be had, the reason in a few words.
 Numbers = dict[str, float | str]
 # HR, and LR if there is one.
@@ -38,17 +41,25 @@ class Measures:
     Attributes:
         pristine: NIQE's model.
         learned: of `learned_metrics`: a function each, or why it can't be had.
+        grey: of `GREYS`: which luma of grey pictures is measured.
+        similarities: names of `SIMILARITIES` that are measured too.
     """
 
     pristine: PristineModel
     learned: Mapping[str, Metric | str] = field(
         default_factory=lambda: dict.fromkeys(SOURCES, "not measured here")
     )
+    grey: str = GREYS[0]
+    similarities: Sequence[str] = ()
 
     @property
     def digest(self) -> str:
         had = sorted(name for name, metric in self.learned.items() if not isinstance(metric, str))
-        return f"{DEFINITIONS} {self.pristine.digest} {had}"
+        return f"{DEFINITIONS} {self.pristine.digest} {had} {self.grey} {sorted(self.similarities)}"
+
+    def luma_of(self, hr: np.ndarray) -> Channel:
+        """What PSNR, SSIM and RMSE of luma are of, with this HR picture."""
+        return "grey" if hr.ndim == 2 and self.grey == "matlab" else "y"
 
 
 def evaluate(
@@ -77,10 +88,10 @@ def evaluate(
 
     Raises:
         UserError: a picture can't be read or is of the wrong size, a method can't do it, or two
-            pictures would be kept as one file.
+            results would be kept as one file.
     """
     if folder:
-        _check_stems([hr_file for hr_file, _ in files])
+        _check_paths(folder, files, methods)
     found: dict[tuple[str | float | None, ...], Score] = {
         (*score.method, score.picture, score.settings): score for score in known
     }
@@ -94,14 +105,18 @@ def evaluate(
             leave_out(hr_file, error)
 
 
-def _check_stems(files: Sequence[Path]) -> None:
-    named: dict[str, Path] = {}
-    for file in files:
-        other = named.setdefault(file.stem, file)
-        if other != file:
+def _check_paths(
+    folder: Path, files: Sequence[tuple[Path, Path | None]], methods: Sequence[Method]
+) -> None:
+    kept: dict[Path, str] = {}
+    for (hr_file, _), method in product(files, methods):
+        row = _score(method, hr_file.name, {}, "", "")
+        told = f"{hr_file.name} by {method.model}"
+        other = kept.setdefault(picture_path(folder, row), told)
+        if other != told:
             raise UserError(
-                f"{other} and {file} differ in their suffix only, and their results would be one "
-                "file; rename one, or keep no pictures."
+                f"The results {other} and {told} would be kept as one file; rename one, or keep no "
+                "pictures."
             )
 
 
@@ -117,7 +132,8 @@ def _rows(
 ) -> Iterator[Score]:
     """Those of one picture."""
     pair = None
-    digest = f"{scale} {file_digest(hr_file)} {file_digest(lr_file) if lr_file else 'resize'}"
+    hr_digest = file_digest(hr_file)
+    digest = f"{scale} {hr_digest} {file_digest(lr_file) if lr_file else 'resize'}"
     for method in methods:
         settings = _hash(f"{digest} {method.digest(hr_file.name)} {measures.digest}")
         key = (method.model, method.mode, method.alpha, hr_file.name, settings)
@@ -126,7 +142,7 @@ def _rows(
             pair = pair or load_pair(hr_file, lr_file, scale)
             sr = method.result(pair)
             numbers = {**measure(sr, pair.hr, scale, measures), "flat": flat(method)}
-            score = _score(method, pair.name, numbers, settings)
+            score = _score(method, pair.name, numbers, settings, hr_digest, pair.hr.ndim == 2)
             if folder:
                 save_image(sr, picture_path(folder, score))
         yield score
@@ -152,34 +168,43 @@ def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> N
     Raises:
         UserError: the sizes differ, or the picture is too small for SSIM.
     """
+    luma = measures.luma_of(hr)
     sr = to_rgb(sr)
     learned: Numbers = {
         name: metric if isinstance(metric, str) else _finite(metric(sr, hr))
         for name, metric in measures.learned.items()
     }
-    numbers = basic_numbers(sr, hr, scale, measures.pristine)
+    numbers = basic_numbers(sr, hr, scale, measures.pristine, luma)
     differences = colour_difference(sr, hr)
     return {
         **numbers,
-        "rmse_y": rmse(sr, hr, scale),
+        "rmse_y": rmse(sr, hr, scale, luma),
         "psnr_rgb": psnr(sr, hr, scale, "rgb"),
         "brightness": brightness_shift(sr, hr),
         "delta_e": float(differences.mean()),
         "delta_e_95": float(np.percentile(differences, 95)),
         **learned,
+        **{name: similarity(name, sr, hr, scale) for name in measures.similarities},
         "pi": _perceptual_index(learned["ma"], numbers["niqe"]),
     }
 
 
-def basic_numbers(sr: np.ndarray, hr: np.ndarray, scale: int, pristine: PristineModel) -> Numbers:
+def basic_numbers(
+    sr: np.ndarray,
+    hr: np.ndarray,
+    scale: int,
+    pristine: PristineModel,
+    luma: Channel = "y",
+) -> Numbers:
     """PSNR-Y, SSIM-Y and NIQE of one SR picture, as tables and figures show them.
 
     Args:
         pristine: NIQE's model; others and errors as `measure`.
+        luma: what PSNR and SSIM are of.
     """
     return {
-        "psnr_y": psnr(sr, hr, scale),
-        "ssim_y": ssim(sr, hr, scale),
+        "psnr_y": psnr(sr, hr, scale, luma),
+        "ssim_y": ssim(sr, hr, scale, luma),
         "niqe": niqe_or_reason(sr, pristine),
     }
 
@@ -203,14 +228,19 @@ def _perceptual_index(ma: float | str, niqe: float | str) -> float | str:
     return niqe if isinstance(niqe, str) else ((10 - ma) + niqe) / 2
 
 
-def _score(method: Method, picture: str, numbers: Numbers, settings: str) -> Score:
+def _score(
+    method: Method, picture: str, numbers: Numbers, settings: str, hr: str, grey: bool = False
+) -> Score:
     had = {name: value for name, value in numbers.items() if not isinstance(value, str)}
+    known: dict[str, Any] = {name: had.get(name) for name in METRICS}
     return Score(
         method.model,
         picture,
-        **{name: had.get(name) for name in METRICS},
+        **known,
         mode=method.mode,
         alpha=method.alpha,
         reasons={name: value for name, value in numbers.items() if isinstance(value, str)},
         settings=settings,
+        hr=hr,
+        grey=grey,
     )

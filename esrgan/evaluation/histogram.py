@@ -34,6 +34,13 @@ def brightness_shift(sr: np.ndarray, hr: np.ndarray) -> float:
     return float(np.mean(brightness(sr) - brightness(hr)))
 
 
+def darker_share(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
+    """The share of pixels that are darker than each of the levels 1 … 255 in brightness: 255
+    float64 that rise from 0 to 1."""
+    ordered = np.sort(brightness(image, sigma), axis=None)
+    return np.searchsorted(ordered, np.arange(1, 256)) / ordered.size
+
+
 def brightness_histogram(image: np.ndarray, bins: int = 64, sigma: float = SIGMA) -> np.ndarray:
     """Share of the pixels in each of `bins` equal ranges of brightness 0 … 255; sums to 1."""
     counts, _ = np.histogram(brightness(image, sigma), bins=bins, range=(0, 255))

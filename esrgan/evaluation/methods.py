@@ -16,6 +16,7 @@ from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
 from esrgan.models.zoo import LoadedModel
 from esrgan.pictures.files import file_digest
+from esrgan.pictures.folders import list_images
 from esrgan.pictures.resize import imresize
 
 if TYPE_CHECKING:  # the page knows of methods before torch is there
@@ -219,12 +220,15 @@ def ground_truth() -> Method:
 
 
 def from_folder(name: str, folder: Path) -> Method:
-    """Another method's results, found as LR pictures are; `_name` may stand behind a picture's.
+    """Another method's results, found as LR pictures are; more may stand behind a picture's name,
+    and each may have a folder of its own, as BasicSR writes them.
 
     Raises:
-        UserError: there is no such folder. Missing and wrong pictures are refused on use.
+        UserError: there is no such folder. Missing, ambiguous and wrong pictures are refused on
+            use.
     """
-    candidates = Candidates(pictures_of(folder), folder, name)
+    files = pictures_of(folder) or list_images(folder)
+    candidates = Candidates(files, folder, name)
     return Method(
         name,
         lambda pair: load_result(candidates.match(pair.name), pair),

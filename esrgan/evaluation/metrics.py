@@ -7,7 +7,7 @@ import numpy as np
 from esrgan.errors import UserError
 from esrgan.pictures.images import rgb_to_y, to_rgb
 
-Channel = Literal["y", "rgb"]
+Channel = Literal["y", "grey", "rgb"]
 SSIM_WINDOW = 11  # pixels a side
 
 
@@ -17,7 +17,8 @@ def psnr(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
     Args:
         sr, hr: H×W or H×W×3, `uint8` or `uint16`, of one size.
         crop_border: pixels cut off at each side; the scale, by convention.
-        channel: "y" (luma of MATLAB's rgb2ycbcr) or "rgb" (all three together).
+        channel: "y" (luma of MATLAB's rgb2ycbcr, 16 … 235), "grey" (the same luma from 0 to 255,
+            which of a grey picture are its own levels) or "rgb" (all three together).
 
     Raises:
         UserError: the sizes differ, or nothing is left inside the border.
@@ -28,7 +29,7 @@ def psnr(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
 
 def rmse(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel = "y") -> float:
     """Root-mean-square error in grey levels of 0 … 255; arguments and errors as `psnr`."""
-    first, second = _prepared(sr, hr, crop_border, channel)
+    first, second = prepared(sr, hr, crop_border, channel)
     return float(np.sqrt(np.mean((first - second) ** 2)))
 
 
@@ -40,7 +41,7 @@ def ssim(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
     """
     from skimage.metrics import structural_similarity  # takes a second, and few ask for it
 
-    first, second = _prepared(sr, hr, crop_border, channel)
+    first, second = prepared(sr, hr, crop_border, channel)
     if min(first.shape[:2]) < SSIM_WINDOW:
         raise UserError(
             f"SSIM needs {SSIM_WINDOW}×{SSIM_WINDOW} pixels or more inside the cropped border."
@@ -58,10 +59,14 @@ def ssim(sr: np.ndarray, hr: np.ndarray, crop_border: int = 4, channel: Channel 
     )
 
 
-def _prepared(
+def prepared(
     sr: np.ndarray, hr: np.ndarray, crop_border: int, channel: Channel
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both pictures as float64 in 0 … 255, cropped: H×W for "y", H×W×3 for "rgb"."""
+    """Both pictures as float64 in 0 … 255, cropped: H×W×3 for "rgb", else H×W.
+
+    Raises:
+        UserError: as `psnr`.
+    """
     if sr.shape[:2] != hr.shape[:2]:
         sizes = [f"{picture.shape[1]}×{picture.shape[0]}" for picture in (sr, hr)]
         raise UserError(f"The pictures to compare differ in size: {sizes[0]} and {sizes[1]}.")
@@ -74,6 +79,8 @@ def _prepared(
 def _channel(image: np.ndarray, channel: Channel) -> np.ndarray:
     if channel == "y":
         return rgb_to_y(image)
+    if channel == "grey":
+        return (rgb_to_y(image) - 16) * (255 / 219)
     if channel == "rgb":
         return to_rgb(image) * (255 / np.iinfo(image.dtype).max)
-    raise UserError(f"The channel is 'y' or 'rgb', not {channel!r}.")
+    raise UserError(f"The channel is 'y', 'grey' or 'rgb', not {channel!r}.")

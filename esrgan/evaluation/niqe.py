@@ -6,6 +6,7 @@ model. No ground truth is needed; lower is better. The paper's perceptual index 
 
 import hashlib
 import json
+import os
 import tokenize
 import zipfile
 import zlib
@@ -21,9 +22,9 @@ from scipy.special import gamma
 
 from esrgan import assets
 from esrgan.errors import UserError
+from esrgan.evaluation.layouts import find_data_set, hr_pictures
 from esrgan.evaluation.matfile import read_matrices
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
 
@@ -37,6 +38,9 @@ SHARPNESS = 0.75
 # Differences below this are rounding errors of the filters: grey levels, of 255.
 ROUNDING = 1e-9
 FITTED = assets.FOLDER / "niqe-fitted.npz"
+# Where users keep the model of their numbers, below their home or what this variable names.
+HOME_VARIABLE = "ESRGAN_HOME"
+KEPT_NAME = "niqe-model.npz"
 # The digest of the published model, which carries no name.
 PUBLISHED = "27eb8d80c78756655515761a2b14fb834e4ee108e7a1840920d329143af0a0c4"
 # What the published files call the mean and the covariance: MATLAB's, BasicSR's.
@@ -254,14 +258,16 @@ def fit_pristine(
     Of each picture, the blocks that are sharper than 0.75 of its sharpest, as the paper selects.
 
     Args:
-        folders: read recursively; pictures below 96×96 pixels are left out.
+        folders: read recursively, of a data set its HR pictures; pictures below 96×96 pixels are
+            left out.
         name: by which its numbers are told from the published model's.
         progress: wraps the list of files, such as tqdm.
 
     Raises:
-        UserError: no pictures, one that can't be decoded, or no more than 36 sharp blocks in all.
+        UserError: no pictures, LR ones among them, one that can't be decoded, or no more than
+            36 sharp blocks in all.
     """
-    files = [file for folder in folders for file in list_images(folder)]
+    files = [file for folder in folders for file in hr_pictures(find_data_set(folder)[0])]
     chosen = [_sharp_features(load_image(file)) for file in progress(files)]
     features = np.concatenate(chosen)
     if len(features) <= FEATURES:
@@ -299,6 +305,22 @@ def save_pristine(model: PristineModel, path: Path) -> None:
     name, facts = np.array(model.name), np.array(model.facts)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, mean=model.mean, covariance=model.covariance, name=name, facts=facts)
+
+
+def kept_path() -> Path:
+    """Where `niqe-model` keeps the model that `own_pristine` takes."""
+    folder = os.environ.get(HOME_VARIABLE) or Path.home() / ".local" / "share" / "esrgan"
+    return Path(folder) / KEPT_NAME
+
+
+def own_pristine() -> PristineModel:
+    """The model that this user keeps, or ours.
+
+    Raises:
+        UserError: what is kept is none.
+    """
+    kept = kept_path()
+    return load_pristine(kept if kept.is_file() else FITTED)
 
 
 def load_pristine(path: Path = FITTED) -> PristineModel:

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.errors import UserError
-from esrgan.pictures.folders import is_image, list_files, list_images
+from esrgan.evaluation.layouts import find_data_set, hr_pictures
+from esrgan.pictures.folders import is_image, list_files
 from esrgan.pictures.images import crop_to_multiple, load_image, to_uint8
 from esrgan.pictures.resize import imresize
 
-# Sub-folders of a data set in the layouts of BasicSR, DIV2K and others; {} is the scale.
-HR_FOLDERS = ("GTmod12", "GTmod4", "HR", "GT")
-LR_FOLDERS = ("LRbicx{}", "LR_bicubic/X{}", "LR/X{}", "LR")
 # What stands behind a picture's own name: baby_HR, babyx4, img_001_SRF_4_LR, baby_LRBI_x4.
 MARKS = r"(?:[-_ ]?x[2-8]|[-_ ](?:hr|gt|lr(?:bi|bic|bicubic)?|sr|srf[-_]?[2-8]|rlt|out))+$"
+# What begins that of which a result's name has more than the picture's own.
+MORE = re.compile(r"[-_ ]|x[2-8](?![0-9a-z])", re.IGNORECASE)
+LISTED = 4  # files in a message
 HR_MARK = re.compile(r"[-_ ](hr|gt)([-_ ]?x[2-8])?$", re.IGNORECASE)
 LR_MARK = re.compile(r"[-_ ]lr(bi|bic|bicubic)?([-_ ]?x[2-8])?$", re.IGNORECASE)
 
@@ -36,11 +37,13 @@ class Candidates:
     Args:
         files: the pictures.
         folder: theirs, for messages.
-        method: a word that may stand behind the picture's own name, as in baby_SRGAN.png.
+        method: whose results they are, which says that more may stand behind a picture's own name:
+            baby_SRGAN.png, baby_RCAN_x4.png, baby_ESRGAN_SRx4_official.png, baby_400000.png.
     """
 
     def __init__(self, files: Sequence[Path], folder: Path, method: str = "") -> None:
-        self.folder = folder
+        self.folder, self.method = folder, method
+        self._files = files
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
         self._by_own_name: dict[str, list[Path]] = {}
@@ -58,13 +61,35 @@ class Candidates:
         stem = Path(name).stem
         same = self._by_name.get(name) or self._by_stem.get(stem)
         same = same or self._by_own_name.get(_own_name(stem), [])
+        if not same and self.method:
+            same = self._with_more(_own_name(stem))
         if len(same) > 1:
-            raise UserError(f"Both {same[0]} and {same[1]} could belong to {name}; remove one.")
+            listed = ", ".join(str(file) for file in same[:LISTED]) + ", …" * (len(same) > LISTED)
+            raise UserError(f"Each of {listed} could belong to {name}; leave one of them there.")
         if not same:
             raise UserError(
                 f"{self.folder} lacks {name}, or a picture whose name differs in its suffix only."
             )
         return same[0]
+
+    def _with_more(self, own: str) -> list[Path]:
+        """Those whose names begin with a picture's own: of several, those that have the method's
+        name, and of these the ones whose ending is the commonest, as of a and a_b one is not to
+        take a_b_SRGAN.png for a."""
+        found = {file: rest for file in self._files if (rest := _rest(file.stem, own))}
+        named = {f: rest for f, rest in found.items() if self.method.lower() in rest.lower()}
+        endings = {
+            file: sum(other.stem.endswith(rest) for other in self._files)
+            for file, rest in (named or found).items()
+        }
+        most = max(endings.values(), default=0)
+        return [file for file, count in endings.items() if count == most]
+
+
+def _rest(stem: str, own: str) -> str:
+    """What stands behind a picture's own name in that of a result; "" where that is another's."""
+    rest = stem.removeprefix(own)
+    return rest if rest != stem and MORE.match(rest) else ""
 
 
 def pair_files(
@@ -73,11 +98,12 @@ def pair_files(
     """The HR pictures of a folder, each with its LR picture if there are any.
 
     Understood are two folders of equal names, or of names that differ in suffixes such as `_HR`,
-    `_LR` and `x4`; one folder of `*_HR` and `*_LR`; and the folder of a data set that holds
-    `GTmod12` or `HR` beside `LRbicx4`.
+    `_LR` and `x4`; one folder of `*_HR` and `*_LR`; and the folder of a data set as
+    `find_data_set` knows them.
 
     Raises:
-        UserError: a folder is missing or empty, or an LR picture is missing or ambiguous.
+        UserError: a folder is missing or empty, it holds several data sets or LR pictures among
+            HR ones, or an LR picture is missing or ambiguous.
     """
     files, candidates = hr_and_candidates(hr_folder, lr_folder, scale)
     return [(file, candidates.match(file.name) if candidates else None) for file in files]
@@ -89,13 +115,11 @@ def hr_and_candidates(
     """The HR pictures that `pair_files` pairs, and the LR pictures among which it seeks, if any.
 
     Raises:
-        UserError: a folder is missing or empty, or two HR pictures have the same name.
+        UserError: as `pair_files`, or two HR pictures have the same name.
     """
-    inner = _subfolder(hr_folder, HR_FOLDERS, scale)
-    if inner:
-        lr_folder = lr_folder or _subfolder(hr_folder, LR_FOLDERS, scale)
-        hr_folder = inner
-    files = list_images(hr_folder)
+    hr_folder, found = find_data_set(hr_folder, scale)
+    lr_folder = lr_folder or found
+    files = hr_pictures(hr_folder)
     marked = [file for file in files if HR_MARK.search(file.stem)]
     low = [file for file in files if LR_MARK.search(file.stem)]
     if marked and low:
@@ -104,11 +128,6 @@ def hr_and_candidates(
     if lr_folder:
         return files, Candidates(pictures_of(lr_folder), lr_folder)
     return files, Candidates(low, hr_folder) if marked and low else None
-
-
-def _subfolder(folder: Path, names: Sequence[str], scale: int) -> Path | None:
-    places = (folder / name.format(scale) for name in names)
-    return next((place for place in places if place.is_dir()), None)
 
 
 def pictures_of(folder: Path) -> list[Path]:

@@ -12,6 +12,8 @@ from esrgan.errors import UserError
 from esrgan.pictures.files import atomic_path
 
 FORMAT = 1
+# Whose luma of grey pictures is measured: squeezed to 16 … 235, or the grey levels themselves.
+GREYS = ("basicsr", "matlab")
 FILE = "results.json"
 MEAN = "mean"  # stands for the picture in a row of means
 
@@ -32,10 +34,14 @@ class Score:
         flat: the largest deviation, in grey levels, of flat black, grey and white pictures; of the
             method, whatever the picture.
         ma, pi, lpips: Ma's score, the perceptual index (Sec. 1), LPIPS (AlexNet); from pyiqa.
+        ms_ssim, vif, fsim, gmsd, haarpsi: of `similarities`, cropped by the scale.
         mode, alpha: "network" or "image", and α, for a point of a curve.
         reasons: why a number is missing, in a few words, by its attribute; in a mean also why
             it is not over all pictures.
         settings: the same for rows that must come out the same.
+        hr: the digest of the HR picture's file.
+        grey: whether HR is grey.
+        count: of pictures, of which a mean is.
     """
 
     model: str
@@ -56,6 +62,14 @@ class Score:
     delta_e: float | None = None
     delta_e_95: float | None = None
     flat: float | None = None
+    hr: str = ""
+    grey: bool = False
+    count: int = 1
+    ms_ssim: float | None = None
+    vif: float | None = None
+    fsim: float | None = None
+    gmsd: float | None = None
+    haarpsi: float | None = None
 
     @property
     def method(self) -> tuple[str, str | None, float | None]:
@@ -76,6 +90,11 @@ METRICS = (
     "ma",
     "pi",
     "lpips",
+    "ms_ssim",
+    "vif",
+    "fsim",
+    "gmsd",
+    "haarpsi",
 )
 
 
@@ -90,6 +109,8 @@ class Results:
         scale: of all methods.
         niqe_label: heading of the NIQE column, "NIQE (fitted)" for our own pristine model.
         earlier: rows of former runs that this one did not ask for.
+        planned: how many pictures were to be measured; 0 if that is not known.
+        grey: of `GREYS`.
     """
 
     scores: tuple[Score, ...]
@@ -98,6 +119,8 @@ class Results:
     scale: int = 4
     niqe_label: str = "NIQE"
     earlier: tuple[Score, ...] = ()
+    planned: int = 0
+    grey: str = GREYS[0]
 
     @property
     def pi_label(self) -> str:
@@ -105,37 +128,78 @@ class Results:
         return self.niqe_label.replace("NIQE", "PI")
 
     def means(self) -> list[Score]:
-        """A row a method, in the order in which they first come."""
+        """A row a method, in the order in which they first come, over the pictures that all have.
+
+        A number that one of them lacks for a picture is averaged over the other pictures, for all
+        methods, and `reasons` says so. RMSE is the root of the mean squared error, as in PIRM.
+        """
+        groups = self.by_method()
+        if not groups:
+            return []
+        done = set.intersection(*({score.picture for score in group} for group in groups))
+        shared = [[score for score in group if score.picture in done] for group in groups]
+        return [mean_score(group, shared) for group in shared] if done else []
+
+    def by_method(self) -> list[list[Score]]:
+        """The rows of each method, in the order in which they first come."""
         groups: dict[tuple[str, str | None, float | None], list[Score]] = {}
         for score in self.scores:
             groups.setdefault(score.method, []).append(score)
-        return [mean_score(group) for group in groups.values()]
+        return list(groups.values())
 
 
-def mean_score(scores: Sequence[Score]) -> Score:
-    """The means over pictures; RMSE is the root of the mean squared error, as in PIRM.
+def mean_score(scores: Sequence[Score], groups: Sequence[Sequence[Score]] = ()) -> Score:
+    """The means of a method over pictures, as in `Results.means`.
 
-    A number that some pictures lack is averaged over the others, and `reasons` says so.
+    Args:
+        scores: a row a picture.
+        groups: the rows of all methods, each of the same pictures, these among them.
     """
     means: dict[str, Any] = {}
     reasons: dict[str, str] = {}
     for name in METRICS:
-        values = [v for v in (getattr(score, name) for score in scores) if v is not None]
-        missing = [score.reasons[name] for score in scores if name in score.reasons]
+        values, lacking = values_of(scores, name, groups)
         power = 2 if name == "rmse_y" else 1
         means[name] = float(np.mean(np.power(values, power)) ** (1 / power)) if values else None
-        if missing:
+        if lacking:
             share = f"{len(values)} of {len(scores)} pictures; the others: "
-            reasons[name] = (share if values else "") + ", ".join(dict.fromkeys(missing))
+            reasons[name] = (share if values else "") + lacking
     first = scores[0]
-    return Score(first.model, MEAN, **means, mode=first.mode, alpha=first.alpha, reasons=reasons)
+    return Score(
+        first.model,
+        MEAN,
+        **means,
+        mode=first.mode,
+        alpha=first.alpha,
+        reasons=reasons,
+        grey=any(score.grey for score in scores),
+        count=len(scores),
+    )
+
+
+def values_of(
+    scores: Sequence[Score], name: str, groups: Sequence[Sequence[Score]] = ()
+) -> tuple[list[float], str]:
+    """A metric's values of those pictures for which all have it that have it at all, and why it is
+    missing for the others; other arguments as `mean_score`."""
+    had = [getattr(score, name) for score in scores]
+    if all(value is None for value in had):
+        told = [score.reasons[name] for score in scores if name in score.reasons]
+        return [], ", ".join(dict.fromkeys(told))
+    having = [g for g in groups or [scores] if any(getattr(s, name) is not None for s in g)]
+    without_it = [s for group in having for s in group if getattr(s, name) is None]
+    left_out = {score.picture for score in without_it}
+    told = [score.reasons.get(name, "not measured") for score in without_it]
+    values = [v for v, s in zip(had, scores, strict=True) if s.picture not in left_out]
+    return values, ", ".join(dict.fromkeys(told))
 
 
 def picture_path(folder: Path, score: Score) -> Path:
-    """The file of a row's SR picture in the folder of an evaluation."""
+    """The file of a row's SR picture in the folder of an evaluation: a.png of a.png, a.jpg.png of
+    a.jpg."""
     method = score.model if score.alpha is None else f"{score.model} {score.mode} {score.alpha:g}"
     safe = "".join("_" if c in '/\\:*?"<>|' else c for c in method)
-    return folder / "pictures" / safe / f"{Path(score.picture).stem}.png"
+    return folder / "pictures" / safe / f"{score.picture.removesuffix('.png')}.png"
 
 
 def save_results(results: Results, folder: Path) -> None:
@@ -172,7 +236,8 @@ def load_results(path: Path) -> Results:
             raise ValueError("another format")
         for part in ("scores", "earlier"):
             content[part] = tuple(map(_score, content[part]))
-        return Results(**{f.name: content[f.name] for f in fields(Results)})
+        known = [f.name for f in fields(Results)]
+        return Results(**{name: content[name] for name in known if name in content})
     except FileNotFoundError as error:
         raise UserError(f"There is no {file}; `python -m esrgan evaluate` makes it.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

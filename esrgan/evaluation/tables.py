@@ -1,34 +1,25 @@
-"""Results as tables: text, CSV, Markdown, LaTeX."""
+"""Tables as text, CSV, Markdown, HTML and LaTeX, whatever they are of."""
 
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
 
-from esrgan.evaluation.results import Results, Score
 from esrgan.latex import escaped
-from esrgan.pictures.files import atomic_path
 
-# Heading, attribute, format; the headings of NIQE and PI name the pristine model.
-COLUMNS = (
-    ("PSNR-Y", "psnr_y", ".2f"),
-    ("SSIM-Y", "ssim_y", ".4f"),
-    ("PSNR-RGB", "psnr_rgb", ".2f"),
-    ("RMSE-Y", "rmse_y", ".3f"),
-    ("Brightness", "brightness", "+z.2f"),
-    ("ΔE", "delta_e", ".2f"),
-    ("ΔE 95 %", "delta_e_95", ".2f"),
-    ("Flat", "flat", ".0f"),
-    ("NIQE", "niqe", ".3f"),
-    ("Ma", "ma", ".3f"),
-    ("PI", "pi", ".3f"),
-    ("LPIPS", "lpips", ".4f"),
-)
 NOTHING = "–"
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
+# What stands around the best and the second-best number of a column.
+LATEX_RANKS = {1: r"\textbf{%s}", 2: r"\underline{%s}"}
+HTML_RANKS = {1: "<b>%s</b>", 2: "<u>%s</u>"}
+MARKDOWN_RANKS = {1: "**%s**", 2: "<u>%s</u>"}
+STYLE = (
+    "body{font:14px system-ui,sans-serif}table{border-collapse:collapse;border:solid;"
+    "border-width:2px 0}th,td{padding:.2em .7em;text-align:right}.word{text-align:left}"
+    "thead tr:last-child th{border-bottom:1px solid}"
+)
 
 
 @dataclass(frozen=True)
@@ -40,72 +31,22 @@ class Table:
         rows: as many cells each.
         words: how many columns at the left hold words, not numbers.
         notes: what does not stand in the cells.
+        groups: what stands above the columns of numbers, from the first on: a title and over how
+            many.
+        ranks: of cells by row and column: 1 is the best of its column, 2 the second.
     """
 
     head: list[str]
     rows: list[list[str]]
     words: int
     notes: list[str]
-
-
-def make_table(
-    results: Results, scores: Sequence[Score], narrow: bool, pictures: bool = True
-) -> Table:
-    """Numbers as they are printed.
-
-    Args:
-        results: the evaluation, for the headings.
-        scores: a row each.
-        narrow: columns of which no number could be had become notes; else the reason stands in
-            every cell.
-        pictures: whether to say which picture a row is of.
-    """
-    headings = {"niqe": results.niqe_label, "pi": results.pi_label}
-    columns = [(headings.get(name, head), name, written) for head, name, written in COLUMNS]
-    empty = [c for c in columns if narrow and all(getattr(s, c[1]) is None for s in scores)]
-    shown = [column for column in columns if column not in empty]
-    curves = any(score.alpha is not None for score in scores) or not narrow
-    head = ["model", *["mode", "alpha"] * curves, *["picture"] * pictures]
-    rows = [
-        _words(score, curves, pictures)
-        + [_cell(score, name, written) for _, name, written in shown]
-        for score in scores
-    ]
-    missing: dict[str, list[str]] = {}
-    for title, name, _ in empty:
-        missing.setdefault(_reasons(scores, name), []).append(title)
-    notes = [f"{', '.join(titles)}: {reason}." for reason, titles in missing.items()]
-    for title, name, _ in shown:
-        partial = [s for s in scores if getattr(s, name) is not None and name in s.reasons]
-        if partial:
-            notes.append(f"Mean {title} over {_reasons(partial, name)}.")
-    return Table([*head, *(title for title, _, _ in shown)], rows, len(head), notes)
-
-
-def _words(score: Score, curves: bool, pictures: bool) -> list[str]:
-    alpha = "" if score.alpha is None else f"{score.alpha:g}"
-    return [score.model, *[score.mode or "", alpha] * curves, *[score.picture] * pictures]
-
-
-def _cell(score: Score, name: str, written: str) -> str:
-    value = getattr(score, name)
-    return score.reasons.get(name, NOTHING) if value is None else f"{value:{written}}"
-
-
-def _reasons(scores: Sequence[Score], name: str) -> str:
-    """Each once, though a mean repeats those of its pictures."""
-    told = [score.reasons[name].split(", ") for score in scores if name in score.reasons]
-    return ", ".join(dict.fromkeys(chain.from_iterable(told))) or NOTHING
-
-
-def text_table(results: Results, scores: Sequence[Score]) -> str:
-    """For the terminal: words to the left, numbers to the right, notes beneath."""
-    return aligned(make_table(results, scores, narrow=True))
+    groups: Sequence[tuple[str, int]] = ()
+    ranks: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
 def aligned(table: Table) -> str:
     """A table as text in columns."""
-    lines = [table.head, *table.rows]
+    lines = [*([_titles(table)] if table.groups else []), table.head, *table.rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
     text = [
         "  ".join(
@@ -117,9 +58,10 @@ def aligned(table: Table) -> str:
     return "\n".join([*text, *table.notes])
 
 
-def csv_table(results: Results) -> str:
-    """All rows, then the means."""
-    return separated(make_table(results, [*results.scores, *results.means()], narrow=False))
+def _titles(table: Table) -> list[str]:
+    """The groups' titles as a line of cells, each above its first column."""
+    spread = [[title, *[""] * (count - 1)] for title, count in table.groups]
+    return [*[""] * table.words, *(cell for cells in spread for cell in cells)]
 
 
 def separated(table: Table) -> str:
@@ -141,27 +83,40 @@ def _inert(cell: str) -> str:
     return cell
 
 
-def markdown_table(results: Results) -> str:
-    """The means, then all rows."""
-    means = make_table(results, results.means(), narrow=False, pictures=False)
-    rows = make_table(results, results.scores, narrow=False)
-    return f"## Means\n\n{_markdown(means)}\n## Pictures\n\n{_markdown(rows)}"
-
-
-def _markdown(table: Table) -> str:
+def markdown(table: Table) -> str:
+    """A table as Markdown, the groups' titles in the heads of their columns."""
+    titles = [title for title, count in table.groups for _ in range(count)]
+    titles = [*[""] * table.words, *titles] if titles else [""] * len(table.head)
+    head = [f"{title} {name}".strip() for title, name in zip(titles, table.head, strict=True)]
     rule = [*["---"] * table.words, *["---:"] * (len(table.head) - table.words)]
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in table.rows]
-    lines = [f"| {' | '.join(line)} |" for line in (table.head, rule, *escaped)]
+    rows = _ranked(
+        [[cell.replace("|", "\\|") for cell in row] for row in table.rows], table, MARKDOWN_RANKS
+    )
+    lines = [f"| {' | '.join(line)} |" for line in (head, rule, *rows)]
     return "\n".join([*lines, *(f"\n{note}" for note in table.notes)]) + "\n"
 
 
-def latex_table(results: Results) -> str:
-    r"""The means, then all rows, as two `tabular`s for `\usepackage{booktabs}`."""
-    means = make_table(results, results.means(), narrow=True, pictures=False)
-    rows = make_table(results, results.scores, narrow=True)
-    return (
-        f"% needs \\usepackage{{booktabs}}\n% Means\n{tabular(means)}\n% Pictures\n{tabular(rows)}"
+def html(table: Table) -> str:
+    """A table as a `<table>` with its notes beneath."""
+    lines = [_html_line(table.head, "th", table.words)]
+    if table.groups:
+        titles = "".join(f"<th colspan={count}>{escape(t)}</th>" for t, count in table.groups)
+        lines = [f"<tr><th colspan={table.words}></th>{titles}</tr>", *lines]
+    rows = _ranked([[escape(cell) for cell in row] for row in table.rows], table, HTML_RANKS)
+    body = "\n".join(_html_line(row, "td", table.words, str) for row in rows)
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in table.notes)
+    head = "\n".join(lines)
+    return f"<table>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table>\n{notes}"
+
+
+def _html_line(
+    cells: Sequence[str], tag: str, words: int, written: Callable[[str], str] = escape
+) -> str:
+    inner = "".join(
+        f"<{tag}{' class=word' if n < words else ''}>{written(cell)}</{tag}>"
+        for n, cell in enumerate(cells)
     )
+    return f"<tr>{inner}</tr>"
 
 
 def tabular(table: Table) -> str:
@@ -169,42 +124,60 @@ def tabular(table: Table) -> str:
     head = [r"$\alpha$" if title == "alpha" else escaped(title) for title in table.head]
     layout = "l" * table.words + "r" * (len(head) - table.words)
     rows = [
-        " & ".join([*map(escaped, row[: table.words]), *map(_number, row[table.words :])]) + r" \\"
-        for row in table.rows
+        [*map(escaped, row[: table.words]), *map(_number, row[table.words :])] for row in table.rows
     ]
+    lines = [" & ".join(row) + r" \\" for row in _ranked(rows, table, LATEX_RANKS)]
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{{layout}}}",
+            rf"\begin{{tabular}}{{@{{}}{layout}@{{}}}}",
             r"\toprule",
+            *_spanning(table),
             " & ".join(head) + r" \\",
             r"\midrule",
-            *rows,
+            *lines,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}%",
             *(f"% {note}" for note in table.notes),
             "",
         ]
     )
 
 
+def _spanning(table: Table) -> list[str]:
+    """The groups' titles and the rules beneath them."""
+    if not table.groups:
+        return []
+    titles, rules, first = [""] * table.words, [], table.words + 1
+    for title, count in table.groups:
+        titles.append(rf"\multicolumn{{{count}}}{{c}}{{{escaped(title)}}}")
+        rules.append(rf"\cmidrule(lr){{{first}-{first + count - 1}}}")
+        first += count
+    return [" & ".join(titles) + r" \\", " ".join(rules)]
+
+
+def fitted(content: str) -> str:
+    r"""LaTeX that is made smaller where it is wider than the column or the page that it stands in;
+    needs `\usepackage{graphicx}`."""
+    return (
+        "\\noindent\\begingroup\\sbox2{%\n"
+        f"{content}}}%\n"
+        "\\ifdim\\wd2>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox2}\\else\\usebox2\\fi"
+        "\\endgroup%\n"
+    )
+
+
+def _ranked(
+    rows: Sequence[Sequence[str]], table: Table, around: Mapping[int, str]
+) -> list[list[str]]:
+    return [
+        [
+            around[rank] % cell if (rank := table.ranks.get((y, x))) else cell
+            for x, cell in enumerate(row)
+        ]
+        for y, row in enumerate(rows)
+    ]
+
+
 def _number(cell: str) -> str:
     """A minus sign is not the hyphen of text."""
     return MINUS.sub("$-$", escaped(cell))
-
-
-WRITERS: dict[str, Callable[[Results], str]] = {
-    "results.csv": csv_table,
-    "results.md": markdown_table,
-    "results.tex": latex_table,
-}
-
-
-def save_tables(results: Results, folder: Path) -> None:
-    """Write `results.csv`, `results.md` and `results.tex`, each atomically.
-
-    Raises:
-        UserError: one can't be written.
-    """
-    for name, write in WRITERS.items():
-        with atomic_path(folder / name) as temporary:
-            temporary.write_text(write(results), encoding="utf-8")

@@ -4,7 +4,7 @@ Nothing here computes what it shows but `features`: scores, pictures and curves 
 """
 
 from esrgan.figures.ablation import AblationColumn, draw_ablation
-from esrgan.figures.brightness import draw_brightness
+from esrgan.figures.brightness import draw_brightness, draw_brightness_shift
 from esrgan.figures.crops import CropExample, MethodResult, draw_crops
 from esrgan.figures.features import FeatureMaps, active_share, draw_features, feature_maps
 from esrgan.figures.plane import PlanePoint, draw_plane
@@ -12,6 +12,8 @@ from esrgan.figures.sheet import (
     COLUMN_WIDTH,
     DPI,
     PAGE_WIDTH,
+    SERIF,
+    TEMPLATES,
     Crop,
     busiest_crop,
     check_figure_path,
@@ -24,6 +26,8 @@ __all__ = [
     "COLUMN_WIDTH",
     "DPI",
     "PAGE_WIDTH",
+    "SERIF",
+    "TEMPLATES",
     "AblationColumn",
     "Crop",
     "CropExample",
@@ -35,6 +39,7 @@ __all__ = [
     "check_figure_path",
     "draw_ablation",
     "draw_brightness",
+    "draw_brightness_shift",
     "draw_crops",
     "draw_features",
     "draw_plane",

@@ -1,9 +1,10 @@
 """Fig. 9: the brightness of results before and after activation, and crops of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy.stats import t
 
 from esrgan.errors import UserError
 from esrgan.figures.sheet import (
@@ -16,6 +17,9 @@ from esrgan.figures.sheet import (
     pixels,
     shown_size,
 )
+
+# Of the curves: told apart in a grey print too.
+STYLES = ("-", "--", ":", "-.")
 
 
 def draw_brightness(
@@ -60,9 +64,57 @@ def _plot(sheet: Sheet, curves: Mapping[str, np.ndarray], height: int) -> None:
     for number, (name, shares) in enumerate(curves.items()):
         edges = np.linspace(0, 255, len(shares) + 1)
         colour = COLOURS[number % len(COLOURS)]
-        axes.stairs(100 * shares, edges, color=colour, linewidth=1, label=name)
+        style = STYLES[number % len(STYLES)]
+        axes.stairs(100 * shares, edges, color=colour, linewidth=1, linestyle=style, label=name)
     axes.set_xlim(0, 255)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("brightness after Gaussian filtering", fontsize=FONT_SIZE)
     axes.set_ylabel("pixels (%)", fontsize=FONT_SIZE)
     sheet.fit_with_legend(axes, *box)
+
+
+def draw_brightness_shift(
+    shifts: Mapping[str, Sequence[np.ndarray]], width: float = COLUMN_WIDTH
+) -> Figure:
+    """How much of a data set's results is darker than each brightness, compared with HR: the mean
+    over pictures with its 95 % interval. Darker results lie above 0.
+
+    Args:
+        shifts: by the names in the legend, a curve a picture: `darker_share` of SR less that of HR.
+        width: of the figure in inches.
+
+    Raises:
+        UserError: there is no curve.
+    """
+    if not shifts or not all(shifts.values()):
+        raise UserError("The figure of brightness needs pictures and methods.")
+    height = round(min(0.62 * pixels(width), 900))
+    sheet = Sheet(width, height)
+    box = (GAP, GAP, sheet.width - 2 * GAP, height - 2 * GAP)
+    axes = sheet.axes(*box)
+    axes.axhline(0, color="0.4", linewidth=0.5)
+    ends: list[np.ndarray] = []
+    for number, (name, curves) in enumerate(shifts.items()):
+        levels = np.arange(1, 256)
+        mean, reach = _with_interval(100 * np.stack(curves))
+        colour = COLOURS[number % len(COLOURS)]
+        axes.fill_between(levels, mean - reach, mean + reach, color=colour, alpha=0.2, linewidth=0)
+        style = STYLES[number % len(STYLES)]
+        axes.plot(levels, mean, color=colour, linewidth=1.2, linestyle=style, label=name)
+        ends += [mean, *np.percentile([mean - reach, mean + reach], (2, 98), axis=1)]
+    low, high = min(map(np.min, ends)), max(map(np.max, ends))
+    air = 0.08 * (high - low) or 1
+    axes.set(xlim=(0, 255), ylim=(low - air, high + air))  # white alone has wide intervals
+    axes.set_xlabel("brightness after Gaussian filtering", fontsize=FONT_SIZE)
+    axes.set_ylabel("pixels darker than this, less HR's (%)", fontsize=FONT_SIZE)
+    sheet.fit_with_legend(axes, *box)
+    return sheet.figure
+
+
+def _with_interval(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of N×255 over N, and how far its 95 % interval reaches (Student's t); 0 of one."""
+    count = len(curves)
+    if count < 2:
+        return curves.mean(axis=0), np.zeros(curves.shape[1])
+    reach = t.ppf(0.975, count - 1) * curves.std(axis=0, ddof=1) / count**0.5
+    return curves.mean(axis=0), reach

@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
 from esrgan.evaluation.evaluate import Numbers, basic_numbers, niqe_or_reason
-from esrgan.evaluation.histogram import brightness_histogram
+from esrgan.evaluation.histogram import brightness_histogram, brightness_shift, darker_share
 from esrgan.evaluation.methods import UNKNOWN, Method
 from esrgan.evaluation.niqe import PristineModel
 from esrgan.evaluation.pairs import load_pair
 from esrgan.evaluation.results import METRICS, Results, Score, picture_path
+from esrgan.evaluation.significance import bootstrap_interval, compared
 from esrgan.figures import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
@@ -30,6 +31,7 @@ from esrgan.figures import (
     busiest_crop,
     draw_ablation,
     draw_brightness,
+    draw_brightness_shift,
     draw_crops,
     draw_features,
     draw_plane,
@@ -39,6 +41,7 @@ from esrgan.figures import (
 from esrgan.inference.blend import MODES
 from esrgan.networks import VGGFeatures
 from esrgan.networks.vgg import layer_names
+from esrgan.pictures.files import file_digest
 from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 BINS = 64
@@ -117,7 +120,7 @@ def kept(
         modes, alphas: of the points of curves.
 
     Raises:
-        UserError: a result is missing, or a picture can't be read.
+        UserError: a result is missing, HR is another than was measured, or a picture can't be read.
     """
     file = file if file.is_file() else Path(results.hr) / file.name
     rows = [score for score in results.scores if score.picture == file.name]
@@ -129,6 +132,11 @@ def kept(
         raise UserError(f"The evaluation holds no result of {file.name}{lacking}.")
     chosen = [singles[name] for name in names]
     chosen += [row for row in rows if row.alpha in alphas and row.mode in modes]
+    if any(row.hr != file_digest(file) for row in chosen):
+        raise UserError(
+            f"{file} is not the picture of this name that the evaluation measured; name that one, "
+            "or run `evaluate` again."
+        )
     hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), results.scale)
     return Example(file.stem, hr, [_row(score, folder) for score in chosen])
 
@@ -205,8 +213,11 @@ def features_figure(
     layers = layers or ("conv2_2", layer_names(network.depth)[-1])
     maps = [feature_maps(network, picture, layer, channels) for layer in layers]
     active = ", ".join(f"{100 * shares[layer]:.2f} % at {layer}" for layer in layers)
-    caption = f"Features of {title} before and after activation, where neurons stay: {active}."
-    return draw_features(title, picture, maps, shares, width, network.title), caption
+    caption = (
+        f"Features of {title} before and after activation, by {network.full_title}. Active "
+        f"neurons: {active}."
+    )
+    return draw_features(title, picture, maps, shares, width, network.full_title), caption
 
 
 def crops_figure(
@@ -300,6 +311,50 @@ def brightness_figure(
     crops = {name: crop.cut(picture) for name, picture in pictures.items()}
     caption = f"Brightness of {example.name}, with the perceptual loss before and after activation."
     return draw_brightness(curves, crops, width), caption
+
+
+def brightness_set_figure(
+    results: Results, folder: Path, names: Sequence[str], width: float = COLUMN_WIDTH
+) -> Drawn:
+    """Fig. 9a of all pictures of an evaluation: results with the perceptual loss before and after
+    activation, compared with HR.
+
+    Args:
+        names: of the two methods in the evaluation.
+
+    Raises:
+        UserError: as `kept`.
+    """
+    curves: dict[str, list[np.ndarray]] = {"before": [], "after": []}
+    shifts: dict[str, list[float]] = {"before": [], "after": []}
+    for picture in dict.fromkeys(score.picture for score in results.scores):
+        example = kept(results, folder, Path(picture), names)
+        share = darker_share(example.hr)
+        for side, row in zip(curves, example.rows, strict=True):
+            curves[side].append(darker_share(row.picture) - share)
+            shifts[side].append(brightness_shift(row.picture, example.hr))
+    shown = {f"{side} activation: {_mean_shift(shifts[side])}": curves[side] for side in curves}
+    count = len(shifts["before"])
+    caption = (
+        f"Brightness of {count} pictures with the perceptual loss before and after activation: how "
+        "many more pixels than of HR are darker than each level, and mean shifts in grey levels, "
+        "with 95 % intervals over pictures."
+    )
+    found = compared(shifts["before"], shifts["after"], lower_is_better=False)
+    if found:
+        caption += (
+            f" Before less after activation: {found.difference:+.2f} ({found.low:+.2f} to "
+            f"{found.high:+.2f}) levels; brighter before on {100 * found.share:.0f} % of the "
+            f"pictures (p = {found.p:.1g}, Wilcoxon)."
+        )
+    return draw_brightness_shift(shown, width), caption
+
+
+def _mean_shift(shifts: Sequence[float]) -> str:
+    """In grey levels, with half of its interval."""
+    interval = bootstrap_interval(shifts)
+    mean = f"{np.mean(shifts):+.2f}".replace("-", "−")
+    return f"{mean} ± {(interval[1] - interval[0]) / 2:.2f}" if interval else mean
 
 
 def strip_figure(

@@ -27,7 +27,7 @@ PICTURE_SHARE = 0.3
 # A block is this share of the width high at most, if it can be.
 HEIGHT_SHARE = 0.5
 # Pixels: the height of two lines below a crop, and the width that they need, by the letter.
-CAPTION, CAPTION_WIDTH, LETTER = 2 * LINE + GAP, 200, 11
+CAPTION, CAPTION_WIDTH, LETTER = 2 * LINE + GAP, 200, 13
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from esrgan.figures.sheet import (
     LINE,
     PAGE_WIDTH,
     RED,
+    SMALLEST_FONT,
     Sheet,
     pixels,
 )
@@ -162,7 +163,7 @@ def _plot_shares(
     percent = [100 * share for share in shares.values()]
     colours = [RED if layer in marked else COLOURS[0] for layer in shares]
     bars = axes.bar(range(len(shares)), percent, color=colours, width=0.7)
-    axes.bar_label(bars, fmt="%.1f", fontsize=FONT_SIZE - 1.5, padding=1)
+    axes.bar_label(bars, fmt="%.1f", fontsize=SMALLEST_FONT, padding=1)
     names = [layer.removeprefix("conv") for layer in shares]
     axes.set_xticks(range(len(shares)), names)
     axes.set_xlim(-0.6, len(shares) - 0.4)

@@ -13,7 +13,16 @@ from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
 from esrgan.errors import UserError
-from esrgan.figures.sheet import COLOURS, COLUMN_WIDTH, FONT_SIZE, GAP, Sheet, pixels, shrink
+from esrgan.figures.sheet import (
+    COLOURS,
+    COLUMN_WIDTH,
+    FONT_SIZE,
+    GAP,
+    SMALLEST_FONT,
+    Sheet,
+    pixels,
+    shrink,
+)
 
 # PIRM's regions by the largest RMSE that each allows, in grey levels of 0 … 255.
 REGIONS = (("Region 1", 11.5), ("Region 2", 12.5), ("Region 3", 16.0))
@@ -172,7 +181,7 @@ def _label_points(
             (point.rmse, point.perceptual),
             textcoords="offset points",
             xytext=(0, 0),
-            fontsize=FONT_SIZE - (0.5 if point.alpha is None else 1.5),
+            fontsize=FONT_SIZE - 0.5 if point.alpha is None else SMALLEST_FONT,
             color="black" if point.alpha is None else colours[point.label, point.mode],
             parse_math=False,
         )

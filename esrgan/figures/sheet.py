@@ -28,8 +28,17 @@ DPI = 300
 # A paper's column and its page, in inches, and what is sensible at all.
 COLUMN_WIDTH, PAGE_WIDTH = 3.4, 7.0
 NARROWEST, WIDEST = 1.5, 40.0
+# The same by the templates of conferences and journals, those of the last two having one column.
+TEMPLATES = {
+    "cvpr": (3.28, 6.875),
+    "ieee": (3.5, 7.16),
+    "neurips": (5.5, 5.5),
+    "springer": (4.8, 4.8),
+}
+# Their text is set in Times; this is like it, and comes with matplotlib.
+SERIF: dict[Any, object] = {"font.family": "STIXGeneral", "mathtext.fontset": "stix"}
 # Points; below the smallest, texts are shortened instead.
-FONT_SIZE, SMALLEST_FONT = 7.0, 5.0
+FONT_SIZE, SMALLEST_FONT = 7.0, 6.0
 # Pixels: between pictures, and of a line of text.
 GAP, LINE = 10, 36
 # The colour-blind-safe palette of Okabe and Ito; the paper's red sign.

@@ -105,6 +105,12 @@ class VGGFeatures(nn.Module):
     def title(self) -> str:
         return f"VGG{self.depth}"
 
+    @property
+    def full_title(self) -> str:
+        """With its width where that is not VGG's: "VGG19 of 0.5 width"."""
+        share = self.widths[-1] / CHANNELS[-1]
+        return self.title if share == 1 else f"{self.title} of {share:.2g} width"
+
     def forward(self, x: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features by layer name.
 

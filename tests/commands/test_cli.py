@@ -15,7 +15,7 @@ from PIL import Image
 from esrgan import command_line
 from esrgan.commands import cli
 from esrgan.errors import UserError
-from esrgan.evaluation.results import load_results
+from esrgan.evaluation.results import load_results, picture_path
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_generator, read_facts, save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
@@ -141,11 +141,11 @@ def test_evaluate_prints_a_line_a_picture_and_the_means(
         "%",
         "Flat",
     ]
-    assert lines[0].split() == ["model", "picture", *numbers]
+    assert lines[0].split() == ["model", "picture", "n", *numbers]
     assert [line.split()[:2] for line in lines[1:5]] == [
         [model, picture] for model in ("bicubic", "first") for picture in ("x.png", "mean")
     ]
-    assert lines[1].split()[2:] == lines[2].split()[2:]
+    assert lines[1].split()[2:] == lines[2].split()[3:]  # n between them
     assert lines[5:] == [
         "NIQE (fitted): too small.",
         "Ma, PI (fitted), LPIPS: pyiqa not installed.",
@@ -187,9 +187,50 @@ def test_evaluate_measures_the_curves_between_two_models(
                 expected = scores[end, None, None, picture]
                 assert scores["first–second", mode, alpha, picture] == expected
     assert {file.name for file in out.iterdir()} == {
-        "results.json", "results.csv", "results.md", "results.tex", "pictures",
+        "results.json", "results.csv", "means.csv", "results.md", "results.html", "table.tex",
+        "pictures.tex", "pictures",
     }  # fmt: skip
-    assert capsys.readouterr().out.count("mean") == len(rows)
+    assert capsys.readouterr().out.count(" mean ") == len(rows)
+
+
+def test_evaluate_of_several_data_sets_makes_one_table(
+    tmp_path: Path,
+    data_set: Path,
+    models: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., AbstractContextManager[None]],
+) -> None:
+    """And significance reads what it kept."""
+    shutil.copytree(data_set, tmp_path / "other")
+    (tmp_path / "other" / "HR" / "1.png").unlink()
+    out = tmp_path / "out"
+    arguments = ["evaluate", data_set, tmp_path / "other", "--models", "bicubic", *models]
+    arguments += ["--columns", "psnr_y", "-o", out, "--name", f"{models[0]}=Ours", "set=Set 5"]
+    with refused("called 'nobody'"):
+        run(*arguments, "nobody=x")
+    with refused("Ours", "not 'first'"):
+        run(*arguments, "--reference", "first")
+    assert run(*arguments, "--reference", "Ours") == 0
+    printed = capsys.readouterr().out
+    table = printed[printed.index("Set 5 (n = 2)") :].splitlines()
+    assert table[0].split("  ")[-1] == "other (n = 1)"
+    assert [line.split()[0] for line in table[2:5]] == ["bicubic", "Ours", "second"]
+    kept = {name: load_results(out / name) for name in ("set", "other")}
+    assert {score.model for score in kept["set"].scores} == {"bicubic", "first", "second"}
+    written = (out / "table.tex").read_text()
+    means = {name: results.means()[0].psnr_y for name, results in kept.items()}
+    for mean in means.values():
+        assert f"{mean:.2f}" in written
+    words = ["significance", "first", "bicubic", "--evaluation", out / "set", out / "other"]
+    assert run(*words, "--columns", "psnr_y", "-o", tmp_path / "s.csv") == 0
+    head, row = capsys.readouterr().out.splitlines()[:2]
+    assert head.split()[:3] == ["data", "metric", "n"]
+    assert row.split()[:4] == ["set", "PSNR-Y", "2", f"{kept['set'].means()[1].psnr_y:.2f}"]
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 2  # one picture is too few
+    with refused("no method 'third'"):
+        run("significance", "first", "third", "--evaluation", out / "set")
+    with refused(".csv or .tex"):
+        run(*words, "-o", tmp_path / "s.pdf")
 
 
 def test_evaluate_leaves_out_what_it_cannot_measure_and_says_so(
@@ -206,7 +247,8 @@ def test_evaluate_leaves_out_what_it_cannot_measure_and_says_so(
     assert run("evaluate", folder, "--models", "bicubic", models[0], "-o", out) == 1
     printed = capsys.readouterr()
     assert {score.picture for score in load_results(out).scores} == {"a.png", "b.jfif"}
-    assert printed.out.count("mean") == 2
+    assert printed.out.count(" mean  ") == 2
+    assert "Means are over 2 of 5 pictures" in printed.out
     told = [line for line in printed.err.splitlines() if line.startswith("left out:")]
     assert len(told) == 3
     for name in ("tiny.png", "broken.png is not a picture", "gone.png could not be read"):
@@ -216,14 +258,21 @@ def test_evaluate_leaves_out_what_it_cannot_measure_and_says_so(
 def test_evaluate_keeps_no_two_pictures_as_one_file(
     tmp_path: Path, photo: np.ndarray, refused: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    for name in ("a.png", "a.jpg"):
-        (tmp_path / "hr").mkdir(exist_ok=True)
-        Image.fromarray(photo).save(tmp_path / "hr" / name)
-    arguments = ["evaluate", tmp_path / "hr", "--models", "bicubic", "-o", tmp_path / "out"]
-    with refused("a.jpg and", "a.png differ in their suffix only"):
+    """Not a.png and a.jpg either; names that end alike all the same are refused."""
+    hr, out = tmp_path / "hr", tmp_path / "out"
+    hr.mkdir()
+    for name, picture in (("a.png", photo), ("a.jpg", photo[::-1])):
+        Image.fromarray(picture).save(hr / name)
+    arguments = ["evaluate", hr, "--models", "hr", "-o", out]
+    assert run(*arguments) == 0
+    for score in load_results(out).scores:
+        kept = load_image(picture_path(out, score))
+        np.testing.assert_array_equal(kept, load_image(hr / score.picture))
+    Image.fromarray(photo).save(hr / "a.jpg.png")
+    with refused("a.jpg by HR", "a.jpg.png by HR", "one file"):
         run(*arguments)
     assert run(*arguments, "--no-pictures") == 0
-    assert len(load_results(tmp_path / "out").scores) == 2
+    assert len(load_results(out).scores) == 3
 
 
 def test_evaluate_goes_on_where_it_was_stopped(
@@ -270,6 +319,32 @@ def test_evaluate_names_the_pristine_model(
     ):
         assert run("evaluate", tmp_path, "--models", "hr", *options) == 0
         assert capsys.readouterr().out.splitlines()[0].endswith(f"  {heading}")
+
+
+def test_a_pristine_model_is_kept_for_the_user(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., AbstractContextManager[None]],
+) -> None:
+    monkeypatch.setenv("ESRGAN_HOME", str(tmp_path / "home"))
+    shutil.copy(ROOT / "assets" / "examples" / "chelsea.png", tmp_path)
+    np.savez(tmp_path / "mine.npz", mean=np.zeros(36), covariance=np.eye(36))
+
+    def heading() -> str:
+        capsys.readouterr()
+        assert run("evaluate", tmp_path, "--models", "hr") == 0
+        return capsys.readouterr().out.splitlines()[0].split("  ")[-1]
+
+    assert run("niqe-model") == 0
+    assert "NIQE (fitted)" in capsys.readouterr().out
+    assert run("niqe-model", tmp_path / "mine.npz") == 0
+    assert "NIQE (mine)" in capsys.readouterr().out
+    assert heading() == "NIQE (mine)"
+    with refused("no pristine model"):
+        run("niqe-model", tmp_path / "missing.mat")
+    assert run("niqe-model", "--forget") == 0
+    assert heading() == "NIQE (fitted)"
 
 
 @pytest.mark.parametrize(

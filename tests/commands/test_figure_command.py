@@ -134,6 +134,56 @@ def test_crops_have_the_numbers_of_the_evaluation(
     assert "(PSNR / SSIM / NIQE (fitted))" in written
 
 
+def test_another_picture_of_the_same_name_is_refused(
+    tmp_path: Path, hr: Path, evaluation: str, refused
+) -> None:
+    other = tmp_path / hr.name
+    Image.fromarray(load_image(hr)[::-1]).save(other)
+    words = ["--evaluation", evaluation, "-o", str(tmp_path / "crops.png")]
+    with refused("not the picture of this name"):
+        run("crops", str(other), *words)
+    other.write_bytes(hr.read_bytes())
+    assert run("crops", str(other), *words) == 0
+
+
+def test_the_brightness_of_a_whole_evaluation(
+    tmp_path: Path, evaluation: str, capsys: pytest.CaptureFixture[str], refused
+) -> None:
+    path = tmp_path / "brightness.svg"
+    words = ["--models", "first", "second", "-o", str(path)]
+    assert run("brightness", *words, "--evaluation", evaluation, "--latex") == 0
+    shifts = {s.model: s.brightness for s in load_results(Path(evaluation)).scores}
+    written = "".join(words_of(path)).replace("−", "-")
+    for side, model in (("before", "first"), ("after", "second")):
+        assert f"{side} activation: {shifts[model]:+.2f}" in written
+    assert "less HR" in written
+    assert "Brightness of 1 pictures" in capsys.readouterr().out
+    with refused("Name a picture"):
+        run("brightness", *words)
+
+
+@pytest.mark.parametrize(
+    ("span", "template", "width"),
+    [("column", "cvpr", 3.28), ("page", "ieee", 7.16), ("page", "neurips", 5.5)],
+)
+def test_figures_for_a_template_have_its_width_and_a_serif(
+    tmp_path: Path, evaluation: str, span: str, template: str, width: float
+) -> None:
+    path = tmp_path / "plane.svg"
+    words = ["plane", evaluation, "-o", str(path), "--for", template, "--span", span]
+    assert run(*words) == 0
+    text = path.read_text("utf-8")
+    (points,) = re.findall(r'<svg [^>]*?width="([\d.]+)pt"', text)
+    assert float(points) / 72 == pytest.approx(width, abs=0.01)
+    assert "STIXGeneral" in text
+    assert "DejaVu" not in text
+    sizes = [float(size) for size in re.findall(r"font(?:-size)?: ([\d.]+)px", text)]
+    assert sizes
+    assert min(sizes) >= 6
+    run("plane", evaluation, "-o", str(path))
+    assert "STIXGeneral" not in path.read_text("utf-8")
+
+
 def test_the_ablation_names_what_is_known(tmp_path: Path, hr: Path, models: list[str]) -> None:
     path = tmp_path / "ablation.svg"
     assert run("ablation", str(hr), "--models", *models, "-o", str(path)) == 0
@@ -146,7 +196,9 @@ def test_features_of_a_picture(
     path = tmp_path / "features.pdf"
     words = ["features", str(hr), "--perceptual", str(perceptual_file), "--channels", "2"]
     assert run(*words, "--layers", "conv1_2", "-o", str(path)) == 0
-    printed = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert "note:" not in told.err  # only of the built-in network, which is not the paper's
+    printed = told.out.splitlines()
     assert len(printed) == 17
     assert re.fullmatch(r"conv5_4 +[\d.]+ % active", printed[15])
     assert path.stat().st_size > 1000

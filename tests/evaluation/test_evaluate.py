@@ -13,6 +13,7 @@ from esrgan.errors import UserError
 from esrgan.evaluation.colour import colour_difference
 from esrgan.evaluation.evaluate import Measures, evaluate, measure
 from esrgan.evaluation.methods import Method, bicubic, ground_truth
+from esrgan.evaluation.metrics import psnr, rmse, ssim
 from esrgan.evaluation.niqe import load_pristine, niqe
 from esrgan.evaluation.pairs import Pair, load_pair, pair_files
 from esrgan.evaluation.results import Score, mean_score, picture_path
@@ -61,7 +62,7 @@ def test_perfect_upscaling_scores_perfectly(hr_folder: Path) -> None:
 
 def test_mean_rmse_is_the_root_of_the_mean_squared_error() -> None:
     mean = mean_score([Score("m", "a", 30, 0.8, 3), Score("m", "b", 20, 0.6, 4)])
-    assert mean == Score("m", "mean", 25, pytest.approx(0.7), pytest.approx(12.5**0.5))  # type: ignore[arg-type]
+    assert mean == Score("m", "mean", 25, pytest.approx(0.7), pytest.approx(12.5**0.5), count=2)  # type: ignore[arg-type]
 
 
 def test_published_bicubic_scores(benchmark_data: Path, measures: Measures) -> None:
@@ -148,6 +149,18 @@ def test_grey_and_transparent_results_are_measured(measures: Measures, natural: 
     assert measure(grey, grey, 4, measures)["psnr_rgb"] == math.inf
     opaque = np.dstack([natural.hr, np.full_like(grey, 255)])
     assert measure(opaque, natural.hr, 4, measures)["psnr_y"] == math.inf
+
+
+def test_grey_pictures_are_measured_as_is_said(measures: Measures, natural: Pair) -> None:
+    grey, sr = natural.hr[..., 0], imresize(natural.lr[..., 0], 4)
+    matlab = Measures(measures.pristine, measures.learned, "matlab")
+    for name, channel in (("psnr_y", psnr), ("ssim_y", ssim), ("rmse_y", rmse)):
+        assert measure(sr, grey, 4, measures)[name] == channel(sr, grey, 4)
+        assert measure(sr, grey, 4, matlab)[name] == channel(sr, grey, 4, "grey")
+        assert measure(natural.hr, sr, 4, matlab)[name] != 0
+    colour = imresize(natural.lr, 4)
+    assert measure(colour, natural.hr, 4, matlab) == measure(colour, natural.hr, 4, measures)
+    assert matlab.digest != measures.digest
 
 
 # Runs

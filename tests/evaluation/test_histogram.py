@@ -5,7 +5,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2gray
 
-from esrgan.evaluation.histogram import brightness, brightness_histogram, brightness_shift
+from esrgan.evaluation.histogram import (
+    brightness,
+    brightness_histogram,
+    brightness_shift,
+    darker_share,
+)
 
 
 def test_flat_grey_is_one_bar_at_its_level() -> None:
@@ -13,6 +18,15 @@ def test_flat_grey_is_one_bar_at_its_level() -> None:
     np.testing.assert_allclose(brightness(flat), 100)
     shares = brightness_histogram(flat, bins=255)
     assert shares[100] == 1
+
+
+def test_the_darker_share_counts_pixels(photo: np.ndarray) -> None:
+    found, levels = darker_share(photo), brightness(photo)
+    assert found.shape == (255,)
+    for level in (1, 100, 128, 255):
+        assert found[level - 1] == np.mean(levels < level)
+    darker = darker_share(np.maximum(photo, 9) - 9) - darker_share(np.maximum(photo, 9))
+    assert (darker >= 0).all()
 
 
 def test_brightness_is_the_filtered_grey_picture(photo: np.ndarray) -> None:

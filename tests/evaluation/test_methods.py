@@ -104,6 +104,10 @@ def test_results_of_others_come_from_a_folder(tmp_path: Path, pair: Pair) -> Non
         method.result(pair)
     with pytest.raises(UserError, match=r"lacks b\.png"):
         method.digest("b.png")
+    picture = tmp_path / "c" / "c_400000.png"  # BasicSR: a folder each
+    picture.parent.mkdir()
+    (tmp_path / "a_SRGAN.png").rename(picture)
+    from_folder("SRGAN", tmp_path).digest("c.png")
     assert named_folder("A=b=c") == ("A", Path("b=c"))
     with pytest.raises(UserError, match="NAME=DIR"):
         named_folder("folder")

@@ -50,6 +50,13 @@ def test_rgb_metrics_take_all_channels(photo, noisy):
     assert ssim(noisy, photo, 0, "rgb") == pytest.approx(np.mean(channels), abs=1e-6)
 
 
+def test_grey_levels_of_grey_pictures_and_luma_squeezed_to_studio_range(photo, noisy):
+    grey = [picture[..., 1] for picture in (noisy, photo)]
+    own = peak_signal_noise_ratio(grey[1], grey[0], data_range=255)
+    assert psnr(grey[0], grey[1], 0, "grey") == pytest.approx(own)
+    assert psnr(grey[0], grey[1], 0) == pytest.approx(own + 20 * math.log10(255 / 219))  # 1.3 dB
+
+
 def test_known_distance():
     black, one_level = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8, 3), np.uint8)
     assert rmse(black, one_level, 0, "rgb") == 1
@@ -90,7 +97,7 @@ def test_what_cannot_be_compared_is_refused(metric, photo, refused):
         metric(photo, photo[:, 1:])
     with refused("border of 24 pixels"):
         metric(photo, photo, crop_border=24)
-    with refused("'y' or 'rgb'", "'v'"):
+    with refused("'y', 'grey' or 'rgb'", "'v'"):
         metric(photo, photo, channel="v")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from esrgan.evaluation.pairs import load_pair, pair_files
+from esrgan.evaluation.pairs import Candidates, load_pair, pair_files
+from esrgan.pictures.folders import list_images
 
 
 def folder_of(root: Path, *names: str) -> Path:
@@ -69,7 +70,7 @@ def test_hr_alone(tmp_path):
 def test_what_is_missing_or_ambiguous_is_named(tmp_path, refused):
     first = folder_of(tmp_path / "first", "a.png", "b.png")
     second = folder_of(tmp_path / "second", "a_LR.png", "ax4.png", "b.png")
-    with refused("a_LR.png", "ax4.png", "belong to a.png"):
+    with refused("a_LR.png", "ax4.png", "could belong to a.png"):
         pair_files(first, second)
     (second / "a_LR.png").unlink()
     (second / "b.png").unlink()
@@ -79,6 +80,37 @@ def test_what_is_missing_or_ambiguous_is_named(tmp_path, refused):
         pair_files(first, tmp_path / "nowhere")
     with refused("same name"):
         pair_files(folder_of(tmp_path / "third", "x/a.png", "y/a.png"), None)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "{}_ESRGAN_SRx4_official.png",
+        "{}_RCAN_x4.png",
+        "{0}/{0}_400000.png",
+        "{}_test_ESRGAN.png",
+        "{}x4_SwinIR.png",
+        "{}_rlt.png",
+    ],
+)
+@pytest.mark.parametrize("hr", ["{}.png", "{}_HR.png"])
+def test_results_by_common_names(tmp_path, names, hr):
+    pictures = ["bird", "bird_2", "img_001", "img_0012"]
+    made = [names.format(picture) for picture in pictures]
+    folder_of(tmp_path, *made, "readme.png")
+    found = Candidates(list_images(tmp_path), tmp_path, "theirs")
+    matches = [found.match(hr.format(p)).relative_to(tmp_path).as_posix() for p in pictures]
+    assert matches == made
+
+
+def test_results_of_several_methods_in_one_folder(tmp_path, refused):
+    folder_of(tmp_path, "a_RCAN_x4.png", "a_EDSR_x4.png", "b_RCAN_x4.png", "b_EDSR_x4.png")
+    files = list_images(tmp_path)
+    assert Candidates(files, tmp_path, "EDSR").match("a.png").name == "a_EDSR_x4.png"
+    with refused("a_EDSR_x4.png, ", "a_RCAN_x4.png", "could belong to a.png"):
+        Candidates(files, tmp_path, "Ours").match("a.png")
+    with refused("lacks a.png"):  # of LR pictures, no more than the usual marks are known
+        Candidates(files, tmp_path).match("a.png")
 
 
 def test_a_wrong_size_names_both_files(tmp_path, refused):

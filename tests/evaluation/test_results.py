@@ -31,6 +31,24 @@ def test_a_mean_leaves_out_what_is_missing_and_says_so() -> None:
     assert mean.reasons == {"niqe": "1 of 2 pictures; the others: too small", "ma": "x"}
 
 
+def test_means_of_all_methods_are_over_the_same_pictures() -> None:
+    """After Ctrl-C the first method has one picture more; of b, NIQE can't judge a result."""
+    rows = (
+        Score("m", "a", 30, 0.8, 3, niqe=5.0),
+        Score("n", "a", 20, 0.6, 4, niqe=3.0),
+        Score("m", "b", 10, 0.4, 1, niqe=9.0),
+        Score("n", "b", 40, 0.2, 1, reasons={"niqe": "too flat"}),
+        Score("m", "c", 99, 0.9, 9, niqe=9.0),
+    )
+    means = Results(rows, planned=3).means()
+    assert [(mean.model, mean.psnr_y, mean.niqe, mean.count) for mean in means] == [
+        ("m", 20, 5, 2),
+        ("n", 30, 3, 2),
+    ]
+    assert {mean.reasons["niqe"] for mean in means} == {"1 of 2 pictures; the others: too flat"}
+    assert Results(()).means() == []
+
+
 def test_results_survive_their_file(tmp_path: Path) -> None:
     rows = (
         Score("HR", "a.png", math.inf, 1.0, 0.0, math.inf, niqe=4.5, settings="s"),

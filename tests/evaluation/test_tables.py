@@ -1,127 +1,71 @@
-"""Results in words: text, CSV, Markdown, LaTeX."""
+"""Tables in words: text, CSV, Markdown, HTML, LaTeX."""
 
 import csv
 import io
-import math
+import re
 
 import pytest
 
-from esrgan.evaluation.results import Results, Score
-from esrgan.evaluation.tables import csv_table, latex_table, markdown_table, save_tables, text_table
-
-NO_PYIQA = {"ma": "pyiqa not installed", "pi": "pyiqa not installed", "lpips": "no net"}
+from esrgan.evaluation.tables import Table, aligned, fitted, html, markdown, separated, tabular
 
 
 @pytest.fixture
-def results() -> Results:
-    return Results(
-        (
-            Score("HR", "a_1.png", math.inf, 1.0, 0.0, math.inf, 5.0, reasons=NO_PYIQA,
-                  brightness=0.0, delta_e=0.0, delta_e_95=0.0),
-            Score(
-                "p–g", "a_1.png", 30.0, 0.8, 3.0, 28.0, 6.5, mode="image", alpha=0.2,
-                reasons=NO_PYIQA, brightness=-1.084, delta_e=0.6, delta_e_95=1.25, flat=3.0,
-            ),
-            Score("HR", "b.png", math.inf, 1.0, 0.0, math.inf, 6.0, reasons=NO_PYIQA,
-                  brightness=-1e-9, delta_e=0.0, delta_e_95=0.0),
-            Score(
-                "p–g", "b.png", 20.0, 0.6, 4.0, 18.0, mode="image", alpha=0.2,
-                reasons={"niqe": "too small", **NO_PYIQA}, brightness=0.5,
-                delta_e=1.0, delta_e_95=2.0, flat=3.0,
-            ),
-        ),
-        niqe_label="NIQE (fitted)",
-    )  # fmt: skip
+def table() -> Table:
+    rows = [["a|b&c_\\", "30.00", "-1.08"], ["n", "29.00 ± 0.5", "–"], ["<o>", "28.00*", "+2.00"]]
+    head = ["method", "PSNR ↑", "ΔE ↓"]
+    return Table(head, rows, 1, ["A note."], [("Set5", 1), ("B_100", 1)], {(0, 1): 1, (1, 1): 2})
 
 
-def test_text_is_aligned_and_tells_reasons_beneath(results):
-    lines = text_table(results, [*results.scores, *results.means()]).splitlines()
-    assert lines[0].split("  ")[-1].strip() == "NIQE (fitted)"
-    table, notes = lines[:7], lines[7:]
-    assert len({len(line) for line in table}) == 1
-    assert table[4].split() == ["p–g", "image", "0.2", "b.png", "20.00", "0.6000", "18.00", "4.000",
-                                "+0.50", "1.00", "2.00", "3", "too", "small"]  # fmt: skip
-    assert table[6].split()[-3:] == ["1.62", "3", "6.500"]
-    assert notes == [
-        "Ma, PI (fitted): pyiqa not installed.",
-        "LPIPS: no net.",
-        "Mean NIQE (fitted) over 1 of 2 pictures; the others: too small.",
+def test_text_stands_in_columns_with_notes_beneath(table: Table) -> None:
+    lines = aligned(table).splitlines()
+    assert [line.split() for line in lines[:2]] == [
+        ["Set5", "B_100"],
+        ["method", "PSNR", "↑", "ΔE", "↓"],
     ]
-
-
-def test_csv_holds_every_row_and_reason(results):
-    head, *rows = csv.reader(io.StringIO(csv_table(results)))
-    assert head == ["model", "mode", "alpha", "picture", "PSNR-Y", "SSIM-Y", "PSNR-RGB", "RMSE-Y",
-                    "Brightness", "ΔE", "ΔE 95 %", "Flat", "NIQE (fitted)",
-                    "Ma", "PI (fitted)", "LPIPS"]  # fmt: skip
-    assert len(rows) == 6
-    assert rows[3][8:] == [
-        "+0.50",
-        "1.00",
-        "2.00",
-        "3",
-        "too small",
-        "pyiqa not installed",
-        "pyiqa not installed",
-        "no net",
-    ]
-    assert [row[8] for row in rows[:3]] == ["+0.00", "-1.08", "+0.00"]
-    assert rows[5][:5] == ["p–g", "image", "0.2", "mean", "25.00"]
+    assert len({len(line) for line in lines[:-1]}) == 1
+    assert lines[-1] == "A note."
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1"])
-def test_csv_gives_a_spreadsheet_no_formula_and_its_numbers(name):
-    score = Score(name, name, 30.0, 0.8, 3.0, 28.0, 6.5, brightness=-1.084)
-    _, row, _ = csv.reader(io.StringIO(csv_table(Results((score,), niqe_label="NIQE")), newline=""))
-    assert [cell for cell in row if cell.startswith(("=", "@", "\t"))] == []
-    assert row.count(f"'{name}") == 2
-    assert "-1.08" in row
-    assert [float(cell) for cell in row if cell.startswith(("+", "-"))] == [-1.08]
+def test_csv_gives_a_spreadsheet_no_formula_and_its_numbers(name: str) -> None:
+    written = separated(Table(["model", "x"], [[name, "-1.08"]], 1, []))
+    _, row = csv.reader(io.StringIO(written, newline=""))
+    assert row == [f"'{name}", "-1.08"]
 
 
-def test_markdown_has_as_many_cells_in_every_line(results):
-    lines = [line for line in markdown_table(results).splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines[:4]} == {16}  # the means: no column of pictures
-    assert {line.count("|") for line in lines[4:]} == {17}
-    assert "| a_1.png | inf | 1.0000 |" in lines[6]
+def test_markdown_has_as_many_cells_in_every_line(table: Table) -> None:
+    lines = [line for line in markdown(table).splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {4}
+    assert lines[0] == "| method | Set5 PSNR ↑ | B_100 ΔE ↓ |"
+    assert r"a\|b&c_" in lines[2]
+    assert "**30.00**" in lines[2]
+    assert "<u>29.00 ± 0.5</u>" in lines[3]
 
 
-def test_latex_is_booktabs_and_escaped(results):
-    text = latex_table(results)
-    assert text.count(r"\toprule") == text.count(r"\end{tabular}") == 2
-    assert r"model & mode & $\alpha$ & PSNR-Y & SSIM-Y" in text
-    assert r"& $\Delta$E & $\Delta$E 95 \% & Flat &" in text
-    assert r"p--g & image & 0.2 & a\_1.png & 30.00" in text
-    assert " & 3.000 & $-$1.08 & 0.60 & 1.25 & 3 & 6.500 " in text
-    assert "% Ma, PI (fitted): pyiqa not installed." in text
-    for table in text.split(r"\begin{tabular}{")[1:]:
-        columns = table.index("}")
-        rows = [line for line in table.splitlines() if line.endswith(r"\\")]
-        assert {line.count("&") + 1 for line in rows} == {columns}
+def test_html_is_escaped_and_marks_the_best(table: Table) -> None:
+    written = html(table)
+    assert "<td class=word>&lt;o&gt;</td>" in written
+    assert "<td><b>30.00</b></td>" in written
+    assert "<td><u>29.00 ± 0.5</u></td>" in written
+    assert "<th colspan=1>B_100</th>" in written
+    assert written.count("<tr>") == written.count("</tr>") == 5
 
 
-def test_a_reason_is_told_once():
-    rows = [
-        Score("m", name, 1.0, 1.0, 1.0, reasons={"niqe": reason})
-        for name, reason in (("a", "too flat"), ("b", "too small"))
-    ]
-    results = Results(tuple(rows))
-    text = text_table(results, [*rows, *results.means()])
-    assert "NIQE: too flat, too small." in text.splitlines()
+def test_latex_is_booktabs_and_escaped(table: Table) -> None:
+    written = tabular(table)
+    assert written.startswith(r"\begin{tabular}{@{}lrr@{}}")
+    assert r" & \multicolumn{1}{c}{Set5} & \multicolumn{1}{c}{B\_100} \\" in written
+    assert r"\cmidrule(lr){2-2} \cmidrule(lr){3-3}" in written
+    assert r"method & PSNR $\uparrow$ & $\Delta$E $\downarrow$ \\" in written
+    assert r"a|b\&c\_\textbackslash{} & \textbf{30.00} & $-$1.08 \\" in written
+    assert r"n & \underline{29.00 $\pm$ 0.5} & -- \\" in written
+    assert written.rstrip().endswith("% A note.")
+    rows = [line for line in written.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {2}
 
 
-def test_names_cannot_break_a_table():
-    score = Score("a|b&c_\\", "x.png", 1.0, 1.0, 1.0, 1.0, 1.0)
-    results = Results((score,))
-    assert r"a\|b&c_" in markdown_table(results)
-    assert r"a|b\&c\_\textbackslash{}" in latex_table(results)
-
-
-def test_the_files_are_written(results, tmp_path):
-    save_tables(results, tmp_path / "new")
-    written = {file.name: file.read_text() for file in (tmp_path / "new").iterdir()}
-    assert written == {
-        "results.csv": csv_table(results),
-        "results.md": markdown_table(results),
-        "results.tex": latex_table(results),
-    }
+def test_what_is_fitted_balances_its_braces(table: Table) -> None:
+    written = fitted(tabular(table))
+    assert written.count(r"\begingroup") == written.count(r"\endgroup") == 1
+    inner = written.replace(r"\&", "").replace(r"\_", "")
+    assert inner.count("{") == inner.count("}")

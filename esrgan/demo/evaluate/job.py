@@ -23,7 +23,7 @@ from esrgan.evaluation.methods import COMPARATORS, Method, from_folder, model_se
 from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import load_pair, pair_files
 from esrgan.evaluation.results import FILE, Results, Score, save_results
-from esrgan.evaluation.tables import WRITERS, save_tables
+from esrgan.evaluation.score_tables import WRITERS, save_tables
 from esrgan.inference.blend import MODES
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
@@ -139,7 +139,8 @@ def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
     for pair in files:
         _check_pair(*pair, chosen.scale, others)
     label = measures.pristine.label
-    results = Results((), HR, LR if files[0][1] else "", chosen.scale, label)
+    lr = LR if files[0][1] else ""
+    results = Results((), HR, lr, chosen.scale, label, planned=len(files))
     state = Evaluation(folder, results, len(files) * len(chosen.methods), strangers, settings)
     rows = evaluate(files, chosen.methods, chosen.scale, measures, folder=folder / KEPT)
     return state, rows
@@ -252,10 +253,10 @@ def _strangers(ends: "Sequence[Generator]", modes: Sequence[str]) -> bool:
 
 
 def tables(evaluation: Evaluation) -> list[Path]:
-    """Write `results.csv`, `.md`, `.tex` and `.json` of the rows that there are."""
+    """Write `TABLE_FILES` of the rows that there are."""
     folder = evaluation.folder / TABLES
     save_results(evaluation.results, folder)
-    save_tables(evaluation.results, folder)
+    save_tables({"": evaluation.results}, folder)
     return [folder / name for name in TABLE_FILES]
 
 

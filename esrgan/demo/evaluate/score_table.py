@@ -1,12 +1,14 @@
 """Evaluation progress and tables of scores as HTML."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from esrgan.demo.evaluate.job import Evaluation
 from esrgan.demo.progress import progress_line
 from esrgan.evaluation.results import Score
-from esrgan.evaluation.tables import make_table
+from esrgan.evaluation.score_tables import make_table
+from esrgan.evaluation.tables import html
 
 # Rows that the page shows, the last ones; the files hold all.
 SHOWN_ROWS = 200
@@ -30,15 +32,6 @@ def score_tables(state: Evaluation) -> tuple[str, str]:
 def _table(state: Evaluation, scores: Sequence[Score], pictures: bool) -> str:
     if not scores:
         return ""
-    table = make_table(state.results, scores, narrow=True, pictures=pictures)
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=word' if n < table.words else ''}>{escape(cell)}</{tag}>"
-            for n, cell in enumerate(cells)
-        )
-
-    head = f"<thead><tr>{line(table.head, 'th')}</tr></thead>"
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
+    table = make_table(state.results, scores, pictures)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    return f'<div class="scores"><table>{head}<tbody>{body}</tbody></table></div>{notes}'
+    return f'<div class="scores">{html(replace(table, notes=[]))}</div>{notes}'

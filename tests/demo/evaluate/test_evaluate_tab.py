@@ -130,8 +130,11 @@ def test_tables_and_figures_without_computing_again(
     files = evaluation.tables(state)
     assert [file.name for file in files] == [
         "results.csv",
+        "means.csv",
         "results.md",
-        "results.tex",
+        "results.html",
+        "table.tex",
+        "pictures.tex",
         "results.json",
     ]
     assert load_results(files[-1]) == state.results

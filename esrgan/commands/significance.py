@@ -1,0 +1,50 @@
+"""`python -m esrgan significance`: whether two methods of an evaluation differ."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from esrgan.command_line import Parser
+from esrgan.errors import UserError
+from esrgan.evaluation.layouts import set_name
+from esrgan.evaluation.results import METRICS, load_results
+from esrgan.evaluation.score_tables import difference_table
+from esrgan.evaluation.tables import aligned, fitted, separated, tabular
+from esrgan.pictures.files import atomic_path
+
+SUFFIXES = (".csv", ".tex")
+
+
+def add(command: Parser) -> None:
+    command.add_argument("first", metavar="A", help="a method's name in the evaluation")
+    command.add_argument("second", metavar="B", help="the one that it is compared with")
+    command.add_argument(
+        "--evaluation",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="of `evaluate -o DIR`; of several data sets, one each: DIR/Set5 DIR/Set14",
+    )
+    about = f"of {', '.join(METRICS)} (default: those of papers)"
+    command.add_argument(
+        "--columns", nargs="+", choices=METRICS, default=(), metavar="METRIC", help=about
+    )
+    command.add_argument("-o", "--out", type=Path, metavar="FILE.{csv,tex}", help="the same there")
+    command.set_defaults(run=run)
+
+
+def run(options: Namespace) -> int:
+    out = options.out
+    if out and out.suffix not in SUFFIXES:
+        raise UserError(f"The table is written as {' or '.join(SUFFIXES)}, not {out.name}.")
+    sets = {set_name(folder): load_results(folder) for folder in options.evaluation}
+    if len(sets) < len(options.evaluation):
+        raise UserError("Two of the evaluations have the same name; rename a folder.")
+    table = difference_table(sets, options.first, options.second, options.columns)
+    print(aligned(table))
+    if out:
+        with atomic_path(out) as temporary:
+            text = separated(table) if out.suffix == ".csv" else fitted(tabular(table))
+            temporary.write_text(text, encoding="utf-8")
+        print(out)
+    return 0
