@@ -11,7 +11,9 @@ import torch
 from esrgan.command_line import Parser
 from esrgan.errors import UserError
 from esrgan.evaluation import methods
+from esrgan.evaluation.layouts import set_name
 from esrgan.evaluation.methods import Selection
+from esrgan.evaluation.results import Results, load_results
 from esrgan.inference.backends import BACKENDS
 from esrgan.inference.blend import MakeUpscaler
 from esrgan.inference.upscale import Upscaler
@@ -105,6 +107,22 @@ def network_at(
     note_strangers(networks)
     names = [Path(model).name for model in models]
     return result, {"interpolation": {"models": names, "alpha": alpha}}
+
+
+def results_by_data_set(folders: Sequence[Path]) -> dict[str, Results]:
+    """What `evaluate -o` kept in these folders, by the names of the data sets.
+
+    Raises:
+        UserError: as `load_results`, or two are of one data set.
+    """
+    found: dict[str, Results] = {}
+    for folder in folders:
+        results = load_results(folder)
+        name = set_name(Path(results.hr))
+        if name in found:
+            raise UserError(f"Two of the evaluations are of {name}; name one of them.")
+        found[name] = results
+    return found
 
 
 def named_otherwise(texts: Sequence[str]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from esrgan.command_line import Parser
+from esrgan.commands.common import results_by_data_set
 from esrgan.errors import UserError
-from esrgan.evaluation.layouts import set_name
-from esrgan.evaluation.results import METRICS, load_results
+from esrgan.evaluation.results import METRICS
 from esrgan.evaluation.score_tables import difference_table
 from esrgan.evaluation.tables import aligned, fitted, separated, tabular
 from esrgan.pictures.files import atomic_path
@@ -37,9 +37,7 @@ def run(options: Namespace) -> int:
     out = options.out
     if out and out.suffix not in SUFFIXES:
         raise UserError(f"The table is written as {' or '.join(SUFFIXES)}, not {out.name}.")
-    sets = {set_name(folder): load_results(folder) for folder in options.evaluation}
-    if len(sets) < len(options.evaluation):
-        raise UserError("Two of the evaluations have the same name; rename a folder.")
+    sets = results_by_data_set(options.evaluation)
     table = difference_table(sets, options.first, options.second, options.columns)
     print(aligned(table))
     if out:

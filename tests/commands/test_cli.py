@@ -233,6 +233,18 @@ def test_evaluate_of_several_data_sets_makes_one_table(
         run(*words, "-o", tmp_path / "s.pdf")
 
 
+def test_a_folder_for_the_hub(tmp_path: Path, data_set: Path, models: tuple[Path, Path]) -> None:
+    scores, hub = tmp_path / "scores", tmp_path / "hub"
+    assert run("evaluate", data_set, "--models", models[0], "-o", scores) == 0
+    assert run("export", models[0], "--hf", "--evaluation", scores, "-o", hub) == 0
+    assert {file.name for file in hub.iterdir()} == {"model.safetensors", "README.md"}
+    mean = load_results(scores).means()[0].psnr_y
+    assert f"{mean:.2f}" in (hub / "README.md").read_text()
+    written, given = (load_generator(file) for file in (hub / "model.safetensors", models[0]))
+    for name, values in given.state_dict().items():
+        assert values.equal(written.state_dict()[name])
+
+
 def test_evaluate_leaves_out_what_it_cannot_measure_and_says_so(
     tmp_path: Path, photo: np.ndarray, models: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
