@@ -16,6 +16,9 @@ from esrgan.models import zoo
 NONE = ""
 BUILTIN = ("psnr", "gan", "gan-after")
 OFFICIAL = ("official-psnr", "official-gan")  # the authors published no after-activation model
+# Pairs for photographs as they are on the web; the built-in one once it has been trained.
+PHOTO = ("photo-psnr", "photo-gan")
+REAL = ("real-psnr", "real-gan")
 FILE = "file "
 
 
@@ -82,6 +85,21 @@ def load_builtin() -> None:
 def official_trio() -> Trio:
     """The authors' two models, downloaded if need be."""
     return _named(OFFICIAL)
+
+
+def are_known(names: Sequence[str]) -> bool:
+    """Whether there are such models; not of none."""
+    return bool(names) and zoo.MODELS.keys() >= set(names)
+
+
+def photo_trio() -> Trio:
+    """The built-in pair for photographs."""
+    return _named(PHOTO)
+
+
+def real_trio() -> Trio:
+    """Real-ESRGAN's pair, downloaded if need be."""
+    return _named(REAL)
 
 
 def pair(first: str, second: str) -> Trio:

@@ -7,7 +7,15 @@ import gradio as gr
 
 from esrgan.demo import choice
 from esrgan.demo.compare import kept, page_link
-from esrgan.demo.compare.family import ANY, BUILTIN, OFFICIAL, families, shown_choices
+from esrgan.demo.compare.family import (
+    ANY,
+    BUILTIN,
+    CLEAN,
+    OFFICIAL,
+    PHOTO,
+    families,
+    shown_choices,
+)
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import Controls, Latest, Session
 from esrgan.demo.server.stopping import Runs
@@ -23,6 +31,7 @@ class Arrival(NamedTuple):
     kind: Any = UNCHANGED
     own_kind: Any = UNCHANGED
     family: Any = UNCHANGED
+    source: Any = UNCHANGED
     tuned: Any = UNCHANGED
     parts: Any = UNCHANGED
     own: Any = UNCHANGED
@@ -70,11 +79,14 @@ def _named(address: Address) -> Arrival:
     )
     if not address.models:
         return arrival
-    usual = {choice.BUILTIN: BUILTIN, choice.OFFICIAL: OFFICIAL}
-    family = usual.get(address.models, ANY)
+    usual = {choice.BUILTIN: (BUILTIN, CLEAN), choice.OFFICIAL: (OFFICIAL, CLEAN)}
+    if not address.is_hr:
+        usual |= {choice.PHOTO: (BUILTIN, PHOTO), choice.REAL: (OFFICIAL, PHOTO)}
+    family, source = usual.get(address.models, (ANY, CLEAN))
     first, second, third = (*address.models, choice.NONE)[:3]
     return arrival._replace(
         family=family,
+        source=source,
         parts=gr.Column(visible=family == ANY),
         first=first,
         second=second,
@@ -94,6 +106,7 @@ def _back(
         controls.kind,
         controls.kind,
         gr.Dropdown(families(), value=controls.family),
+        controls.source,
         tuned,
         parts,
         controls.own,

@@ -11,6 +11,8 @@ from esrgan.demo.server.messages import QUIETLY, told
 
 BUILTIN, OFFICIAL, TUNED = "Built-in", "Official (downloaded)", "Fine-tuned here"
 ANY = "Any two or three"
+# What a picture is; see `source`.
+CLEAN, PHOTO = "A clean picture (as in the paper)", "A photo or JPEG from the web"
 # The owner of a server chooses what visitors see first: ESRGAN_MODELS=official.
 FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
 
@@ -50,17 +52,24 @@ def shown_choices(
 
 
 def trio_of(
-    family: str, tuned: str | None, own: Sequence[str], chosen: tuple[str, str, str]
+    family: str,
+    for_photos: bool,
+    tuned: str | None,
+    own: Sequence[str],
+    chosen: tuple[str, str, str],
 ) -> Trio:
     """Models that the controls name.
+
+    Args:
+        for_photos: of a family that has two pairs, the one for photographs.
 
     Raises:
         UserError: one of them is missing.
     """
     if family == OFFICIAL:
-        return choice.official_trio()
+        return choice.real_trio() if for_photos else choice.official_trio()
     if family == ANY:
         return choice.chosen_trio(*chosen, own)
     if family == TUNED:
         return finetuned.trio(tuned)
-    return choice.builtin_trio()
+    return choice.photo_trio() if for_photos else choice.builtin_trio()

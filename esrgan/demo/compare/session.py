@@ -28,6 +28,7 @@ class Controls:
     upload: str
     kind: str
     family: str
+    source: str
     tuned: str | None
     own: list[str] | None
     models: tuple[str, str, str]

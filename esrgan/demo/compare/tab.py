@@ -16,7 +16,7 @@ from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, kept, web_page
 from esrgan.demo.compare.arrival import AS_HR, AS_LR, Arrival, arrive, new_wish
-from esrgan.demo.compare.family import families, model_choice, trio_of
+from esrgan.demo.compare.family import CLEAN, PHOTO, families, model_choice, trio_of
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
     Controls,
@@ -31,6 +31,7 @@ from esrgan.demo.compare.session import (
     nothing,
     stopped,
 )
+from esrgan.demo.compare.source import asked, is_asked, proposed, question
 from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told, words_of
@@ -102,6 +103,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         with gr.Column(min_width=300, scale=4, elem_id="wishes"):
             kind = gr.Radio([AS_LR, AS_HR], value=AS_HR, show_label=False, elem_id="kind")
             family, tuned, parts, own, trio = model_choice()
+            source = question()
     with gr.Column(elem_id="stage"):
         first = Image.open(pictures[examples.FIRST])
         viewer = Viewer(value=awaited(examples.FIRST, *first.size, FIRST_PANES), elem_id="viewer")
@@ -111,7 +113,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
 
     begun = request.change(
         told(compare),
-        [runs, latest, upload, kind, family, tuned, own, *trio, address, place, request],
+        [runs, latest, upload, kind, family, source, tuned, own, *trio, address, place, request],
         [session, viewer],
         **DEVICE,
         trigger_mode="multiple",
@@ -123,16 +125,16 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     each: dict[str, Any] = {"trigger_mode": "multiple", **QUIETLY}
     wish: dict[str, Any] = {"js": _to_viewer("wished"), **each}
     gr.on(
-        [upload.clear, family.input, tuned.input, *(model.input for model in trio)],
+        [upload.clear, family.input, source.input, tuned.input, *(m.input for m in trio)],
         lambda: (new_wish(), None),
         None,
         [request, address],
         **wish,
     )
     upload.upload(
-        lambda kind: (kind, new_wish(), None, None),
-        own_kind,
-        [kind, request, address, place],
+        _uploaded,
+        [upload, own_kind, family],
+        [kind, source, request, address, place],
         **wish,
     )
     kind.input(
@@ -142,11 +144,12 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         **each,
     )
     kind.input(None, js=_to_viewer("wished"))
+    gr.on([kind.change, family.change], asked, [kind, family], source, **QUIETLY)
     offered.click(None, js=_to_viewer("wished"))
     offered.click(
-        lambda number: (str([*pictures.values()][number]), AS_HR, new_wish(), None, None),
+        lambda number: (str([*pictures.values()][number]), AS_HR, CLEAN, new_wish(), None, None),
         offered,
-        [upload, kind, request, address, place],
+        [upload, kind, source, request, address, place],
         trigger_mode="always_last",
         **QUIETLY,
     )
@@ -157,6 +160,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         kind=kind,
         own_kind=own_kind,
         family=family,
+        source=source,
         tuned=tuned,
         parts=parts,
         own=own,
@@ -188,6 +192,10 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     return upload, viewer
 
 
+def _uploaded(upload: str | None, kind: str, family: str) -> tuple[Any, ...]:
+    return kind, proposed(upload, kind, family), new_wish(), None, None
+
+
 def _part_wished(event: gr.EventData) -> tuple[tuple[int, int, int, int], str]:
     return place_of(event), new_wish()
 
@@ -198,6 +206,7 @@ def compare(
     upload: str | None,
     kind: str,
     family: str,
+    source: str,
     tuned: str | None,
     own: list[str] | None,
     first: str,
@@ -217,12 +226,13 @@ def compare(
                 return
             if wish in runs.given_up:
                 raise StoppedError
-            trio = trio_of(family, tuned, own or [], (first, second, third))
+            for_photos = source == PHOTO and is_asked(kind, family)
+            trio = trio_of(family, for_photos, tuned, own or [], (first, second, third))
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio, place, gr.Info)
             _warn_of_strangers(trio)
             session = _begun(run, begun, Path(upload), kind == AS_HR, address)
-            controls = Controls(upload, kind, family, tuned, own, (first, second, third))
+            controls = Controls(upload, kind, family, source, tuned, own, (first, second, third))
             session = replace(session, controls=controls)
             for further in chain([session], runs.carry(run, computed(session))):
                 if run != runs.latest:
@@ -269,7 +279,7 @@ def stop_comparing(runs: Runs, wish: str | None) -> None:
 
 
 def _warn_of_strangers(trio: Trio) -> None:
-    if trio.names and set(trio.names) <= set(choice.BUILTIN):
+    if trio.names and set(trio.names) <= {*choice.BUILTIN, *choice.PHOTO}:
         return
     interpolable = [files for files in (trio.ends, trio.files) if not compute.obstacle(files)]
     if any(compute.strangers(files) for files in interpolable):

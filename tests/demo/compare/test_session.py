@@ -10,7 +10,7 @@ from PIL import Image
 
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare.arrival import AS_HR
-from esrgan.demo.compare.family import BUILTIN
+from esrgan.demo.compare.family import BUILTIN, CLEAN
 from esrgan.demo.compare.session import (
     Latest,
     Session,
@@ -29,6 +29,7 @@ from esrgan.networks import RRDBNet
 from esrgan.pictures.images import load_image
 
 NOTHING = (gr.skip(), gr.skip())
+ENDS = ("psnr", "gan", "")
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
         str(tmp_path / "x.png"),
         AS_HR,
         BUILTIN,
+        CLEAN,
         None,
         None,
         "psnr",
@@ -117,7 +119,7 @@ def test_a_wish_that_was_stopped_before_it_began_does_not_begin(
     Image.fromarray(photo).save(tmp_path / "x.png")
     runs = Runs()
     stop_comparing(runs, "this")
-    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, None, None, "psnr", "gan", "", None, None)
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, CLEAN, None, None, *ENDS, None, None)
     ((session, view),) = compare(runs, Latest(), *wish, "this")
     assert session is None
     assert (view.state, view.words) == ("stopped", "Stopped.")

@@ -1,0 +1,114 @@
+"""The question what a picture is, what the file answers, and which models follow."""
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from esrgan.demo import choice
+from esrgan.demo.compare.arrival import AS_HR, AS_LR
+from esrgan.demo.compare.family import ANY, BUILTIN, CLEAN, OFFICIAL, PHOTO, trio_of
+from esrgan.demo.compare.session import Latest
+from esrgan.demo.compare.source import asked, estimate, is_asked, proposed
+from esrgan.demo.compare.tab import compare
+from esrgan.demo.server.stopping import Runs
+from esrgan.models import zoo
+from esrgan.models.checkpoints import save_generator
+from esrgan.pictures.degrade import jpeg
+from esrgan.pictures.resize import imresize
+
+NO_CHOICE = ("psnr", "gan", "")
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    return imresize(data.astronaut(), 1 / 4)
+
+
+@pytest.fixture
+def photo_pair(tmp_path: Path, tiny_network, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The built-in models for photographs, as if they had been trained."""
+    files = [tmp_path / f"{name}.safetensors" for name in choice.PHOTO]
+    for name, file in zip(choice.PHOTO, files, strict=True):
+        save_generator(file, tiny_network, {})
+        monkeypatch.setitem(zoo.MODELS, name, zoo.ModelCard(name, "for a test", file, "none"))
+    return files
+
+
+def test_a_jpeg_s_tables_answer(tmp_path: Path, clean: np.ndarray) -> None:
+    Image.fromarray(clean).save(tmp_path / "web.jpg", quality=72)
+    answer, reason = estimate(tmp_path / "web.jpg")
+    assert answer == PHOTO
+    assert "quality 72" in reason
+    Image.fromarray(clean).save(tmp_path / "fine.jpg", quality=98)
+    answer, reason = estimate(tmp_path / "fine.jpg")
+    assert answer == CLEAN
+    assert "quality 98" in reason
+
+
+def test_blocks_answer_where_there_are_no_tables(tmp_path: Path, clean: np.ndarray) -> None:
+    Image.fromarray(clean).save(tmp_path / "clean.png")
+    assert estimate(tmp_path / "clean.png") == (CLEAN, "No trace of JPEG was found in it.")
+    Image.fromarray(jpeg(clean, 40)).save(tmp_path / "saved-again.png")
+    answer, reason = estimate(tmp_path / "saved-again.png")
+    assert answer == PHOTO
+    assert "blocks" in reason
+
+
+def test_what_is_no_picture_is_told_of_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"just a text")
+    assert estimate(tmp_path / "a.png") == (CLEAN, "")
+    assert estimate(tmp_path / "gone.png") == (CLEAN, "")
+
+
+def test_it_is_asked_where_there_are_two_answers(photo_pair: list[Path]) -> None:
+    assert is_asked(AS_LR, BUILTIN)
+    assert is_asked(AS_LR, OFFICIAL)
+    assert not is_asked(AS_HR, BUILTIN)  # shrunk first, a JPEG is clean
+    assert not is_asked(AS_LR, ANY)
+    assert asked(AS_LR, BUILTIN).visible is True
+    assert asked(AS_HR, BUILTIN).visible is False
+
+
+def test_models_that_are_not_there_are_not_offered(
+    photo_pair: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in choice.PHOTO:
+        monkeypatch.delitem(zoo.MODELS, name)
+    assert not is_asked(AS_LR, BUILTIN)
+
+
+def test_the_answer_is_proposed_with_its_reason(
+    photo_pair: list[Path], tmp_path: Path, clean: np.ndarray
+) -> None:
+    Image.fromarray(clean).save(tmp_path / "web.jpg", quality=60)
+    question = proposed(str(tmp_path / "web.jpg"), AS_LR, BUILTIN)
+    assert (question.value, question.visible) == (PHOTO, True)
+    assert "quality 60" in str(question.info)
+
+
+def test_the_answer_chooses_the_models(photo_pair: list[Path]) -> None:
+    photographs = trio_of(BUILTIN, True, None, [], NO_CHOICE)
+    assert (photographs.files, photographs.names) == (tuple(photo_pair), choice.PHOTO)
+    assert trio_of(BUILTIN, False, None, [], NO_CHOICE).names == choice.BUILTIN
+
+
+@pytest.mark.parametrize(("kind", "names"), [(AS_LR, choice.PHOTO), (AS_HR, choice.BUILTIN)])
+def test_a_comparison_is_by_the_models_of_the_answer(
+    photo_pair: list[Path],
+    photo: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    names: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    Image.fromarray(photo[:24, :24]).save(tmp_path / "x.jpg", quality=50)
+    wish = (str(tmp_path / "x.jpg"), kind, BUILTIN, PHOTO, None, None, *NO_CHOICE)
+    session, view = next(compare(Runs(), Latest(), *wish, None, None, "wish"))
+    assert session is not None
+    assert not isinstance(session, gr.State)
+    assert view.link.models == names
