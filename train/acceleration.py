@@ -10,6 +10,7 @@ from torch import nn
 from esrgan.errors import UserError
 
 Precision = Literal["fp32", "bf16", "fp16"]
+CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -39,14 +40,14 @@ def set_up_cuda(tf32: bool) -> None:
     torch.backends.cudnn.benchmark = True  # the shapes of the batches never change
 
 
-def compile_in_place(networks: Iterable[nn.Module]) -> None:
+def compile_in_place(networks: Iterable[nn.Module], mode: CompileMode) -> None:
     """Compile networks at their first call; the names of their weights stay."""
     from torch._functorch import config as autograd_config  # not imported with torch
 
     # The discriminator's graph is gone through twice: its buffers must outlive the first time.
     autograd_config.donated_buffer = False
     for network in networks:
-        network.compile()
+        network.compile(mode=mode)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -18,9 +18,10 @@ from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import InputName, layer_names
 from esrgan.pictures.degrade import CLEAN, Recipe
-from train.acceleration import Precision
+from train.acceleration import CompileMode, Precision
 from train.degradations import DegradationName
 from train.pixel_losses import LossName
+from train.trackers import TrackerName
 
 StageName = Literal["psnr", "gan", "vgg"]
 Figure = Literal["psnr_y", "ssim_y", "niqe", "delta_e", "lpips", "dists"]
@@ -97,7 +98,9 @@ class RunConfig:
             bf16 on a GPU that has it, and else fp32.
         tf32: let CUDA round float32 products to TF32.
         compile: run the networks through torch.compile.
+        compile_mode: torch.compile's: "reduce-overhead" records CUDA graphs.
         clip_norm: the largest norm of a network's gradient; larger ones are scaled down.
+        trackers: what else is told of the numbers and samples: "wandb", "mlflow".
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -116,10 +119,12 @@ class RunConfig:
     log_every: Count = 100
     save_minutes: Positive = 10.0
     keep: CountOrZero = 20
-    precision: Precision | Literal["auto"] = "fp32"
+    precision: Precision | Literal["auto"] = "auto"
     tf32: bool = True
     compile: bool = False
+    compile_mode: CompileMode = "default"
     clip_norm: Positive | None = None
+    trackers: tuple[TrackerName, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,8 +249,6 @@ class GANConfig(PSNRConfig):
         if "l1" in self.losses:
             raise UserError("losses: the weight of l1 is pixel_weight in this stage")
         super().__post_init__()
-        if self.gradient_penalty and self.compile:
-            raise UserError("gradient_penalty needs second derivatives, which compile has not")
 
 
 @dataclass(frozen=True, kw_only=True)

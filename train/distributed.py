@@ -153,6 +153,34 @@ def highest(own: int) -> int:
     return int(numbers)
 
 
+class Vote:
+    """The highest wish of any process, which is 0 where it has none. No process waits for the
+    others at its step: with several, the answer is that of the step before."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[dist.Work, Tensor] | None = None
+
+    def __call__(self, own: int) -> int:
+        if world_size() == 1:
+            return own
+        answer = self.end()
+        # What is granted is not wished for again; over the CPU, so that no device is waited for.
+        number = torch.tensor(0 if own == answer else own)
+        work = dist.all_reduce(number, dist.ReduceOp.MAX, async_op=True)
+        assert work is not None  # this process is one of the group's
+        self._asked = work, number
+        return answer
+
+    def end(self) -> int:
+        """Wait for the answer that is still out, if there is one."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return 0
+        work, number = asked
+        work.wait()
+        return int(number)
+
+
 def gathered(own: Item) -> list[Item]:
     """Gather a value from each process, in their order, in all of them."""
     if world_size() == 1:

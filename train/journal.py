@@ -5,7 +5,7 @@ A run's folder holds them as `metrics.jsonl`, for TensorBoard, as `samples/` and
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,20 +18,22 @@ from torch.utils.tensorboard import SummaryWriter
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import to_image
 from esrgan.run_folder import metrics_path, read_metrics
+from train.trackers import Tracker
 
 # What the names of a validation's figures begin with.
 MEASURED = ("validation/", "accuracy/held_out")
 
 
 class Journal:
-    """Writes into a run's folder, where no other process writes."""
+    """Writes into a run's folder, where no other process writes, and tells its trackers."""
 
-    def __init__(self, run: Path, writer: SummaryWriter, metrics: TextIO) -> None:
-        self.run, self.writer, self.metrics = run, writer, metrics
+    def __init__(
+        self, run: Path, writer: SummaryWriter, metrics: TextIO, trackers: Sequence[Tracker] = ()
+    ) -> None:
+        self.run, self.writer, self.metrics, self.trackers = run, writer, metrics, trackers
 
     def numbers(self, numbers: Mapping[str, float], iteration: int) -> None:
-        for name, value in numbers.items():
-            self.writer.add_scalar(name, value, iteration)
+        self._scalars(numbers, iteration)
         if numbers:
             self._line(numbers, iteration)
 
@@ -40,10 +42,15 @@ class Journal:
 
     def figures(self, figures: Mapping[str, float], iteration: int) -> None:
         """What a validation has found: curves first, since the line says that it was done."""
-        for name, value in figures.items():
-            self.writer.add_scalar(name, value, iteration)
+        self._scalars(figures, iteration)
         self.flush()
         self._line(figures, iteration)
+
+    def _scalars(self, numbers: Mapping[str, float], iteration: int) -> None:
+        for name, value in numbers.items():
+            self.writer.add_scalar(name, value, iteration)
+        for tracker in self.trackers if numbers else ():
+            tracker.numbers(numbers, iteration)
 
     def _line(self, content: Mapping[str, Any], iteration: int) -> None:
         line = {"iteration": iteration, "time": round(time.time(), 2), **content}
@@ -58,7 +65,10 @@ class Journal:
             save_png(picture, self.run / "validation" / f"{iteration:07d}" / f"{name}.png")
         if sample is not None:
             self.writer.add_image("sample", sample, iteration)
-            save_png(to_image(sample[None]), sample_path(self.run, iteration))
+            picture = to_image(sample[None])
+            for tracker in self.trackers:
+                tracker.sample(picture, iteration)
+            save_png(picture, sample_path(self.run, iteration))
 
     def flush(self) -> None:
         """Put the curves on the disk as far as the checkpoint that is about to be written."""
@@ -84,7 +94,9 @@ class Silence(Journal):
 
 
 @contextmanager
-def open_journal(run: Path, start: int, anew: bool) -> Iterator[Journal]:
+def open_journal(
+    run: Path, start: int, anew: bool, trackers: Sequence[Tracker] = ()
+) -> Iterator[Journal]:
     """The journal of a run, cut back to the iteration of its checkpoint, to be gone on with.
 
     Args:
@@ -102,7 +114,7 @@ def open_journal(run: Path, start: int, anew: bool) -> Iterator[Journal]:
             if line["iteration"] == start:
                 for name, value in numbers_of(line).items():
                     writer.add_scalar(name, value, start)
-        yield Journal(run, writer, metrics)
+        yield Journal(run, writer, metrics, trackers)
 
 
 def _await_a_later_name(events: Path) -> None:

@@ -1,9 +1,10 @@
 """The one training loop."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from esrgan.run_folder import Status, read_metrics, write_status
 from train import distributed
 from train.acceleration import ran_out_of_memory
 from train.checkpoint import CheckpointWriter, remains
-from train.config import Config, learning_rate
+from train.config import Config, learning_rate, to_settings
 from train.data import batches
 from train.journal import (
     Journal,
@@ -30,10 +31,11 @@ from train.journal import (
 from train.stages import Stage
 from train.state import keep_weights, save_if_best
 from train.stopping import stop_requests
+from train.trackers import open_trackers
 from train.watch import Watch
 
 Batch = tuple[Tensor, Tensor]
-# What a process wishes after a step; the highest number of all is done.
+# What a process wishes after a step; the highest number of all is done, 0 is nothing.
 GO_ON, SAVE, STOP = range(3)
 
 
@@ -72,11 +74,11 @@ def train(
     with (
         _writing(run),
         stop_requests() as stop_requested,
-        _journal(run, start, unmeasured) as journal,
         _progress(config, start) as progress,
+        _journal(run, config, start, unmeasured, partial(_tell, progress=progress)) as journal,
         CheckpointWriter(run) as checkpoints,
     ):
-        watch = _watch(run, start)
+        watch, vote = _watch(run, start), distributed.Vote()
         if main:
             write_status(run, Status("running", start, config.iterations))
 
@@ -123,7 +125,7 @@ def train(
                 warn([f"memory is short: a batch is computed in {stage.parts} parts from now on"])
 
             due = time.monotonic() - saved >= 60 * config.save_minutes
-            wish = distributed.highest(STOP if stop_requested() else SAVE if due else GO_ON)
+            wish = vote(STOP if stop_requested() else SAVE if due else GO_ON)
             last = iteration == config.iterations or wish == STOP
             log, assess, show = (
                 last or iteration % every == 0
@@ -152,6 +154,7 @@ def train(
                 picture()
             if last:
                 break
+        vote.end()
         seconds = round(time.monotonic() - begun, 1)
         ended = {**facts, **figures, "iterations": iteration, "seconds_of_last_session": seconds}
         weights = run / stage.weights_name
@@ -221,8 +224,18 @@ def _check_finite(losses: dict[str, float], stage: Stage | None, iteration: int,
         )
 
 
-def _journal(run: Path, start: int, anew: bool) -> AbstractContextManager[Journal]:
-    return open_journal(run, start, anew) if distributed.is_main() else nullcontext(Silence())
+@contextmanager
+def _journal(
+    run: Path, config: Config, start: int, anew: bool, tell: Callable[[str], None]
+) -> Iterator[Journal]:
+    if not distributed.is_main():
+        yield Silence()
+        return
+    with (
+        open_trackers(config.trackers, run, to_settings(config), tell) as trackers,
+        open_journal(run, start, anew, trackers) as journal,
+    ):
+        yield journal
 
 
 def _watch(run: Path, start: int) -> Watch:

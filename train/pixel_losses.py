@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LossName = Literal["l1", "charbonnier", "ms_ssim", "fft", "ldl"]
+from esrgan.errors import UserError
+from esrgan.evaluation.learned_metrics import learned_loss
+
+OwnLoss = Literal["l1", "charbonnier", "ms_ssim", "fft", "ldl"]
+LearnedLoss = Literal["lpips", "dists"]
+LossName = OwnLoss | LearnedLoss
 Loss = Callable[[Tensor, Tensor, Callable[[], Tensor]], Tensor]
 
 CHARBONNIER_EPSILON = 1e-6
@@ -94,6 +99,25 @@ def _local_variance(values: Tensor) -> Tensor:
     return neighbours.var(dim=1).view_as(values)
 
 
+def loss_called(name: LossName, device: torch.device) -> Loss:
+    """One of `LOSSES`, or a learned distance by `pyiqa`, whose network stays as it is.
+
+    Raises:
+        UserError: that can't be had.
+    """
+    if name not in ("lpips", "dists"):
+        return LOSSES[name]
+    network = learned_loss(name, device)
+    if isinstance(network, str):
+        raise UserError(f"losses: {name} can't be had here: {network}.")
+    distance = network
+
+    def learned(sr: Tensor, hr: Tensor, _averaged: Callable[[], Tensor]) -> Tensor:
+        return distance(sr, hr)
+
+    return learned
+
+
 LOSSES: dict[LossName, Loss] = {
     "l1": l1,
     "charbonnier": charbonnier,
@@ -101,4 +125,4 @@ LOSSES: dict[LossName, Loss] = {
     "fft": fft,
     "ldl": ldl,
 }
-assert LOSSES.keys() == set(get_args(LossName))
+assert LOSSES.keys() == set(get_args(OwnLoss))

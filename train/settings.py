@@ -24,7 +24,7 @@ FOLDERS = ("data", "lr", "validation", "validation_lr")
 FILES = ("init", "init_discriminator", "init_partial", "perceptual")
 # What a run that goes on may change without a word: how long, where, how it is watched.
 FREE = {
-    *("iterations", "device", "num_workers", "compile"),
+    *("iterations", "device", "num_workers", "compile", "compile_mode", "trackers"),
     *("save_every", "save_minutes", "sample_every", "log_every", "keep"),
     *("validation", "validation_lr", "validation_degrade", "best_by"),
 }

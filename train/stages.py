@@ -53,7 +53,7 @@ from train.losses import (
     gradient_penalty,
     mean_square,
 )
-from train.pixel_losses import LOSSES
+from train.pixel_losses import loss_called
 from train.starting_weights import frozen, initial_discriminator, initial_generator
 
 ADAM_BETAS = (0.9, 0.99)
@@ -230,6 +230,7 @@ class PSNRStage(Stage):
             pairs = validation_pairs(config.validation, config.validation_lr, scale)
             recipe = Recipe.of(config.validation_degrade)
             self.validation = [replace(pair, lr=recipe(pair.lr, pair.name)) for pair in pairs]
+        self.losses = {name: loss_called(name, device) for name in config.losses}
         self.measures = measures_for(config.best_by)
         self.figure = self._figure()
         if self.validation:
@@ -240,7 +241,7 @@ class PSNRStage(Stage):
                 "too, and not LR that is made, give them with --validation-lr"
             )
         if config.compile:
-            compile_in_place([self.generator])
+            compile_in_place([self.generator], config.compile_mode)
 
     def _hold_out(self) -> list[Pair]:
         pairs = self.dataset.hold_out(self.config.hold_out)
@@ -287,7 +288,7 @@ class PSNRStage(Stage):
     def weighted_losses(self, sr: Tensor, hr: Tensor, lr: Tensor) -> tuple[Tensor, Scalars]:
         """The weighted sum of the configuration's `losses`, and each of them by itself."""
         steady, weights = partial(self._steady, lr), self.config.losses
-        found = {name: LOSSES[name](sr, hr, steady) for name in weights}
+        found = {name: loss(sr, hr, steady) for name, loss in self.losses.items()}
         terms = [weights[name] * loss for name, loss in found.items()]
         total = torch.stack(terms).sum() if terms else sr.new_zeros(())
         return total, {f"loss/{name}": loss.detach() for name, loss in found.items()}
@@ -379,7 +380,15 @@ class GANStage(PSNRStage):
             self.perceptual.normalise(unit_range(torch.stack(crops).to(device)))
             self.modules["feature scales"] = self.perceptual.scales
         if config.compile:
-            compile_in_place([self.discriminator, self.perceptual.features])
+            networks: list[nn.Module] = [self.perceptual.features]
+            if config.gradient_penalty:
+                self.notes.append(
+                    "the discriminator is not compiled: R1 needs its second derivatives, which "
+                    "torch.compile has not"
+                )
+            else:
+                networks.append(self.discriminator)
+            compile_in_place(networks, config.compile_mode)
 
     @property
     def steps(self) -> int:
@@ -539,7 +548,7 @@ class VGGStage(Stage):
         self.optimizers = {"classifier": self.optimizer}
         self.rates = {"classifier": 1.0}
         if config.compile:
-            compile_in_place([self.network])
+            compile_in_place([self.network], config.compile_mode)
 
     def backward(self, first: Tensor, second: Tensor) -> Scalars:
         """Part of a batch: N×3×S×S `uint8` pictures and their N labels."""

@@ -8,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esrgan.pictures.images import to_rgb, to_tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 # Of SR and HR, both H×W×3.
 Metric = Callable[[np.ndarray, np.ndarray], float]
@@ -44,20 +48,19 @@ def learned_distance(name: str) -> Metric | str:
     return _metric(*DISTANCES[name])
 
 
+def learned_loss(name: str, device: "torch.device") -> "nn.Module | str":
+    """One of `DISTANCES` as a loss of N×3×H×W in [0, 1], whose weights don't change; or why it
+    can't be had."""
+    module = _module(DISTANCES[name][0], {**DISTANCES[name][1], "as_loss": True}, device)
+    return module if isinstance(module, str) else module.eval().requires_grad_(False)
+
+
 def _metric(name: str, settings: dict[str, Any]) -> Metric | str:
-    if importlib.util.find_spec("pyiqa") is None:
-        return "pyiqa not installed"
     import torch
 
-    try:
-        pyiqa = importlib.import_module("pyiqa")
-    except Exception:  # it imports much that may be missing or of another version
-        return "pyiqa can't be imported"
-    try:
-        _fetch(name, json.dumps(settings))
-        module = pyiqa.create_metric(name, device=torch.device("cpu"), **settings)
-    except Exception:  # downloads fail in many ways
-        return "parameters not to be had"
+    module = _module(name, settings, torch.device("cpu"))
+    if isinstance(module, str):
+        return module
 
     def measure(sr: np.ndarray, hr: np.ndarray) -> float:
         pictures = [to_tensor(to_rgb(picture)) for picture in (sr, hr)]
@@ -65,6 +68,21 @@ def _metric(name: str, settings: dict[str, Any]) -> Metric | str:
             return float(module(*pictures) if module.metric_mode == "FR" else module(pictures[0]))
 
     return measure
+
+
+def _module(name: str, settings: dict[str, Any], device: "torch.device") -> Any:
+    """Of pyiqa, or a text that says why not."""
+    if importlib.util.find_spec("pyiqa") is None:
+        return "pyiqa not installed"
+    try:
+        pyiqa = importlib.import_module("pyiqa")
+    except Exception:  # it imports much that may be missing or of another version
+        return "pyiqa can't be imported"
+    try:
+        _fetch(name, json.dumps(settings))
+        return pyiqa.create_metric(name, device=device, **settings)
+    except Exception:  # downloads fail in many ways
+        return "parameters not to be had"
 
 
 @cache

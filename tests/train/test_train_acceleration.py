@@ -141,16 +141,33 @@ def broken_compiler(*_arguments: Any, **_options: Any) -> None:
         ),
     ],
 )
+@pytest.mark.parametrize("penalty", [0, 0.1], ids=["plain", "R1"])
 def test_compiled_networks_give_the_same_step(
-    build: Build, backend: str, monkeypatch: pytest.MonkeyPatch
+    build: Build, backend: str, penalty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With R1, which needs the discriminator's second derivatives, all but that is compiled."""
     monkeypatch.setattr("torch.compile", partial(torch.compile, backend=backend))
-    plain, compiled = build("gan"), build("gan", compile=True)
+    plain, compiled = (
+        build("gan", compile=each, gradient_penalty=penalty) for each in (False, True)
+    )
+    assert any("R1" in note for note in compiled.notes) == (penalty > 0)
     for expected, found in zip(stepped(plain), stepped(compiled), strict=True):
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)
     assert plain.modules["generator"].state_dict().keys() == (
         compiled.modules["generator"].state_dict().keys()
     )
+
+
+def test_the_compiler_is_asked_for_its_mode(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[str] = []
+
+    def compiled(call: Any, mode: str) -> Any:
+        modes.append(mode)
+        return call
+
+    monkeypatch.setattr("torch.compile", compiled)
+    build("gan", compile=True, compile_mode="reduce-overhead")
+    assert modes == ["reduce-overhead"] * 3  # generator, perceptual network, discriminator
 
 
 @pytest.mark.parametrize(

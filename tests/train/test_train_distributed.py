@@ -26,7 +26,7 @@ from train.stages import build_stage
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-STAGES: dict[str, StageName] = {"psnr": "psnr", "gan": "gan", "accumulated": "gan"}
+STAGES: dict[str, StageName] = {"psnr": "psnr", "gan": "gan", "accumulated": "gan", "unet": "gan"}
 CPU = torch.device("cpu")
 # Of Adam, which with a smaller one makes whole steps of gradients that are rounding errors alone.
 EPSILON = 1e-6
@@ -89,7 +89,9 @@ def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
     }
     psnr = {**load_preset("psnr", "tiny"), **common}
     gan = {**load_preset("gan", "tiny"), **common, **second}
-    return {"psnr": psnr, "gan": gan, "accumulated": {**gan, "accumulate": 2}}
+    accumulated = {**gan, "accumulate": 2}
+    unet = {**accumulated, "discriminator": "unet"}
+    return {"psnr": psnr, "gan": gan, "accumulated": accumulated, "unet": unet}
 
 
 def trained(stage: StageName, settings: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +119,13 @@ def gradient() -> list[float]:
     return weight.grad.tolist()
 
 
+def votes() -> list[int]:
+    """The answers to wishes that differ."""
+    vote = distributed.Vote()
+    own = ([0, 1, 1, 0, 0], [0, 0, 0, 2, 0])[distributed.rank()]
+    return [*map(vote, own), vote.end(), vote.end()]
+
+
 def refusal(stage: StageName, settings: dict[str, Any]) -> str:
     try:
         build_stage(make_config(stage, settings), CPU)
@@ -132,6 +141,7 @@ def in_each_process(given: Path, out: Path) -> None:
         result = {
             **{name: trained(STAGES[name], each) for name, each in settings.items()},
             "gradient": gradient(),
+            "votes": votes(),
             "three": refusal("gan", {**settings["gan"], "batch_size": 3}),
             "norm": refusal("gan", {**settings["gan"], "discriminator_batch_norm": True}),
         }
@@ -150,7 +160,7 @@ def together(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
     return json.loads((folder / "result.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["psnr", "gan", "accumulated"])
+@pytest.mark.parametrize("name", STAGES)
 def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
     name: str, settings: dict[str, Any], together: dict[str, Any]
 ) -> None:
@@ -174,6 +184,16 @@ def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
     on_fake = F.softplus(fake - real.mean()).mean()
     ((on_real + on_fake) / 2).backward()
     np.testing.assert_allclose(together["gradient"], weight.grad, rtol=1e-10)  # type: ignore[arg-type]
+
+
+def test_a_wish_of_one_process_is_all_s_at_the_next_step_and_once(together: dict[str, Any]) -> None:
+    assert together["votes"] == [0, 0, 1, 0, 2, 0, 0]
+
+
+def test_alone_a_wish_is_granted_at_once() -> None:
+    vote = distributed.Vote()
+    assert [vote(own) for own in (0, 1, 2)] == [0, 1, 2]
+    assert vote.end() == 0
 
 
 def test_what_two_processes_can_t_do_is_said(together: dict[str, Any]) -> None:

@@ -1,5 +1,8 @@
 """train/pixel_losses.py against NumPy, SciPy and scikit-image, and their laws."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,7 @@ from scipy.ndimage import gaussian_filter, generic_filter
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from train.pixel_losses import LOSSES, SCALES, LossName
+from train.pixel_losses import LOSSES, SCALES, LossName, OwnLoss, loss_called
 
 
 @pytest.fixture
@@ -18,13 +21,13 @@ def pair(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     return torch.tensor(sr, requires_grad=True), torch.tensor(hr)
 
 
-def value(name: LossName, sr: Tensor, hr: Tensor, averaged: Tensor | None = None) -> float:
+def value(name: OwnLoss, sr: Tensor, hr: Tensor, averaged: Tensor | None = None) -> float:
     return LOSSES[name](sr, hr, lambda: sr if averaged is None else averaged).item()
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_equal_pictures_cost_nothing_and_others_are_drawn_nearer(
-    name: LossName, pair: tuple[Tensor, Tensor]
+    name: OwnLoss, pair: tuple[Tensor, Tensor]
 ) -> None:
     sr, hr = pair
     assert value(name, hr, hr) == pytest.approx(0, abs=2e-6)
@@ -90,3 +93,42 @@ def test_ldl(pair: tuple[Tensor, Tensor]) -> None:
         weight[:, 20:] = 0
         expected.append((weight * np.abs(sr_[number] - hr_[number])).mean())
     assert value("ldl", sr, hr, averaged) == pytest.approx(np.mean(expected))
+
+
+class Distance(torch.nn.Module):
+    """A stand-in for pyiqa's: the mean square, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        return self.weight * (sr - hr).square().mean()
+
+
+@pytest.mark.parametrize("name", ["lpips", "dists"])
+def test_learned_losses_are_pyiqas_with_weights_at_rest(
+    name: LossName, pair: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, dict[str, object]]] = []
+
+    def create_metric(name: str, **options: object) -> Distance:
+        asked.append((name, options))
+        return Distance()
+
+    monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setattr("esrgan.evaluation.learned_metrics._fetch", lambda *_: None)
+    sr, hr = pair
+    sr = sr.detach().float().requires_grad_()
+    hr = hr.float()
+    loss = loss_called(name, torch.device("cpu"))(sr, hr, lambda: sr)
+    (found,) = torch.autograd.grad(loss, sr)
+    torch.testing.assert_close(found, 4 * (sr - hr).detach() / sr.numel())
+    assert asked == [(name, {"as_loss": True, "device": torch.device("cpu")})]
+
+
+def test_a_learned_loss_that_cannot_be_had_is_told(refused, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with refused("lpips", "pyiqa not installed"):
+        loss_called("lpips", torch.device("cpu"))
