@@ -13,6 +13,7 @@ from train.config import Config, learning_rate
 from train.data import PairDataset
 from train.loop import loaded, set_rate, to_numbers
 from train.stages import Stage
+from train.state import device_name
 
 STEPS = 3  # the first warms up, and is not timed
 SHEET = 4, 3  # rows and columns of samples that are shown
@@ -39,7 +40,7 @@ def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> 
         f"losses of the last step: {', '.join(f'{n} {v:.4g}' for n, v in numbers.items())}",
         f"to come: {left:,} iterations, {left * config.batch_size:,} crops",
         f"time: about {duration(seconds * left + validating)}, {seconds:.3g} s a step and "
-        f"{duration(validating)} to validate",
+        f"{duration(validating)} to validate, {stage.precision} on {device_name(device)}",
         validation,
         f"memory of this process: {peak_memory(device) / 2**30:.2f} GiB",
     ]

@@ -428,7 +428,9 @@ def test_the_time_of_a_run_is_measured_by_a_few_steps_that_leave_nothing(
     *receiving, words = finetuning.estimating(settings, pictures)
     assert receiving[-1] == Receiving(len(pictures), len(pictures))
     assert isinstance(words, str)
-    found = re.fullmatch(r"about (\S+) s, (\S+) s a step and (\S+) s to validate", words)
+    found = re.fullmatch(
+        r"about (\S+) s, (\S+) s a step and (\S+) s to validate, fp32 on .+", words
+    )
     assert found, words
     whole, step, validating = map(float, found.groups())
     assert whole == pytest.approx(12 * step + validating, rel=0.02, abs=0.1)
