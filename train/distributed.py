@@ -1,19 +1,20 @@
 """Several processes that train one network, as `torchrun` starts them; alone, nothing here acts.
 
-The processes hold equal weights, and each takes its share of every batch. `average_gradients` makes
+The processes hold equal weights, and each takes its share of every batch. `GradientAverager` makes
 their gradients equal before the optimisers' step, so that their weights stay so. Collectives are
 called by all of them in the same order.
 
 Why not `DistributedDataParallel`: it averages in hooks of one forward and one backward pass. The
 GAN step goes back through the discriminator twice, once for the picture's gradient alone, which
-such hooks would take for a finished pass. Averaging the finished gradients is plain, and exact.
+such hooks would take for a finished pass. Ours are on the weights' own gradients, which that pass
+leaves alone.
 """
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from esrgan.errors import UserError
 
 # Others may have to wait this long for the first process: a large checkpoint on a slow disk.
 PATIENCE = timedelta(hours=1)
+# Gradients are exchanged so many numbers at a time.
+PART = 2**21
 
 Item = TypeVar("Item")
 Network = TypeVar("Network", bound=nn.Module)
@@ -103,7 +106,7 @@ class _GlobalMean(torch.autograd.Function):
 
     Let L be the mean of the processes' losses L_r, m the mean of their m_r. Every L_r depends on m,
     so that Σ_s L_s has the gradient (1/n) Σ_s ∂L_s/∂m in m_r: what `backward` returns. Thus each
-    process computes its part of the gradient of Σ_s L_s, and `average_gradients`, which divides the
+    process computes its part of the gradient of Σ_s L_s, and `GradientAverager`, which divides the
     sum of the parts by n, yields the gradient of L, as one process would.
     """
 
@@ -131,17 +134,70 @@ def averaged(own: Tensor) -> Tensor:
     return total / world_size()
 
 
-def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes: one collective for all of them."""
-    if world_size() == 1:
-        return
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not gradients:
-        return
-    together = averaged(torch.cat([gradient.flatten() for gradient in gradients]))
-    parts = together.split([gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view(gradient.shape))
+class GradientAverager:
+    """Replaces gradients by their means over the processes, in parts while the backward pass still
+    computes others: the last layers' are ready first. Alone, nothing is done.
+
+    Args:
+        weights: in the order of the layers.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+        self._parts = _in_parts(list(weights)[::-1])
+        self._part_of = {weight: n for n, part in enumerate(self._parts) for weight in part}
+        self._missing: list[int] = []  # gradients, by part; none outside of a backward pass
+        self._sent: list[tuple[list[Tensor], Tensor, dist.Work]] = []
+        if world_size() > 1:
+            for weight in weights:
+                weight.register_post_accumulate_grad_hook(self._ready)
+
+    def begin(self) -> None:
+        """From now on gradients are complete when they have been added to."""
+        self._missing = [len(part) for part in self._parts]
+
+    def _ready(self, weight: Tensor) -> None:
+        if self._missing:
+            self._missing[self._part_of[cast(nn.Parameter, weight)]] -= 1
+            while len(self._sent) < len(self._parts) and not self._missing[len(self._sent)]:
+                self._send()
+
+    def _send(self) -> None:
+        """The next part: in the same order in all processes, whichever is ready first."""
+        weights = self._parts[len(self._sent)]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        together = torch.cat([gradient.flatten() for gradient in gradients or [torch.zeros(1)]])
+        work = dist.all_reduce(together, async_op=True)
+        assert work is not None  # this process is one of the group's
+        self._sent.append((gradients, together, work))
+
+    def finish(self) -> None:
+        """Wait for all of them."""
+        if world_size() == 1:
+            return
+        while len(self._sent) < len(self._parts):
+            self._send()
+        for gradients, together, work in self._sent:
+            work.wait()
+            together /= world_size()
+            start = 0
+            for gradient in gradients:
+                part = together[start : start + gradient.numel()]
+                gradient.copy_(part.view(gradient.shape))
+                start += gradient.numel()
+        self._missing, self._sent = [], []
+
+
+def _in_parts(weights: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """One after the other, each of `PART` numbers or a little more."""
+    parts: list[list[nn.Parameter]] = []
+    room = 0
+    for weight in weights:
+        if room <= 0:
+            parts.append([])
+            room = PART
+        parts[-1].append(weight)
+        room -= weight.numel()
+    return parts
 
 
 def highest(own: int) -> int:

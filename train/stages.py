@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,8 @@ class Stage(ABC):
         """
         with compiler_errors_told() if self.config.compile else nullcontext():
             losses = self._backward_in_parts(first, second)
-        for optimizer in self.optimizers.values():
-            self._update(optimizer)
+        for name, optimizer in self.optimizers.items():
+            self._update(optimizer, self.averagers[name])
         self.scaler.update()
         return {name: torch.stack([each[name] for each in losses]).mean() for name in losses[0]}
 
@@ -129,8 +129,11 @@ class Stage(ABC):
             for optimizer in self.optimizers.values():
                 optimizer.zero_grad()
             try:
-                parts = first.chunk(self.parts), second.chunk(self.parts)
-                return list(map(self.backward, *parts))
+                *before, last = zip(first.chunk(self.parts), second.chunk(self.parts), strict=True)
+                losses = [self.backward(*part) for part in before]
+                for averager in self.averagers.values():
+                    averager.begin()
+                return [*losses, self.backward(*last)]
             except (MemoryError, RuntimeError) as error:
                 if not ran_out_of_memory(error):
                     raise
@@ -146,11 +149,19 @@ class Stage(ABC):
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _update(self, optimizer: Optimizer) -> None:
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    @cached_property
+    def averagers(self) -> dict[str, distributed.GradientAverager]:
+        """Of the optimisers' gradients, by name."""
+        return {
+            name: distributed.GradientAverager(weights_of(optimizer))
+            for name, optimizer in self.optimizers.items()
+        }
+
+    def _update(self, optimizer: Optimizer, averager: distributed.GradientAverager) -> None:
+        weights = weights_of(optimizer)
         if all(weight.grad is None for weight in weights):  # it is not its turn
             return
-        distributed.average_gradients(weights)
+        averager.finish()
         self.scaler.unscale_(optimizer)
         if self.config.clip_norm is not None:
             nn.utils.clip_grad_norm_(weights, self.config.clip_norm)
@@ -641,6 +652,10 @@ def adam(
     rate, fused = config.schedule.learning_rate, device.type in ("cpu", "cuda")
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(weights, lr=rate, betas=ADAM_BETAS, weight_decay=weight_decay, fused=fused)
+
+
+def weights_of(optimizer: Optimizer) -> list[nn.Parameter]:
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
 
 
 def brightness_drift(sr: Tensor, hr: Tensor) -> Tensor:

@@ -125,6 +125,9 @@ def _is_safetensors(path: Path) -> bool:
     for beginning, kind in OTHER_FILES.items():
         if start.startswith(beginning):
             raise UserError(f"{path.name} is {kind}.")
+    # A header's length may begin as a pickle does; a pickle's beginning is no length that fits.
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") + 8 <= path.stat().st_size:
+        return True
     if start.startswith((ZIP, PICKLE)):
         return False
     return start[8:9] == b"{" or path.suffix.lower() == ".safetensors"

@@ -363,6 +363,16 @@ def test_a_file_is_what_it_holds_whatever_it_is_called(tmp_path, tiny_network, s
         assert_same_network(load_generator(tmp_path / name), tiny_network)
 
 
+def test_a_safetensors_header_of_any_length(tmp_path, tiny_network, state):
+    """0x80, with which a pickle begins, among its first bytes."""
+    lengths = set()
+    for padding in range(0, 256, 8):
+        save_file(state, tmp_path / "x.safetensors", {"facts": json.dumps({"x": "x" * padding})})
+        lengths.add((tmp_path / "x.safetensors").read_bytes()[0])
+        assert_same_network(load_generator(tmp_path / "x.safetensors"), tiny_network)
+    assert 0x80 in lengths
+
+
 def test_the_moving_average_is_preferred(path, tiny_network, state):
     other = {key: tensor + 1 for key, tensor in state.items()}
     torch.save({"params": other, "params_ema": state}, path)

@@ -113,10 +113,29 @@ def gradient() -> list[float]:
     x = torch.randn(2, 8, 3, dtype=torch.float64)
     weight = torch.nn.Parameter(torch.randn(3, dtype=torch.float64))
     real, fake = x[:, distributed.rank() :: distributed.world_size()] @ weight
+    averager = distributed.GradientAverager([weight])
+    averager.begin()
     RelativisticAverageGANLoss().discriminator(real, fake).backward()
-    distributed.average_gradients([weight])
+    averager.finish()
     assert weight.grad is not None
     return weight.grad.tolist()
+
+
+def sent() -> list[int]:
+    """The parts of gradients that are under way when the backward pass is in each layer."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(20, 20, bias=False) for _ in range(3)]
+    weights = [weight for layer in layers for weight in layer.parameters()]
+    averager = distributed.GradientAverager(weights)
+    found: list[int] = []
+    x = torch.ones(1, 20, requires_grad=True)
+    for layer in layers:
+        x = layer(x)
+        x.register_hook(lambda _: found.append(len(averager._sent)))
+    averager.begin()
+    x.sum().backward()
+    averager.finish()
+    return found
 
 
 def votes() -> list[int]:
@@ -137,11 +156,13 @@ def refusal(stage: StageName, settings: dict[str, Any]) -> str:
 def in_each_process(given: Path, out: Path) -> None:
     """What the two processes do, which torchrun starts with this file."""
     settings = json.loads(given.read_text("utf-8"))
+    distributed.PART = 200  # so that there are several
     with distributed.processes(CPU):
         result = {
             **{name: trained(STAGES[name], each) for name, each in settings.items()},
             "gradient": gradient(),
             "votes": votes(),
+            "sent": sent(),
             "three": refusal("gan", {**settings["gan"], "batch_size": 3}),
             "norm": refusal("gan", {**settings["gan"], "discriminator_batch_norm": True}),
         }
@@ -188,6 +209,10 @@ def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
 
 def test_a_wish_of_one_process_is_all_s_at_the_next_step_and_once(together: dict[str, Any]) -> None:
     assert together["votes"] == [0, 0, 1, 0, 2, 0, 0]
+
+
+def test_gradients_are_exchanged_while_the_backward_pass_goes_on(together: dict[str, Any]) -> None:
+    assert together["sent"] == [0, 1, 2]
 
 
 def test_alone_a_wish_is_granted_at_once() -> None:

@@ -104,7 +104,7 @@ def test_the_export_holds_the_averaged_weights(build, tmp_path: Path, changes, k
     stage.export(path, {"seed": 7})
     loaded = load_generator(path)
     assert isinstance(loaded, kind)
-    assert read_facts(path) == {"seed": 7}
+    assert read_facts(path) == {"seed": 7, "degradation": "bicubic"}
     for key, tensor in weights(stage.averaged()).items():
         stored = tensor.half().float() if tensor.is_floating_point() else tensor
         assert torch.equal(loaded.state_dict()[key], stored), key
