@@ -79,7 +79,7 @@ def alpha_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return [
         "",
         f"A new α of {models} takes {ours} s, {file} s by writing,",
-        f"loading and running a file in the same process, and {scripts} s by two scripts as published.",
+        f"loading and running a file in the same process, {scripts} s by two scripts as published.",
     ]
 
 
