@@ -32,7 +32,12 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 def add_running_options(command: Parser) -> None:
     command.add_argument("--tile", type=int, help="LR pixels a tile side; 0 never tiles")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    command.add_argument("--precision", choices=PRECISIONS, default="fp32")
+    command.add_argument(
+        "--precision",
+        choices=("auto", *PRECISIONS),
+        default="fp32",
+        help="auto: a device's own reduced one if no pixel differs by more than a grey level",
+    )
     command.add_argument(
         "--backend",
         choices=("auto", *BACKENDS, "openvino"),
@@ -56,7 +61,7 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
     return Upscaler(
         network,
         options.device,
-        PRECISIONS[options.precision],
+        PRECISIONS.get(options.precision),
         options.tile,
         options.self_ensemble,
         options.back_projection,

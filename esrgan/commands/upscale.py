@@ -5,7 +5,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR
 from esrgan.inference.blend import MODES, Blend
 from esrgan.inference.files import Upscale, load_as_srgb, upscale_file
+from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.interpolation import alpha_weights
+from esrgan.networks import Generator
 from esrgan.pictures.encoding import check_suffix
 from esrgan.pictures.folders import is_image, is_to_be_read, list_files
 from esrgan.pictures.images import load_image, load_with_profile
@@ -56,7 +57,7 @@ def add(command: Parser) -> None:
     command.add_argument("--no-recursive", action="store_true", help="don't enter sub-folders")
     command.add_argument("--scale", type=int, help="only for old ×3 model files: 3")
     add_running_options(command)
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, precision="auto")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def run(options: Namespace) -> int:
     processes = Processes()
     planned = processes.agree(lambda: _planned(options, processes.count))
     jobs = [Job(Path(source), Path(target)) for source, target in planned["jobs"]]
-    upscale, scale = _chosen_upscale(options)
+    made: list[Upscaler] = []
+    upscale, scale = _chosen_upscale(options, made)
     load = load_with_profile if options.keep_profile else load_as_srgb
     failures: list[str] = planned["failures"] if processes.is_first else []
     written = skipped = 0
@@ -116,7 +118,9 @@ def run(options: Namespace) -> int:
     written, skipped = (sum(counts) for counts in list(zip(*told, strict=True))[:2])
     failures = [failure for *_, failed in told for failure in failed]
     left = f"{skipped} skipped, " if options.skip_existing else ""
-    print(f"{written} written to {options.out}, {left}{len(failures)} failed")
+    reduced = sorted({upscaler.precision for upscaler in made} - {"fp32"})
+    told_precision = f" (in {', '.join(reduced)})" if reduced else ""
+    print(f"{written} written to {options.out}{told_precision}, {left}{len(failures)} failed")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -134,7 +138,7 @@ def _planned(options: Namespace, processes: int) -> dict[str, Any]:
         _refuse_existing(jobs)
     if processes > 1:  # the largest first, so that none is left with one when all others are done
         jobs.sort(key=lambda job: job.source.stat().st_size, reverse=True)
-        _chosen_upscale(options)  # so that what is wrong is said once
+        _chosen_upscale(options, [])  # so that what is wrong is said once
     return {
         "jobs": [(str(job.source), str(job.target)) for job in jobs],
         "failures": failures,
@@ -244,18 +248,26 @@ def _is_whole(picture: Path) -> bool:
     return True
 
 
-def _chosen_upscale(options: Namespace) -> tuple[Upscale, int]:
-    """The function from LR to SR that the options of `upscale` describe, and its scale."""
+def _chosen_upscale(options: Namespace, made: list[Upscaler]) -> tuple[Upscale, int]:
+    """The function from LR to SR that the options of `upscale` describe, and its scale.
+
+    Args:
+        made: gets the upscalers, which come to be when they are first needed.
+    """
+
+    def make(network: Generator) -> Upscaler:
+        made.append(make_upscaler(network, options))
+        return made[-1]
+
     if options.alpha is None:
         if options.models or options.mode:
             raise UserError("--models and --mode need --alpha; for one model use --model.")
         model = zoo.load(options.model or "gan", options.scale)
-        return make_upscaler(model.network, options), model.network.scale
+        return make(model.network), model.network.scale
     if options.model:
         raise UserError("--alpha goes between two models: give --models A B instead of --model.")
     networks = [zoo.load(model, options.scale).network for model in options.models or PAIR]
     mode = options.mode or "network"
-    make = partial(make_upscaler, options=options)
     upscale = Blend(networks, make).by(mode, alpha_weights(options.alpha))
     if mode == "network":
         note_strangers(networks)  # refuses different shapes

@@ -98,6 +98,11 @@ def scale_of(weights: Path) -> int:
     return config["scale"] if config else upscaler(weights).scale
 
 
+def precision(weights: Path) -> str:
+    """In which the network of a weights file is computed: "fp32", "fp16" or "bf16"."""
+    return upscaler(weights).precision
+
+
 @lru_cache(maxsize=16)
 def obstacle(files: tuple[Path, ...]) -> str | None:
     """Reason for which these networks can't be interpolated, or None if they can.

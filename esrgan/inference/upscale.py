@@ -14,6 +14,7 @@ from esrgan.errors import UserError
 from esrgan.inference.backends import BACKENDS, Backend, chosen_by_user, fastest, run_by
 from esrgan.inference.devices import choose_device, place
 from esrgan.inference.openvino import openvino_network
+from esrgan.inference.precision import NAMES, chosen_dtype
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
 from esrgan.inference.streaming import run_in_strips
 from esrgan.inference.tiles import DEFAULT_TILE, Tile, tiles
@@ -33,8 +34,8 @@ class Upscaler:
     Args:
         network: an RRDBNet or SRResNet for RGB; it is moved to the device.
         device: default "auto".
-        dtype: float32, or float16 / bfloat16 where that pays. A float16 overflow is noticed and
-            the picture done again in float32, with a warning.
+        dtype: float32, or float16 / bfloat16 where that pays; None for `chosen_dtype`. A float16
+            overflow is noticed and the picture done again in float32, with a warning.
         tile: side of the tiles in LR pixels; None upscales moderate pictures whole and larger
             ones in tiles, 0 always whole.
         ensemble: average over the eight flips and turns of LR; eight times the work.
@@ -53,7 +54,7 @@ class Upscaler:
         self,
         network: Generator,
         device: torch.device | str = "auto",
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype | None = torch.float32,
         tile: int | None = None,
         ensemble: bool = False,
         back_projections: int = 0,
@@ -74,7 +75,11 @@ class Upscaler:
         check_iterations(back_projections, network.scale)
         self.device = choose_device(device) if isinstance(device, str) else device
         self.network = place(network, self.device).eval()
-        self.dtype, self.tile = dtype, tile
+        if dtype is None:
+            exact = backend == "openvino"  # which computes in float32 only
+            dtype = torch.float32 if exact else chosen_dtype(self.network, self.device)
+        self.dtype = dtype
+        self.tile = tile
         self.ensemble, self.back_projections = ensemble, back_projections
         self.before_tile = before_tile
         self.openvino = self._compiled() if backend == "openvino" else None
@@ -86,6 +91,11 @@ class Upscaler:
         if self.tile is None:
             self.tile = OPENVINO_TILE
         return openvino_network(self.network)
+
+    @property
+    def precision(self) -> str:
+        """fp32, fp16 or bf16."""
+        return NAMES[self.dtype]
 
     @property
     def scale(self) -> int:

@@ -113,11 +113,13 @@ class Batch:
         failures: a line for each picture or zip that could not be done.
         strangers: whether α goes between networks without a common ancestor.
         file: the zip with the results, once the batch has ended with any.
+        precision: in which the networks are computed: "fp32", "fp16" or "bf16".
         forgotten: whether its files are no longer wanted.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.precision = "fp32"
         self.tasks: list[Task] = []
         self.current: Task | None = None
         self.done: list[Done] = []
@@ -343,14 +345,20 @@ def _check(wish: Wish) -> None:
 def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale, int]:
     """Function from LR to SR, which ends with the batch, and its scale."""
     from esrgan.demo.server.sharing import SharedUpscaler  # torch comes with the first work
+    from esrgan.networks import Generator as Network
 
     networks = [comparison.upscaler(file).network for file in weights]
-    make = partial(
-        SharedUpscaler,
-        ensemble=wish.ensemble,
-        back_projections=int(wish.back_projections),
-        before_tile=batch.begin_tile,
-    )
+
+    def make(network: Network) -> SharedUpscaler:
+        upscaler = SharedUpscaler(
+            network,
+            ensemble=wish.ensemble,
+            back_projections=int(wish.back_projections),
+            before_tile=batch.begin_tile,
+        )
+        batch.precision = upscaler.precision
+        return upscaler
+
     if len(networks) == 1:
         return make(networks[0]), networks[0].scale
     ends = tuple(weights)

@@ -16,7 +16,8 @@ def progress(batch: Batch) -> str:
     working = batch.current
     if working is None:
         stopped = "" if batch.complete else ", stopped"
-        parts = [f"<span>{len(batch.done)} of {total} pictures done{stopped}</span>"]
+        reduced = "" if batch.precision == "fp32" else f" in {batch.precision}"
+        parts = [f"<span>{len(batch.done)} of {total} pictures done{reduced}{stopped}</span>"]
     else:
         parts = [
             f"<span>{min(batch.handled + 1, total)} of {total}</span>",

@@ -208,11 +208,13 @@ def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
 def finished(session: Session) -> Session:
     """Complete the session: with the exact picture and score of where the sliders stand first."""
     rested = at_rest(session, session.view.start or FIRST)
-    return _changed(rested, complete=True, state="done", words=_all_there(session.view), progress=1)
+    return _changed(rested, complete=True, state="done", words=_all_there(session), progress=1)
 
 
-def _all_there(view: View) -> str:
-    return f"Done: {view.name}, {view.width}×{view.height}." if view.name else "Done."
+def _all_there(session: Session) -> str:
+    view, precision = session.view, compute.precision(session.comparison.trio.files[0])
+    reduced = "" if precision == "fp32" else f", computed in {precision}"
+    return f"Done: {view.name}, {view.width}×{view.height}{reduced}." if view.name else "Done."
 
 
 def stopped(session: Session) -> Session:

@@ -234,10 +234,13 @@ def _names(wish: Wish) -> dict[str, str]:
 
 
 def _upscaler(network: "Generator", wish: Wish) -> "Upscaler":
+    import torch
+
     from esrgan.demo.server.sharing import SharedUpscaler
 
     rounds = int(wish.back_projections)
-    return SharedUpscaler(network, ensemble=wish.ensemble, back_projections=rounds)
+    exact = {"dtype": torch.float32, "ensemble": wish.ensemble, "back_projections": rounds}
+    return SharedUpscaler(network, **exact)
 
 
 def _strangers(ends: "Sequence[Generator]", modes: Sequence[str]) -> bool:

@@ -3,11 +3,13 @@
 import threading
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import Conv2d
 
 from esrgan.demo.limits import MAX_CHANNELS, MAX_PARAMETERS
 from esrgan.demo.server.stopping import go_on
+from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.inference.upscale import Upscaler
 from esrgan.networks import Generator
@@ -30,6 +32,8 @@ def check_size(network: Generator) -> None:
 class SharedUpscaler(Upscaler):
     """An Upscaler of which only one in the process computes at a time.
 
+    Unless another precision is given, it is `chosen_dtype`'s.
+
     Raises:
         UserError: as `Upscaler`, or the network is too large for the page.
         StoppedError: called for a run that is not wanted any more.
@@ -37,6 +41,8 @@ class SharedUpscaler(Upscaler):
 
     def __init__(self, network: Generator, **options: Any) -> None:
         check_size(network)
+        # On ZeroGPU nothing can be tried out here: the GPU is lent later, to another process.
+        options.setdefault("dtype", torch.float32 if on_zero_gpu() else None)
         super().__init__(network, **options)
 
     def _run(self, lr: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
-from esrgan.demo.batch.report import caption
+from esrgan.demo.batch.report import caption, progress
 from esrgan.demo.server import quota
 from esrgan.demo.server import uploads as reception
 from esrgan.demo.server.served import FOLDER_VARIABLE
@@ -214,6 +215,12 @@ def test_the_first_frame_is_said_to_be_it(wish: Wish, tmp_path: Path, photo: np.
 
 
 # What goes wrong
+
+
+def test_reduced_precision_is_told(wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "pictures done<" in progress(ended(wish))
+    monkeypatch.setattr("esrgan.inference.precision.native_dtype", lambda _: torch.float16)
+    assert "pictures done in fp16<" in progress(ended(wish))
 
 
 def test_what_fails_is_named_and_the_rest_is_done(

@@ -156,3 +156,15 @@ def test_a_new_comparison_has_nothing_of_the_one_before(session: Session) -> Non
     other = replace(session, view=session.view.model_copy(update={"run": "other"}))
     assert latest.compared(other).view.exact is None
     del kept, other
+
+
+@pytest.mark.parametrize(
+    ("precision", "words"),
+    [("fp32", "Done: x, 48×64."), ("fp16", "Done: x, 192×256, computed in fp16.")],
+)
+def test_reduced_precision_is_told(
+    session: Session, monkeypatch: pytest.MonkeyPatch, precision: str, words: str
+) -> None:
+    monkeypatch.setattr(compute, "precision", lambda _: precision)
+    named = replace(session, view=session.view.model_copy(update={"name": "x"}))
+    assert finished(named).view.words == words
