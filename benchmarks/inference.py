@@ -14,7 +14,8 @@ scripts do it, in two processes of their own.
 
 The share of the machine's peak counts the arithmetic of direct convolutions, against PyTorch's
 float32 matrix product in the same run: fewer multiplications can bring it above 100 %.
-With CUDA, spandrel and ours run there, ours also in float16.
+With CUDA, spandrel and ours run there; ours also in TF32, in float16 and compiled, and all of the
+slider's 21 α in one batch of stacked weights. `--variants` measures these on a CPU too.
 """
 
 import argparse
@@ -43,6 +44,7 @@ from benchmarks.peers import (
     runtimes,
     spandrel_network,
 )
+from benchmarks.variants import SLIDER, at_all_alphas, variants
 from esrgan.inference.devices import choose_device
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBNet
@@ -110,6 +112,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--variants", action="store_true", help="reduced precision, compiled, 21 α")
     parser.add_argument(
         "--cpu-time", action="store_true", help="count the processor's time, on a busy machine"
     )
@@ -133,14 +136,16 @@ def measure(
             else:
                 runs[title] = run
     flops = operations(second)
+    more = variants(second, device) if given.variants or device.type == "cuda" else {}
     for side in given.sides:
         lr = torch.rand(1, 3, side, side)
         check(runs, lr)
         timed: dict[str, Callable[[], object]] = {
             title: partial(run, lr) for title, run in runs.items()
         }
-        if device.type == "cuda":
-            timed["ours, float16"] = partial(ours(second, device, torch.float16), lr)
+        for title, run in more.items():
+            run(lr)  # to warm up
+            timed[title] = partial(run, lr)
         matrix = torch.rand(MATRIX, MATRIX, device=device)
         timed["GEMM"] = partial(multiplied, matrix)
         seconds = take_turns(timed, given.repeats, clock)
@@ -149,6 +154,8 @@ def measure(
             share = flops * side**2 / value / peak
             yield row(side, title, value, seconds["spandrel"], share=share)
         yield from new_alpha(first, second, side, given.repeats, device, clock, folder)
+        if more:
+            yield from all_alphas(first, second, lr, given.repeats, device, clock)
 
 
 def multiplied(matrix: torch.Tensor) -> float:
@@ -236,6 +243,30 @@ def new_alpha(
         row(side, what, value, loaded if what in ("α: write, load", "α: in memory") else whole)
         for what, value in seconds.items()
     ]
+
+
+def all_alphas(
+    first: RRDBNet,
+    second: RRDBNet,
+    lr: torch.Tensor,
+    repeats: int,
+    device: torch.device,
+    clock: Clock,
+) -> list[dict[str, Any]]:
+    """The pictures at the slider's key α from two loaded models, one by one and in one batch."""
+    together = at_all_alphas(first, second, SLIDER, device)
+
+    def one_by_one() -> torch.Tensor:
+        networks = [interpolate_networks([first, second], alpha_weights(a)) for a in SLIDER]
+        return torch.cat([ours(network, device)(lr) for network in networks])
+
+    if not float((one_by_one() - together(lr)).abs().max()) <= TOLERANCE:
+        raise SystemExit("The pictures at all α differ.")
+    count = len(SLIDER)
+    timed = {f"α: {count}, one by one": one_by_one, f"α: {count} at once": lambda: together(lr)}
+    seconds = take_turns(timed, repeats, clock)
+    peer = next(iter(seconds.values()))
+    return [row(lr.shape[-1], what, value, peer) for what, value in seconds.items()]
 
 
 def by_scripts(first: RRDBNet, second: RRDBNet, side: int, folder: Path) -> float:

@@ -1,6 +1,15 @@
-"""What the documentation says of speed is what was measured."""
+"""What the documentation says of speed was measured, and what a GPU's benchmark computes is right."""
+
+import pytest
+import torch
 
 from benchmarks.tables import DOCUMENT, RESULTS, machines, table, with_tables
+from benchmarks.variants import SLIDER, at_all_alphas, variants
+from esrgan.inference.upscale import Upscaler
+from esrgan.models.interpolation import alpha_weights, interpolate_networks
+from esrgan.networks import RRDBConfig, RRDBNet
+
+CPU = torch.device("cpu")
 
 
 def test_the_tables_are_those_of_the_results() -> None:
@@ -43,3 +52,42 @@ def test_only_the_tables_are_replaced() -> None:
     text = "before\n<!-- begin: python -m benchmarks.tables -->\nold\n<!-- end -->\nafter\n"
     expected = "before\n<!-- begin: python -m benchmarks.tables -->\n<!-- end -->\nafter\n"
     assert with_tables(text, []) == expected
+
+
+def lively(seed: int) -> RRDBNet:
+    torch.manual_seed(seed)
+    network = RRDBNet(RRDBConfig(8, 2, 4)).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def test_all_alphas_in_one_batch_are_those_one_by_one() -> None:
+    ends, lr = [lively(0), lively(1)], torch.rand(1, 3, 9, 7)
+    found = at_all_alphas(ends[0], ends[1], SLIDER, CPU)(lr)
+    expected = torch.cat(
+        [
+            Upscaler(interpolate_networks(ends, alpha_weights(alpha)), CPU).tensor(lr)
+            for alpha in SLIDER
+        ]
+    )
+    assert found.shape == (21, 3, 36, 28)
+    assert expected[0].std() > 0.01
+    assert (expected[0] - expected[-1]).abs().max() > 0.1
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("title", "tolerance"),
+    [("ours, TF32", 1e-4), ("ours, bfloat16", 0.05), ("ours, bfloat16, compiled", 0.05)],
+)
+def test_the_variants_of_a_network_compute_it(title: str, tolerance: float) -> None:
+    network, lr = lively(0), torch.rand(1, 3, 9, 7)
+    expected = Upscaler(network, CPU).tensor(lr)
+    before = torch.backends.cudnn.allow_tf32
+    ways = variants(network, CPU, backend="eager")
+    assert len(ways) == 3
+    found = ways[title](lr)
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().max() <= tolerance * expected.abs().max()
+    assert torch.backends.cudnn.allow_tf32 == before
