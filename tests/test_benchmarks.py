@@ -1,4 +1,4 @@
-"""What the documentation says of speed was measured, and what a GPU's benchmark computes is right."""
+"""What the documentation says of speed was measured; what a GPU is measured by is right."""
 
 import pytest
 import torch
