@@ -160,7 +160,7 @@ def test_a_new_comparison_has_nothing_of_the_one_before(session: Session) -> Non
 
 @pytest.mark.parametrize(
     ("precision", "words"),
-    [("fp32", "Done: x, 48×64."), ("fp16", "Done: x, 192×256, computed in fp16.")],
+    [("fp32", "Done: x, 48×64."), ("fp16", "Done: x, 48×64, computed in fp16.")],
 )
 def test_reduced_precision_is_told(
     session: Session, monkeypatch: pytest.MonkeyPatch, precision: str, words: str
