@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from esrgan.commands.common import (
 )
 from esrgan.commands.processes import Processes
 from esrgan.errors import UserError
+from esrgan.evaluation.degraded import degradation_table, with_degradations
 from esrgan.evaluation.evaluate import Measures, PairFiles, evaluate
 from esrgan.evaluation.layouts import set_name
 from esrgan.evaluation.learned_metrics import learned_metrics
@@ -47,6 +48,7 @@ from esrgan.evaluation.score_tables import (
 from esrgan.evaluation.similarities import SIMILARITIES
 from esrgan.evaluation.tables import aligned
 from esrgan.inference.blend import MODES
+from esrgan.pictures.degrade import Recipe
 
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40
@@ -86,6 +88,9 @@ def add(command: Parser) -> None:
         metavar="NAME=DIR",
         help="pictures that other methods made, as rows of their own",
     )
+    about = "spoil LR first: clean, jpeg:70, noise:5, blur:1, poisson:1, or several joined by +; "
+    about += "given again, a further column"
+    command.add_argument("--degrade", action="append", default=[], metavar="HOW", help=about)
     about = "the published .mat or .npz (default: what `niqe-model` keeps, else the included one)"
     command.add_argument("--niqe-model", type=Path, metavar="FILE", help=about)
     command.add_argument(
@@ -148,6 +153,7 @@ def run(options: Namespace) -> int:
 
 def _chosen(options: Namespace) -> "tuple[Selection, list[_Job], Mapping[str, str]]":
     """The methods, the data sets and the names that the options say."""
+    recipes = _recipes(options)
     selection = choose_methods(
         options.models,
         partial(make_upscaler, options=options),
@@ -156,6 +162,8 @@ def _chosen(options: Namespace) -> "tuple[Selection, list[_Job], Mapping[str, st
         options.results,
         options.scale,
     )
+    if recipes:
+        selection = replace(selection, methods=with_degradations(selection.methods, recipes))
     jobs = _jobs(options, selection.scale)
     return selection, jobs, _renaming(options, selection, jobs)
 
@@ -281,6 +289,11 @@ def _measure(
         shutil.rmtree(job.folder / OTHERS, ignore_errors=True)
 
 
+def _recipes(options: Namespace) -> list[Recipe]:
+    """Raises UserError: one of `--degrade` is none."""
+    return [Recipe.of(text) for text in dict.fromkeys(options.degrade)]
+
+
 def _kept_by(rank: int, folder: Path | None) -> Path | None:
     """Where a process other than the first one keeps its rows, in case the run is broken off."""
     return None if folder is None else folder / OTHERS / str(rank)
@@ -315,4 +328,7 @@ def _of_one(results: Results, style: Style, options: Namespace) -> str:
         lines.append(mean)
     if options.means or (options.out and len(lines) > PRINTED_ROWS):
         lines = means
-    return text_table(results, lines, style.columns)
+    table = text_table(results, lines, style.columns)
+    if options.degrade:
+        table += f"\n\n{aligned(degradation_table(results, _recipes(options)))}"
+    return table
