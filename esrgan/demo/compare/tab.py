@@ -131,11 +131,12 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         [request, address],
         **wish,
     )
+    upload.upload(None, js=_to_viewer("wished"))
     upload.upload(
         _uploaded,
         [upload, own_kind, family],
         [kind, source, request, address, place],
-        **wish,
+        **each,
     )
     kind.input(
         lambda kind: (kind, new_wish(), None, None),
