@@ -657,7 +657,7 @@ CHANGED = {
     "seed=7": "seed 0 → 7",
     "batch_size=4": "batch_size 2 → 4",
     "crop_size=40": "crop_size 32 → 40",
-    "precision=bf16": "precision fp32 → bf16",
+    "precision=bf16": "precision auto → bf16",
     "schedule.learning_rate=5": "schedule.learning_rate 0.001 → 5",
 }
 

@@ -19,7 +19,7 @@ from PIL import Image
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.batch.report import caption, progress
-from esrgan.demo.server import quota
+from esrgan.demo.server import quota, sharing
 from esrgan.demo.server import uploads as reception
 from esrgan.demo.server.served import FOLDER_VARIABLE
 from esrgan.demo.server.sharing import SharedUpscaler
@@ -403,7 +403,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute, "MAX_LR_PIXELS", 1)
     monkeypatch.setattr(compute, "DEFAULT_TILE", 16)
     monkeypatch.setattr(compute, "SECONDS_BETWEEN_WORDS", 0.001)
-    monkeypatch.setattr(compute, "SharedUpscaler", partial(SharedUpscaler, tile=16))
+    monkeypatch.setattr(sharing, "SharedUpscaler", partial(SharedUpscaler, tile=16))
 
 
 @pytest.mark.usefixtures("large")

@@ -1,6 +1,7 @@
 """The question what a picture is, what the file answers, and which models follow."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
@@ -20,6 +21,10 @@ from esrgan.models.checkpoints import save_generator
 from esrgan.pictures.degrade import jpeg
 from esrgan.pictures.resize import imresize
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+SECONDS = 120_000  # of patience, in milliseconds
 NO_CHOICE = ("psnr", "gan", "")
 
 
@@ -112,3 +117,34 @@ def test_a_comparison_is_by_the_models_of_the_answer(
     assert session is not None
     assert not isinstance(session, gr.State)
     assert view.link.models == names
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not choice.are_known(choice.PHOTO), reason="the pair is not trained yet")
+def test_a_jpeg_goes_through_the_models_for_photographs(
+    browser: "Browser", address: str, tmp_path: Path, clean: np.ndarray
+) -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=SECONDS)
+    Image.fromarray(clean[:32, :40]).save(tmp_path / "from the web.jpg", quality=60)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(SECONDS)
+    page.goto(address)
+    viewer, question = page.locator(".viewer"), page.locator("#source")
+    expect(viewer).to_have_attribute("data-complete", "true")
+    expect(question).to_be_hidden()
+    page.locator("#upload").get_by_label("Remove Image").click()
+    page.locator("#upload input[type=file]").set_input_files(tmp_path / "from the web.jpg")
+    expect(question.get_by_label(PHOTO)).to_be_checked()
+    expect(question).to_contain_text("a JPEG of quality 60")
+    expect(viewer).to_have_attribute("data-name", "from the web")
+    expect(viewer).to_have_attribute("data-complete", "true")
+    expect(page.locator("[data-pane=after]")).to_be_hidden()  # the pair has no third model
+    run = viewer.get_attribute("data-run") or ""
+    question.get_by_label(CLEAN).click()
+    expect(viewer).not_to_have_attribute("data-run", run)
+    expect(viewer).to_have_attribute("data-complete", "true")
+    expect(page.locator(".chips")).to_contain_text("After")
+    context.close()

@@ -373,7 +373,7 @@ def test_two_pictures_by_two_models_and_alphas(
         page.locator("#results-csv").click()
     assert download.value.suggested_filename == "results.csv"
     table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    assert len(table) == 15
+    assert len(table) == 10
     assert [row["alpha"] for row in table if row["picture"] == "one.png"] == [
         "",
         "",
