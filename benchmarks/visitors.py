@@ -33,7 +33,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.server import Server, running
 from esrgan.demo import choice, point
 from esrgan.demo.compare.arrival import AS_HR
-from esrgan.demo.compare.family import BUILTIN
+from esrgan.demo.compare.family import BUILTIN, CLEAN
 from esrgan.demo.server.visitors import COOKIE
 
 # How long the server keeps files here, so that their going can be seen; no answer takes so long. It
@@ -195,7 +195,7 @@ class Visitor:
     def compare(self) -> str:
         """A comparison as the tab makes it: a session, and a file for each key frame."""
         colours = self._new_picture()
-        models = (BUILTIN, None, None, "psnr", "gan", "")
+        models = (BUILTIN, CLEAN, None, None, "psnr", "gan", "")
         job = self.client.submit(handle_file(self.file), AS_HR, *models, api_name="/compare")
         view = job.result(PATIENCE)
         files = [shown["file"] for shown in (*view["pictures"][1:], *view["frames"])]
