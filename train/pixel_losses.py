@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from esrgan.errors import UserError
+from esrgan.evaluation import histogram
 from esrgan.evaluation.learned_metrics import learned_loss
 
-OwnLoss = Literal["l1", "charbonnier", "ms_ssim", "fft", "ldl"]
+OwnLoss = Literal["l1", "charbonnier", "ms_ssim", "fft", "filtered_l1", "ldl"]
 LearnedLoss = Literal["lpips", "dists"]
 LossName = OwnLoss | LearnedLoss
 Loss = Callable[[Tensor, Tensor, Callable[[], Tensor]], Tensor]
@@ -23,6 +24,7 @@ CHARBONNIER_EPSILON = 1e-6
 # Of SSIM, of pictures in [0, 1]; the weights of MS-SSIM's scales (Wang et al. 2003).
 WINDOW, SIGMA, C1, C2 = 11, 1.5, 0.01**2, 0.03**2
 SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+COLOUR_SIGMA = histogram.SIGMA
 LDL_WINDOW = 7
 
 
@@ -41,6 +43,14 @@ def fft(sr: Tensor, hr: Tensor, _averaged: Callable[[], Tensor]) -> Tensor:
     2021)."""
     found, wanted = (torch.view_as_real(torch.fft.rfft2(p, norm="ortho")) for p in (sr, hr))
     return F.l1_loss(found, wanted)
+
+
+def filtered_l1(sr: Tensor, hr: Tensor, _averaged: Callable[[], Tensor]) -> Tensor:
+    """E|g(SR) − g(HR)|, g the Gaussian filter after which brightness and colours are compared: it
+    holds these, and leaves textures free. Pictures are mirrored at their border."""
+    reach = min(round(4 * COLOUR_SIGMA), *(side - 1 for side in sr.shape[-2:]))  # as SciPy cuts it
+    around = F.pad(sr - hr, (reach,) * 4, mode="reflect")
+    return _convolved(around, _gaussian(2 * reach + 1, COLOUR_SIGMA, sr)).abs().mean()
 
 
 def ms_ssim(sr: Tensor, hr: Tensor, _averaged: Callable[[], Tensor]) -> Tensor:
@@ -71,11 +81,21 @@ def _ssim_parts(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 def _blurred(pictures: Tensor) -> Tensor:
     """Under a Gaussian window of 11×11: N×C×H×W -> N×C×(H−10)×(W−10)."""
-    offsets = torch.arange(WINDOW, device=pictures.device, dtype=pictures.dtype) - WINDOW // 2
-    window = (-offsets.square() / (2 * SIGMA**2)).exp()
-    window = (window / window.sum()).expand(pictures.shape[1], 1, 1, WINDOW)
-    rows = F.conv2d(pictures, window, groups=pictures.shape[1])
-    return F.conv2d(rows, window.transpose(2, 3), groups=pictures.shape[1])
+    return _convolved(pictures, _gaussian(WINDOW, SIGMA, pictures))
+
+
+def _gaussian(size: int, sigma: float, like: Tensor) -> Tensor:
+    offsets = torch.arange(size, device=like.device, dtype=like.dtype) - size // 2
+    window = (-offsets.square() / (2 * sigma**2)).exp()
+    return window / window.sum()
+
+
+def _convolved(pictures: Tensor, window: Tensor) -> Tensor:
+    """With a window of n taps in both directions, where it fits: N×C×H×W -> N×C×(H−n+1)×(W−n+1)."""
+    channels = pictures.shape[1]
+    taps = window.expand(channels, 1, 1, -1)
+    rows = F.conv2d(pictures, taps, groups=channels)
+    return F.conv2d(rows, taps.transpose(2, 3), groups=channels)
 
 
 def ldl(sr: Tensor, hr: Tensor, averaged: Callable[[], Tensor]) -> Tensor:
@@ -123,6 +143,7 @@ LOSSES: dict[LossName, Loss] = {
     "charbonnier": charbonnier,
     "ms_ssim": ms_ssim,
     "fft": fft,
+    "filtered_l1": filtered_l1,
     "ldl": ldl,
 }
 assert LOSSES.keys() == set(get_args(OwnLoss))

@@ -120,6 +120,9 @@ class Raster:
             return np.asarray(picture).clip(0, 65535).astype(np.uint16), "gray"
         if picture.mode == "F":
             return to_levels(np.asarray(picture), 32, self._name), "gray"
+        if picture.format == "PNG" and picture.mode == "L" and "transparency" in picture.info:
+            # Pillow spreads grey of 2 and 4 bits over 0 … 255, but not the level that is clear.
+            picture.info["transparency"] *= 255 // (2 ** self._data[24] - 1)
         mode = _plain_mode(picture)
         return np.asarray(picture if picture.mode == mode else picture.convert(mode)), SPACES[mode]
 

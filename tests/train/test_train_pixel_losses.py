@@ -64,6 +64,21 @@ def similarity(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
     return float(whole[inside].mean()), float((whole / luminance)[inside].mean())
 
 
+@pytest.mark.parametrize("side", [40, 9])
+def test_filtered_l1_is_scipys_filter(side: int) -> None:
+    sr, hr = torch.rand(2, 3, side, side), torch.rand(2, 3, side, side)
+    reach = min(12, side - 1)
+    filtered = gaussian_filter((sr - hr).numpy(), (0, 0, 3, 3), mode="mirror", radius=reach)
+    assert value("filtered_l1", sr, hr) == pytest.approx(np.abs(filtered).mean(), rel=1e-4)
+
+
+def test_filtered_l1_sees_a_cast_and_not_a_texture() -> None:
+    hr = torch.full((1, 3, 64, 64), 0.5)
+    texture = 0.1 * (torch.arange(64) % 2 * 2 - 1).expand_as(hr)
+    assert value("filtered_l1", hr + 0.1, hr) == pytest.approx(0.1, rel=1e-4)
+    assert value("filtered_l1", hr + texture, hr) < 1e-3
+
+
 def test_ms_ssim(pair: tuple[Tensor, Tensor]) -> None:
     """48×40 has room for two scales: 40 and 20 pixels, but not 10."""
     weights = np.array(SCALES[:2]) / sum(SCALES[:2])
