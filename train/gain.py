@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,11 @@ class Gain:
         both = [name for name in self.before if name in self.after]
         return sign * np.array([self.after[name] - self.before[name] for name in both])
 
+    @property
+    def is_none(self) -> bool:
+        """Whether the pictures are the start's own."""
+        return bool(self.before) and self.before == self.after
+
     def interval(self) -> tuple[float, float]:
         """Of the mean difference, with `CONFIDENCE` (Student's t), of two pictures or more."""
         found = self.differences()
@@ -56,6 +61,11 @@ class Gain:
         """One sentence for people."""
         title, unit, less = UNITS[self.figure]
         found = self.differences()
+        if self.is_none:
+            return (
+                f"No real gain; the start is kept: nothing that was learnt has a better {title} on "
+                "the pictures held out."
+            )
         if len(found) < 2:
             return "Too few pictures were held out to say what was gained."
         low, high = self.interval()
@@ -69,16 +79,23 @@ class Gain:
 
 def tell_gain(run: Path, stage: PSNRStage) -> str:
     """Compare the best weights of a run with those of its start on the pictures held out, and make
-    them its result.
+    them its result; the start itself if they are not better.
 
     Leaves `gain.json`, some of the pictures as `gain.png`, and the words, which are returned, in
     the weights' facts.
     """
     best = run / "best" / stage.weights_name
     torch.manual_seed(stage.config.seed)
-    networks = initial_generator(stage.config)[0].eval(), load_generator(best)
+    networks = [initial_generator(stage.config)[0].eval(), load_generator(best)]
     upscalers = [Upscaler(network, device=stage.device) for network in networks]
     gain = Gain(stage.figure, *(_measured(upscaler, stage) for upscaler in upscalers))
+    facts = read_facts(best)
+    # A resumed run's best may have been chosen without the start, by another figure than before.
+    if not facts["iterations"] or gain.differences().mean() < 0:
+        gain = replace(gain, after=gain.before)
+        networks[1], upscalers[1] = networks[0], upscalers[0]
+        facts = {name: fact for name, fact in facts.items() if not name.startswith("validation/")}
+        facts["iterations"] = 0
     rows = [
         [*(to_rgb(upscaler(pair.lr)) for upscaler in upscalers), to_rgb(pair.hr)]
         for pair in stage.validation[:SHOWN]
@@ -86,8 +103,7 @@ def tell_gain(run: Path, stage: PSNRStage) -> str:
     side = min(SHOWN_SIDE, *(length for row in rows for length in row[0].shape[:2]))
     tiles = [np.concatenate([_central(picture, side) for picture in row], axis=1) for row in rows]
     save_png(np.concatenate(tiles), gain_picture_path(run))
-    facts = {**read_facts(best), "gain": gain.words()}
-    save_generator(run / stage.weights_name, networks[1], facts)
+    save_generator(run / stage.weights_name, networks[1], {**facts, "gain": gain.words()})
     with atomic_path(gain_path(run)) as temporary:
         content = {"words": gain.words(), **asdict(gain)}
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")

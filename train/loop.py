@@ -69,7 +69,7 @@ def train(
     """
     begun = saved = time.monotonic()
     iteration, main = start, distributed.is_main()
-    unmeasured, unpictured = _unfinished(run, config, start)
+    unmeasured, unpictured = _unfinished(run, stage, config, start)
     figures = validation_at(run, start)
     with (
         _writing(run),
@@ -106,7 +106,7 @@ def train(
                     pictures = stage.validation_pictures()
                 journal.pictures(sample, pictures, iteration)
 
-        # --- what the session before was kept from
+        # --- the start's figures, or what the session before was kept from
         if unmeasured:
             figures = measure()
         if unpictured:
@@ -167,13 +167,14 @@ def train(
         return Outcome(iteration, finished, weights)
 
 
-def _unfinished(run: Path, config: Config, start: int) -> tuple[bool, bool]:
-    """Whether the validation, and the sample picture, that follow the checkpoint are missing."""
+def _unfinished(run: Path, stage: Stage, config: Config, start: int) -> tuple[bool, bool]:
+    """Whether the validation, and the sample picture, that follow the checkpoint are missing; of
+    the start, the validation if it counts."""
     at_end = start == config.iterations
-    measured = at_end or start % config.save_every == 0
-    pictured = at_end or start % config.sample_every == 0
-    unmeasured = start and measured and not validation_at(run, start)
-    unpictured = start and pictured and not sample_path(run, start).is_file()
+    measured = at_end or start % config.save_every == 0 if start else stage.start_counts
+    pictured = start and (at_end or start % config.sample_every == 0)
+    unmeasured = measured and not validation_at(run, start)
+    unpictured = pictured and not sample_path(run, start).is_file()
     # The processes decide alike: the first one writes these files while others look.
     own = 2 * bool(unmeasured) + bool(unpictured) if distributed.is_main() else 0
     agreed = distributed.highest(own)
@@ -290,7 +291,8 @@ def _validating(iteration: int) -> Iterator[None]:
         if not isinstance(error, UserError) and not ran_out_of_memory(error):
             raise
         reason = error if isinstance(error, UserError) else "there is not enough memory for it."
+        when = f"at iteration {iteration}, which is saved" if iteration else "before the first step"
         raise UserError(
-            f"The validation failed at iteration {iteration}, which is saved: {reason} Go on with "
-            '--resume and other pictures (--validation), or none (--validation "").'
+            f"The validation failed {when}: {reason} Go on with --resume and other pictures "
+            '(--validation), or none (--validation "").'
         ) from error

@@ -35,7 +35,8 @@ def rehearse(stage: Stage, config: Config, device: torch.device, start: int) -> 
     looking, validation = _validation(stage)
     seconds = (times[-1] - times[1]) / (len(times) - 2) if len(times) > 2 else times[1] - times[0]
     left = config.iterations - start
-    validating = looking * stage.pictures_to_validate * -(-left // config.save_every)
+    validations = -(-left // config.save_every) + (stage.start_counts and not start)
+    validating = looking * stage.pictures_to_validate * validations
     lines = [
         f"losses of the last step: {', '.join(f'{n} {v:.4g}' for n, v in numbers.items())}",
         f"to come: {left:,} iterations, {left * config.batch_size:,} crops",

@@ -78,6 +78,7 @@ class Stage(ABC):
         optimizers: by name, likewise; `rates` holds each one's share of the scheduled rate.
         scaler: of fp16's gradients; a checkpoint holds its state too.
         best_by: the figure of `validate` by which the best weights are chosen, if there is one.
+        start_counts: the weights that it starts from are a model's, and may be the best ones.
         weights_name: of the file of the weights that are the run's result.
         parts: in which a batch is computed; `accumulate`, or more where memory is short.
         precision: of the networks' passes.
@@ -89,6 +90,7 @@ class Stage(ABC):
     optimizers: dict[str, Optimizer]
     rates: dict[str, float]
     best_by: str | None = None
+    start_counts = False
     weights_name: str
 
     def __init__(self, config: Config, device: torch.device) -> None:
@@ -246,6 +248,7 @@ class PSNRStage(Stage):
         self.figure = self._figure()
         if self.validation:
             self.best_by = f"validation/{self.figure}"
+            self.start_counts = config.init is not None
         if config.validation and any(config.lr) and not config.validation_lr:
             self.notes.append(
                 "training has LR pictures of its own (--lr); if the validation is to have such "

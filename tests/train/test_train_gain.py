@@ -9,10 +9,12 @@ from PIL import Image
 from scipy.stats import ttest_1samp
 
 from esrgan.inference.upscale import Upscaler
+from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, read_facts
 from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
+from esrgan.run_folder import read_metrics
 from tests.train.commands import ended
 from tests.train.samples import noise, save
 from train.data import PairDataset
@@ -24,7 +26,7 @@ from train.prepared import Cut
 def gained(*differences: float, figure: str = "psnr_y") -> Gain:
     before = {str(n): 30.0 + n for n in range(len(differences))}
     after = {name: before[name] + differences[int(name)] for name in before}
-    return Gain(figure, before, {**after, "measured only afterwards": 1.0})
+    return Gain(figure, before, {**after, **({"only afterwards": 1.0} if any(differences) else {})})
 
 
 def test_the_interval_is_that_of_the_t_test() -> None:
@@ -42,6 +44,7 @@ def test_the_interval_is_that_of_the_t_test() -> None:
         (gained(0.3, -0.3, 0.1, -0.2), "better on 2 of 4."),
         (gained(-0.1, -0.12, -0.11), "Worse on the pictures held out: PSNR -0.11 dB"),
         (gained(-0.1, -0.12, -0.11, figure="niqe"), "Better on the pictures held out: NIQE -0.11"),
+        (gained(0.0, 0.0), "No real gain; the start is kept"),
         (gained(0.1), "Too few"),
         (gained(), "Too few"),
     ],
@@ -119,6 +122,51 @@ def test_a_run_says_what_it_gained_and_keeps_the_best(pictures: Path, tmp_path: 
     pair = dataset.hold_out(2)[0]
     np.testing.assert_array_equal(shown[:52, 104:], pair.hr[:, 4:56])
     np.testing.assert_array_equal(shown[:52, 52:104], Upscaler(best, "cpu")(pair.lr)[:, 4:56])
+
+
+def ruinous(pictures: Path, run: Path, iterations: int, *more: object) -> list[object]:
+    """A command that trains a model with a learning rate that it does not survive."""
+    start = ["psnr", "--preset", "finetune", "--data", pictures, "--out", run]
+    settings = ["crop_size=32", "batch_size=2", "save_every=2", "schedule.learning_rate=0.01"]
+    settings += ["schedule.warmup=0", "hold_out=2"]
+    told = [part for setting in settings for part in ("--set", setting)]
+    return [*start, "--iterations", iterations, *told, *more]
+
+
+def test_a_run_that_only_gets_worse_keeps_its_start(pictures: Path, tmp_path: Path) -> None:
+    """Also where it goes on, and where what it then keeps is chosen by another figure."""
+    run = tmp_path / "run"
+    by_another = ["--set", "best_by=ssim_y", "--allow-changes"]
+    for iterations, more in ((2, []), (4, ["--resume"]), (6, ["--resume", *by_another])):
+        code, out, err = ended(*ruinous(pictures, run, iterations, *more))
+        assert code == 0, err
+        assert "No real gain; the start is kept" in out
+        facts = read_facts(run / "generator.safetensors")
+        assert facts["iterations"] == 0
+        assert facts["gain"] in out
+        start, result = zoo.load("psnr").network, load_generator(run / "generator.safetensors")
+        for name, tensor in start.state_dict().items():
+            assert (result.state_dict()[name] == tensor).all()
+        gain = json.loads((run / "gain.json").read_text("utf-8"))
+        assert gain["before"] == gain["after"]
+        shown = np.asarray(Image.open(run / "gain.png"))
+        np.testing.assert_array_equal(shown[:, :52], shown[:, 52:104])
+    measured = [line for line in read_metrics(run) if "validation/psnr_y" in line]
+    assert [line["iteration"] for line in measured] == [0, 2, 4, 6]
+    assert measured[0]["validation/psnr_y"] > max(
+        each["validation/psnr_y"] for each in measured[1:]
+    )
+
+
+def test_the_start_is_the_best_of_a_validation_of_one_s_own_too(
+    pictures: Path, training_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    code, _, err = ended(*ruinous(pictures, run, 2, "--validation", training_pictures))
+    assert code == 0, err
+    best = read_facts(run / "best" / "generator.safetensors")
+    assert best["iterations"] == 0
+    assert best["validation/psnr_y"] == read_metrics(run)[0]["validation/psnr_y"]
 
 
 def test_too_few_pictures_are_said_to_be_so(training_pictures: Path, tmp_path: Path) -> None:
