@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from esrgan.pictures.degradations import DEGRADATIONS
 from esrgan.pictures.encoding import save_image
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.folders import list_images
@@ -31,7 +32,6 @@ from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
 from train import sources
 from train.data import PREFETCHED, PairDataset, batches
-from train.degradations import DEGRADATIONS
 from train.prepare import prepare
 from train.prepared import Cut, read_index
 

@@ -921,5 +921,5 @@ def test_what_browsers_send(
     with lawful():
         assert isinstance(alphas_of(gr.EventData(None, sent)), Alphas)
     with lawful():
-        finetuning.start(Settings("gan", "psnr", True, True, *numbers[:2], *numbers[2:]))
+        finetuning.start(Settings("gan", "psnr", "photo", True, True, *numbers))
     assert not list((folder / "runs").glob("*"))

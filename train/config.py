@@ -17,9 +17,9 @@ from pydantic import (
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
 from esrgan.networks.vgg import InputName, layer_names
+from esrgan.pictures.degradations import DegradationName
 from esrgan.pictures.degrade import CLEAN, Recipe
 from train.acceleration import CompileMode, Precision
-from train.degradations import DegradationName
 from train.pixel_losses import LossName
 from train.trackers import TrackerName
 

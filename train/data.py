@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Pair
-from train.degradations import DEGRADATIONS, Degradation, DegradationName
+from esrgan.pictures.degradations import DEGRADATIONS, Degradation, DegradationName
 from train.sources import (
     Memory,
     Picture,

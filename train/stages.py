@@ -260,7 +260,8 @@ class PSNRStage(Stage):
     def _hold_out(self) -> list[Pair]:
         pairs = self.dataset.hold_out(self.config.hold_out)
         self.notes.append(
-            f"{len(pairs)} of the training pictures are held out, to measure on them"
+            f"{len(pairs)} of the training pictures are held out, to measure on them, with LR made "
+            f"as in the training ({self.config.degradation})"
             if pairs
             else "there are too few pictures to hold some out: what is gained is not measured"
         )

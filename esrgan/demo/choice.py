@@ -92,6 +92,15 @@ def are_known(names: Sequence[str]) -> bool:
     return bool(names) and zoo.MODELS.keys() >= set(names)
 
 
+def counterpart(name: str, for_photos: bool) -> str:
+    """The built-in model that was trained as this one, but for photographs, or for clean pictures;
+    the model itself, if there is none."""
+    pairs = dict(zip(BUILTIN, PHOTO, strict=False))
+    pairs = pairs if for_photos else {photo: clean for clean, photo in pairs.items()}
+    found = pairs.get(name, name)
+    return found if found in zoo.MODELS else name
+
+
 def photo_trio() -> Trio:
     """The built-in pair for photographs."""
     return _named(PHOTO)

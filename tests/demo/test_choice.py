@@ -22,6 +22,23 @@ def own(tmp_path: Path, tiny_network: RRDBNet, monkeypatch: pytest.MonkeyPatch) 
     return [str(file) for file in files]
 
 
+@pytest.mark.parametrize(
+    ("clean", "photo"),
+    [
+        ("psnr", "photo-psnr"),
+        ("gan", "photo-gan"),
+        ("gan-after", "gan-after"),
+        ("file 0", "file 0"),
+    ],
+)
+def test_models_for_photographs_are_counterparts_of_those_for_clean_pictures(
+    clean: str, photo: str
+) -> None:
+    assert choice.counterpart(clean, for_photos=True) == photo
+    assert choice.counterpart(photo, for_photos=True) == photo
+    assert choice.counterpart(photo, for_photos=False) == clean
+
+
 def test_all_there_are_can_be_chosen(own: list[str]) -> None:
     offered = choice.offered(own)
     assert offered[:2] == [("mine.safetensors", "file 0"), ("mine.safetensors", "file 1")]

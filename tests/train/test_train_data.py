@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from esrgan.errors import UserError
+from esrgan.pictures.degradations import DEGRADATIONS
 from esrgan.pictures.resize import imresize
 from tests.train.samples import noise, same, save
 from train.data import ClassDataset, PairDataset, aligned_crops, batches
-from train.degradations import DEGRADATIONS
 
 
 def is_crop_of(crop: Tensor, picture: np.ndarray) -> bool:

@@ -39,6 +39,7 @@ from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.models import zoo
+from esrgan.pictures.degradations import DegradationName
 from esrgan.pictures.files import atomic_path
 from esrgan.run_folder import (
     config_path,
@@ -52,7 +53,7 @@ from esrgan.run_folder import (
 
 PRESET = "finetune"
 # Folders of runs, as `starting` names them, and of estimates; the log that a run has once it began.
-RUN, ESTIMATE = re.compile(r"\d{4}-\d\d-\d\d-\d{6}-\w+-[0-9a-f]{4}"), ".estimate-"
+RUN, ESTIMATE = re.compile(r"\d{4}-\d\d-\d\d-\d{6}-[\w-]+-[0-9a-f]{4}"), ".estimate-"
 LOG = "log.txt"
 WEIGHTS_SUFFIXES = frozenset({".safetensors", ".pth", ".pt", ".ckpt"})
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
@@ -83,11 +84,13 @@ class Settings:
     Attributes:
         stage: "psnr" (L1) or "gan" (Eq. 3).
         start: a name of `zoo.MODELS`, of a run, or a weights file.
+        degradation: how LR is made of the pictures.
         before_activation, relativistic, gan_weight (λ), pixel_weight (η): of the GAN stage.
     """
 
     stage: Literal["psnr", "gan"] = "gan"
     start: str | Path = "psnr"
+    degradation: DegradationName = "bicubic"
     before_activation: bool = True
     relativistic: bool = True
     gan_weight: float = 5e-3
@@ -96,6 +99,12 @@ class Settings:
     learning_rate: float = 1e-4
     batch_size: int = 4
     crop_size: int = 96
+
+    @property
+    def kind(self) -> str:
+        """Part of the run's name: the stage and, but for the paper's, the degradation."""
+        spoilt = "" if self.degradation == "bicubic" else f"-{self.degradation}"
+        return f"{self.stage}{spoilt}"
 
 
 @dataclass(frozen=True)
@@ -289,7 +298,7 @@ def starting(
     _check_settings(settings)
     _check_idle()
     _delete_abandoned()
-    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.stage}-{secrets.token_hex(2)}"
+    name = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{settings.kind}-{secrets.token_hex(2)}"
     run = runs_folder() / name
     try:
         run.mkdir(parents=True)
@@ -341,7 +350,7 @@ def estimating(
         data = chosen_folder(folder) if folder else run / "pictures"
         if not folder:
             yield from unpacked(uploads, data)
-        arguments = _arguments(settings, run, data, _origin(settings.start, run))
+        arguments = _arguments(settings, run / "trial", data, _origin(settings.start, run))
         yield _rehearsed([*arguments, "--dry-run"], run / "rehearsal.txt")
 
 
@@ -441,6 +450,7 @@ def _check_settings(settings: Settings) -> None:
 
 def _arguments(settings: Settings, run: Path, data: Path, origin: Path) -> list[str]:
     changes: dict[str, object] = {
+        "degradation": settings.degradation,
         "batch_size": settings.batch_size,
         "crop_size": settings.crop_size,
         "schedule.learning_rate": settings.learning_rate,

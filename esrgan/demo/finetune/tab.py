@@ -11,17 +11,19 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from esrgan.demo import finetuned
+from esrgan.demo import choice, finetuned
 from esrgan.demo.choice import BUILTIN
 from esrgan.demo.finetune import job as finetuning
+from esrgan.demo.finetune import spoilt
 from esrgan.demo.finetune.job import Run, Settings
 from esrgan.demo.finetune.training_pictures import Receiving, allowed_folders
 from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.messages import QUIETLY, duration, told
 from esrgan.demo.server.messages import stop as stop_at_work
-from esrgan.demo.server.served import shared_copy
+from esrgan.demo.server.served import serve, shared_copy
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.errors import UserError
+from esrgan.pictures.degradations import DegradationName
 from esrgan.run_folder import read_metrics
 
 POLL_SECONDS = 2
@@ -31,6 +33,13 @@ PSNR, GAN = "PSNR: L1 only", "GAN: perceptual + λ adversarial + η L1"
 BEFORE, AFTER = "before activation (ESRGAN)", "after activation (SRGAN)"
 RAGAN, STANDARD = "relativistic average (ESRGAN)", "standard GAN"
 UPLOADED = "Uploaded pictures"
+CLEAN = "clean (as in the paper)"
+# What the pictures are like that the result is to make larger.
+DEGRADATIONS: dict[str, DegradationName] = {
+    CLEAN: "bicubic",
+    "photos or JPEGs from the web: a little blur and noise, JPEG": "photo",
+    "in a bad state: much blur, noise and JPEG, twice over": "real",
+}
 PLOTS = {
     "L1": {"loss/l1": "L1"},
     "Perceptual": {"loss/perceptual": "perceptual"},
@@ -136,6 +145,20 @@ def _choices(tab: gr.Tab) -> list[gr.components.Component]:
         height=160,
         elem_id="train-pictures",
     )
+    degradation = gr.Radio(
+        list(DEGRADATIONS),
+        value=CLEAN,
+        label="The pictures that it will make larger are",
+        elem_id="train-degradation",
+    )
+    with gr.Column(visible=False) as sheet:
+        gr.Markdown(
+            "Yours, made small: as in the paper, then three of the ways in which the training will "
+            "spoil them"
+        )
+        spoilt_pictures = gr.Image(
+            show_label=False, interactive=False, buttons=["fullscreen"], elem_id="train-spoilt"
+        )
     default = Settings()
     stage = gr.Radio([PSNR, GAN], value=GAN, label="Stage", elem_id="train-stage")
     with gr.Group() as gan:
@@ -164,8 +187,36 @@ def _choices(tab: gr.Tab) -> list[gr.components.Component]:
         )
     source.input(lambda choice: gr.File(visible=choice == UPLOADED), source, pictures, **QUIETLY)
     stage.input(lambda choice: gr.Group(visible=choice == GAN), stage, gan, **QUIETLY)
+    degradation.input(fitting, [start_from, degradation], start_from, **QUIETLY)
+    gr.on(
+        [degradation.input, source.input, pictures.change],
+        told(show_spoilt),
+        [source, pictures, degradation],
+        [sheet, spoilt_pictures],
+        **QUIETLY,
+    )
+    data = [source, pictures, degradation]
     losses = [activation, adversarial, gan_weight, pixel_weight]
-    return [start_from, own, source, pictures, stage, *losses, iterations, rate, batch, crop]
+    return [start_from, own, *data, stage, *losses, iterations, rate, batch, crop]
+
+
+def fitting(start: str, degradation: str) -> str:
+    """The model to start from that has seen such pictures, if there is such a one."""
+    return choice.counterpart(start, for_photos=degradation != CLEAN)
+
+
+def show_spoilt(
+    source: str, pictures: list[str] | None, degradation: str
+) -> tuple[gr.Column, str | None]:
+    """Show what the training will make of the pictures, if it is more than to make them small."""
+    chosen, made = _folder(source), None
+    if degradation != CLEAN and (pictures or chosen):
+        made = spoilt.sheet(DEGRADATIONS[degradation], pictures or (), chosen)
+    return gr.Column(visible=made is not None), None if made is None else serve(made, "spoilt")
+
+
+def _folder(source: str) -> str | None:
+    return None if source == UPLOADED else source
 
 
 def _chosen(
@@ -173,6 +224,7 @@ def _chosen(
     own: str | None,
     source: str,
     pictures: list[str] | None,
+    degradation: str,
     stage: str,
     activation: str,
     adversarial: str,
@@ -187,6 +239,7 @@ def _chosen(
     settings = Settings(
         stage="gan" if stage == GAN else "psnr",
         start=model_of(start_from, own),
+        degradation=DEGRADATIONS[degradation],
         before_activation=activation == BEFORE,
         relativistic=adversarial == RAGAN,
         gan_weight=gan_weight,
@@ -196,7 +249,7 @@ def _chosen(
         batch_size=batch,
         crop_size=crop,
     )
-    return settings, pictures or (), None if source == UPLOADED else source
+    return settings, pictures or (), _folder(source)
 
 
 def _plot(title: str, lines: list[str]) -> gr.LinePlot:

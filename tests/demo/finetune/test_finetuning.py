@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,20 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
+from esrgan import assets
 from esrgan.demo import finetuned, page
 from esrgan.demo.finetune import job as finetuning
-from esrgan.demo.finetune import training_pictures
+from esrgan.demo.finetune import spoilt, training_pictures
 from esrgan.demo.finetune.job import Settings
-from esrgan.demo.finetune.tab import AFTER, GAN, PSNR, STANDARD, UPLOADED
+from esrgan.demo.finetune.tab import AFTER, CLEAN, GAN, PSNR, STANDARD, UPLOADED
 from esrgan.demo.finetune.training_pictures import Receiving, allowed_folders, unpacked
 from esrgan.demo.server.decoding import load_image
 from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.server.visitors import COOKIE, visiting
-from esrgan.models.checkpoints import load_generator, save_generator
+from esrgan.models.checkpoints import load_generator, read_facts, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import encode_image
+from esrgan.pictures.resize import imresize
 from esrgan.run_folder import Status, config_path, read_metrics, weights_path, write_status
 from tests.conftest import stop_the_first_comparison
 from tests.processes import Forked, forked_trainings
@@ -273,6 +276,40 @@ def test_a_gan_run_is_told_all_its_settings(
     assert (config["batch_size"], config["crop_size"], config["log_every"]) == (2, 32, 1)
 
 
+def test_a_run_on_spoilt_pictures_says_so_in_its_name_settings_and_result(
+    settings: Settings, pictures: list[str], forked
+) -> None:
+    run = ended(finetuning.start(replace(settings, degradation="photo", iterations=2), pictures))
+    assert run.state == "finished", run.message
+    assert "-psnr-photo-" in run.name
+    assert finetuning.RUN.fullmatch(run.name)
+    assert json.loads(config_path(run.folder).read_text("utf-8"))["degradation"] == "photo"
+    assert read_facts(weights_path(run.folder))["degradation"] == "photo"
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_spoilt_pictures_are_shown_beside_the_paper_s(
+    tmp_path: Path, rng: np.random.Generator, zipped: bool
+) -> None:
+    """Of pictures that are large enough: the middle of LR, each pixel enlarged."""
+    shown = [rng.integers(0, 256, (side, 240, 3), dtype=np.uint8) for side in (200, 40, 212)]
+    files = [tmp_path / f"{number}.png" for number in range(3)]
+    for file, picture in zip(files, shown, strict=True):
+        file.write_bytes(encode_image(picture, ".png"))
+    uploads = list(map(str, files))
+    if zipped:
+        uploads = [zip_of(tmp_path / "all.zip", {file.name: file.read_bytes() for file in files})]
+    sheet = spoilt.sheet("photo", uploads, None)
+    assert sheet is not None
+    assert sheet.shape == (24 * 8, 4 * 24 * 8, 3)
+    lr = imresize(shown[0], 1 / 4)
+    np.testing.assert_array_equal(sheet[::8, : 24 * 8 : 8], lr[13:37, 18:42])
+    drawn = [sheet[::8, 24 * 8 * n : 24 * 8 * (n + 1) : 8] for n in range(1, 4)]
+    assert all((one != other).any() for one, other in combinations(drawn, 2))
+    assert spoilt.sheet("photo", uploads, None) is not None
+    assert spoilt.sheet("photo", uploads[1:2] if not zipped else [], None) is None
+
+
 def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
     settings: Settings, pictures: list[str], forked, refused
 ) -> None:
@@ -437,6 +474,7 @@ def test_the_time_of_a_run_is_measured_by_a_few_steps_that_leave_nothing(
     assert list(runs.iterdir()) == []
     with refused("128 pixels or larger"):
         *_, words = finetuning.estimating(replace(settings, crop_size=128), pictures)
+    *_, words = finetuning.estimating(replace(settings, degradation="photo"), pictures)
     assert list(runs.iterdir()) == []
 
 
@@ -622,7 +660,7 @@ def test_the_server_itself_refuses_on_a_space(
 ) -> None:
     client = Client(served, verbose=False)
     files = [handle_file(file) for file in pictures]
-    choices = ["psnr", None, UPLOADED, files, GAN, AFTER, STANDARD, 5e-3, 1, 5, 1e-4, 2, 32]
+    choices = ["psnr", None, UPLOADED, files, CLEAN, GAN, AFTER, STANDARD, 5e-3, 1, 5, 1e-4, 2, 32]
     monkeypatch.setenv("SPACE_ID", "someone/esrgan")
     with pytest.raises(AppError, match="off on this Space"):
         client.predict(*choices, api_name="/fine_tune")
@@ -642,7 +680,8 @@ def test_stop_is_heard_while_pictures_are_received(
     monkeypatch.setattr(training_pictures, "load_image", slow)
     client = Client(served, verbose=False)
     files = [handle_file(file) for file in pictures]
-    choices = ["psnr", None, UPLOADED, files * 10, PSNR, AFTER, STANDARD, 5e-3, 1, 5, 1e-4, 2, 32]
+    choices: list[Any] = ["psnr", None, UPLOADED, files * 10, CLEAN, PSNR, AFTER, STANDARD]
+    choices += [5e-3, 1, 5, 1e-4, 2, 32]
     start = client.submit(*choices, api_name="/fine_tune")
     wait_until(lambda: any("Looking at the pictures" in str(each) for each in start.outputs()))
     stopped = client.predict(None, api_name="/fine_tune_stop")
@@ -664,6 +703,7 @@ def test_a_number_that_is_none_is_told(
         None,
         UPLOADED,
         files,
+        CLEAN,
         GAN,
         AFTER,
         STANDARD,
@@ -751,4 +791,34 @@ def test_a_visitor_trains_a_model_and_compares_it(
     expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
     expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
+    visitor.close()
+
+
+@pytest.mark.browser
+def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
+    served: str, browser: Browser, idle: list[list[str]]
+) -> None:
+    visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
+    visitor.set_default_timeout(SECONDS)
+    visitor.goto(served)
+    stop_the_first_comparison(visitor)
+    visitor.get_by_role("tab", name="Fine-tune").click()
+    sheet = visitor.locator("#train-spoilt img")
+    file = assets.EXAMPLES / "coffee.png"
+    visitor.locator("#train-pictures input[type=file]").set_input_files(file)
+    expect(visitor.locator("#train-pictures")).to_contain_text("coffee")
+    expect(visitor.locator("#train-from input")).to_have_value("PSNR (built-in)")
+    visitor.locator("#train-degradation").get_by_text("photos or JPEGs").click()
+    expect(sheet).to_be_visible(timeout=SECONDS)
+    size = "image => [image.naturalWidth, image.naturalHeight]"
+    assert sheet.evaluate(size) == [4 * 24 * 8, 24 * 8]
+    expect(visitor.locator("#train-from input")).to_have_value("PSNR for photographs (built-in)")
+    visitor.locator("#train-start").click()
+    expect(visitor.locator("#train-run input")).to_have_value(re.compile("-gan-photo-"))
+    (command,) = idle
+    assert "degradation=photo" in command
+    assert command[command.index("--init") + 1].endswith("photo-psnr.safetensors")
+    visitor.locator("#train-degradation").get_by_text(CLEAN).click()
+    expect(sheet).to_have_count(0)
+    expect(visitor.locator("#train-from input")).to_have_value("PSNR (built-in)")
     visitor.close()

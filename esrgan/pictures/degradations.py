@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from esrgan.pictures.blur_kernels import BlurLaw, Range, drawn_kernel, drawn_size, sinc
 from esrgan.pictures.degrade import (
     Subsampling,
     blurred,
@@ -22,7 +23,6 @@ from esrgan.pictures.degrade import (
     to_levels,
 )
 from esrgan.pictures.resize import KERNEL_RADIUS, imresize
-from train.blur_kernels import BlurLaw, Range, drawn_kernel, drawn_size, sinc
 
 DegradationName = Literal["bicubic", "photo", "real"]
 
