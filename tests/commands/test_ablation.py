@@ -16,6 +16,7 @@ from esrgan.evaluation.methods import model_settings
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, read_facts
 from esrgan.networks import SRResNet
+from tests.conftest import PATIENCE
 from tests.processes import Forked, forked_trainings
 
 PSNR, GAN = "ablation-no-bn-psnr", "ablation-before-activation-gan"
@@ -104,12 +105,12 @@ def test_ctrl_c_reaches_the_training(arguments: list[str], tmp_path: Path) -> No
     words = [*arguments, "--iterations", "100000", "--out", str(tmp_path)]
     process = Forked(esrgan_command, *words)
     run = tmp_path / "tiny" / PSNR
-    until = time.monotonic() + 120
+    until = time.monotonic() + PATIENCE
     while not (run / "checkpoint.pt").exists() and time.monotonic() < until:
         assert process.poll() is None, process.ended()[2]
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)  # to the command alone, not to its group
-    code, out, err = process.ended(60)
+    code, out, err = process.ended()
     assert code == 130
     assert "stopped; go on with --resume at iteration" in out
     assert err.splitlines()[-1] == "python -m esrgan: stopped."

@@ -16,7 +16,7 @@ from esrgan.commands.processes import Processes
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import save_image
-from tests.conftest import TINY
+from tests.conftest import PATIENCE, TINY
 from tests.processes import ROOT, Forked
 
 PICTURES = 9
@@ -111,7 +111,7 @@ def test_what_killed_processes_have_left_is_done_on_the_next_run(
 ) -> None:
     out = tmp_path / "out"
     killed = Begun(2, "upscale", photos, "-o", out, "--model", model)
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while not (out.is_dir() and list(out.glob("*.png"))) and time.monotonic() < until:
         time.sleep(0.01)
     for process in killed.processes:  # one of them is lost, and torchrun ends the other

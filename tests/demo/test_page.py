@@ -24,13 +24,12 @@ from esrgan.models.interpolation import alpha_weights, interpolate_images, inter
 from esrgan.networks import RRDBConfig, RRDBNet, build_generator
 from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
+from tests.conftest import choose_picture, new_page
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "assets" / "examples"
 EXAMPLE = EXAMPLES / "chelsea.png"  # the smallest
-SECONDS = 120_000  # of patience, in milliseconds
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +65,7 @@ def fresh(browser: Browser, address: str) -> Iterator[Page]:
 def visit(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """The page with the smallest example; every request must stay on this machine."""
     settings = {"viewport": {"width": 1280, "height": 1000}, "reduced_motion": "reduce", **options}
-    opened = browser.new_page(**settings)
-    opened.set_default_timeout(SECONDS)
+    opened = new_page(browser, **settings)
     elsewhere: list[str] = []
     opened.on(
         "request",
@@ -77,7 +75,7 @@ def visit(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     )
     opened.goto(f"{address}/?example={EXAMPLE.stem}&zoom=fit")
     yield opened
-    opened.close()
+    opened.context.close()
     assert elsewhere == []
 
 
@@ -115,9 +113,7 @@ def caption(page: Page, pane: str) -> Locator:
 
 def upload(page: Page, file: Path, kind: str = AS_HR) -> None:
     """Choose a file and say what to do with it, as a visitor does."""
-    page.locator("#upload").get_by_label("Remove Image").click()
-    expect(news(page)).to_contain_text("Choose a picture")
-    page.locator("#upload input[type=file]").set_input_files(file)
+    choose_picture(page, file)
     expect(page.locator("#kind").get_by_label(AS_LR)).to_be_checked()
     if kind == AS_HR:
         page.locator("#kind").get_by_text(AS_HR).click()

@@ -14,6 +14,7 @@ from PIL import Image
 from esrgan.demo import examples
 from esrgan.demo.example_results import THUMBNAIL_SIDE
 from esrgan.models import zoo
+from tests.conftest import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 # The page as `python app.py` builds it, and what its first visitor is shown before the slider's
@@ -43,7 +44,11 @@ assert "torch" in sys.modules
 def test_the_first_screen_is_there_before_torch(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     result = subprocess.run(
-        [sys.executable, "-c", FIRST_SCREEN], cwd=ROOT, capture_output=True, text=True, timeout=180
+        [sys.executable, "-c", FIRST_SCREEN],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr
 
@@ -60,7 +65,7 @@ loaded = {"torch", "numpy", "PIL", "gradio"} & sys.modules.keys()
 assert not loaded, loaded
 """
     result = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert result.returncode == 0, result.stderr
     assert "upscale" in result.stdout

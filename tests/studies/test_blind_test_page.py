@@ -18,6 +18,7 @@ from esrgan.pictures.resize import imresize
 from esrgan.studies.answers import read_answers
 from esrgan.studies.blind_test import Item, blind_test_page
 from esrgan.studies.preferences import count_votes
+from tests.conftest import new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -70,10 +71,8 @@ def opened(browser: "Browser") -> Iterator[Opened]:
             complaints.append(said.text)
 
     def open_page(file: Path, **options: Any) -> "Page":
-        context = browser.new_context(offline=True, **(options or LAPTOP))
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
+        page = new_page(browser, offline=True, **(options or LAPTOP))
+        contexts.append(page.context)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(file.as_uri())

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from esrgan.command_line import run as run_command
+from tests.conftest import PATIENCE
 from tests.processes import Forked
 from tests.train.samples import noise, save
 from train import prepare as preparing
@@ -187,7 +188,7 @@ def start_slowly() -> None:
 
 def end_when_begun(process: Forked, out: Path, number: int) -> tuple[int, str]:
     """Send a signal after a few pictures: the exit code and stderr."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while len(list(out.rglob("*.npy"))) < 5 and process.poll() is None and time.monotonic() < until:
         time.sleep(0.001)
     process.send_signal(number)

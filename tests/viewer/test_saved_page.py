@@ -21,7 +21,7 @@ from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import save_image
 from esrgan.pictures.images import decode_image, load_image
 from esrgan.pictures.resize import imresize
-from tests.conftest import TINY
+from tests.conftest import TINY, new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
@@ -86,10 +86,8 @@ def opened(browser: "Browser") -> Iterator[Opened]:
 
     def open_page(file: Path, **options: Any) -> "Page":
         settings = {"offline": True, "reduced_motion": "reduce", **LAPTOP, **options}
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)
+        page = new_page(browser, **settings)
+        contexts.append(page.context)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
@@ -265,7 +263,7 @@ def test_a_page_with_a_damaged_picture_says_so(
     damaged.write_text(whole.replace(found[0], 'id="file-0">AAAA'), "utf-8")
     page = page.context.new_page()
     page.goto(damaged.as_uri())
-    page.get_by_text("Some pictures of this file could not be read").wait_for(timeout=30_000)
+    page.get_by_text("Some pictures of this file could not be read").wait_for()
 
 
 def test_a_phone_shows_the_wipe_and_all_of_it_fits(study: Study, opened: Opened) -> None:

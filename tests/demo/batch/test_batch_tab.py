@@ -32,12 +32,11 @@ from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.images import decode_image, load_image
-from tests.conftest import related_models
+from tests.conftest import PATIENCE, related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SECONDS = 120_000  # of patience, in milliseconds
 JOBS = f"*/{compute.FOLDER}/*"  # below what is served
 Refused = Callable[..., AbstractContextManager[None]]
 
@@ -413,11 +412,13 @@ def test_a_large_picture_is_done_in_tiles_that_are_counted(
     expected = contents(ended(wish).file)
     begin_tile, shares = Batch.begin_tile, set()
 
-    def slowly(batch: Batch) -> None:
+    def until_seen(batch: Batch) -> None:
         begin_tile(batch)
-        time.sleep(0.05)
+        until = time.monotonic() + PATIENCE
+        while batch.share not in shares and time.monotonic() < until:
+            time.sleep(0.001)
 
-    monkeypatch.setattr(Batch, "begin_tile", slowly)
+    monkeypatch.setattr(Batch, "begin_tile", until_seen)
     for batch in compute.run(wish):
         shares.add(batch.share)
     assert {0.0, 0.25, 0.5, 0.75} <= shares  # 24×20 in tiles of 16×16 are four
@@ -542,7 +543,7 @@ def test_two_pictures_and_a_zip(
     expect(page.locator("#batch-first input")).to_have_value("PSNR (built-in)")
     expect(page.locator("#batch-second input")).to_have_value("GAN (built-in)")
     page.locator("#batch-start").click()
-    expect(page.locator("#batch-status")).to_contain_text("4 of 5 pictures done", timeout=SECONDS)
+    expect(page.locator("#batch-status")).to_contain_text("4 of 5 pictures done")
     expect(page.locator("#batch-failures")).to_contain_text("sub/cut.png: cut.png is damaged")
     expect(page.locator("#batch-previews img")).to_have_count(4)
     expect(page.locator("#batch-previews")).to_contain_text("sub/cat.png · 48×20 → 192×80")
@@ -558,7 +559,6 @@ def test_two_pictures_and_a_zip(
     for name, lr in given.items():
         expected = Upscaler(network)(lr)
         np.testing.assert_array_equal(decode_image(files[name], name), expected)
-    page.close()
 
 
 @pytest.mark.browser
@@ -576,22 +576,20 @@ def test_stop_on_a_phone_keeps_what_is_done(
     page = opened(viewport={"width": 390, "height": 844})
     page.get_by_role("tab", name="Batch").click()
     page.locator("#batch-start").click()
-    expect(page.locator("[data-testid=toast-body]")).to_contain_text(
-        "Choose pictures first", timeout=SECONDS
-    )
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("Choose pictures first")
     page.locator("[data-testid=toast-close]").click()
     page.locator("#batch-files input[type=file]").set_input_files(many)
     expect(page.locator("#batch-files")).to_contain_text("long name")
     page.locator("#batch-start").click()
     status = page.locator("#batch-status")
-    expect(status.locator("progress")).to_be_visible(timeout=SECONDS)
-    expect(status).to_contain_text("left", timeout=SECONDS)
+    expect(status.locator("progress")).to_be_visible()
+    expect(status).to_contain_text("left")
     expect(status).to_contain_text("of 12")
     expect(status).to_contain_text("rather long name")
     widths = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
     page.locator("#batch-stop").click()
-    expect(status).to_contain_text("of 12 pictures done, stopped", timeout=SECONDS)
+    expect(status).to_contain_text("of 12 pictures done, stopped")
     words = status.inner_text()
     done = int(words.split()[0])
     assert 0 < done < 12
@@ -603,6 +601,5 @@ def test_stop_on_a_phone_keeps_what_is_done(
     # The picture in hand when Stop was pressed must not come any more.
     after_the_device()
     page.locator("#batch-kind").get_by_text("Between two models").click()
-    expect(page.locator("#batch-first")).to_contain_text("First model", timeout=SECONDS)
+    expect(page.locator("#batch-first")).to_contain_text("First model")
     assert status.inner_text() == words
-    page.close()

@@ -28,13 +28,12 @@ from esrgan.evaluation.niqe import load_pristine, niqe
 from esrgan.figures import draw_crops
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
-from tests.conftest import related_models
+from tests.conftest import choose_picture, new_page, related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 EXAMPLE = Path(__file__).parents[3] / "assets" / "examples" / "astronaut.png"
-SECONDS = 120_000  # of patience, in milliseconds
 Refused = Callable[..., AbstractContextManager[None]]
 ALL = tuple(figures.TITLES)
 FIRST, SECOND = (8, 16, 24, 16), (30, 40, 32, 32)
@@ -263,18 +262,15 @@ def page(
     """The page with a small picture compared, and a crop of it marked."""
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=SECONDS)
     with Image.open(EXAMPLE) as astronaut:
         face = tmp_path_factory.mktemp("uploads") / "face.png"
         astronaut.crop((160, 60, 368, 268)).save(face)
-    opened = browser.new_page(
-        viewport={"width": 800, "height": 844}, has_touch=True, reduced_motion="reduce"
+    opened = new_page(
+        browser, viewport={"width": 800, "height": 844}, has_touch=True, reduced_motion="reduce"
     )
-    opened.set_default_timeout(SECONDS)
     opened.goto(address)
     expect(opened.locator("[data-pane=hr] canvas")).to_be_visible()
-    opened.locator("#upload").get_by_label("Remove Image").click()
-    opened.locator("#upload input[type=file]").set_input_files(face)
+    choose_picture(opened, face)
     expect(opened.locator("#kind").get_by_label(AS_LR)).to_be_checked()
     opened.locator("#kind").get_by_text(AS_HR).click()
     expect(opened.locator("[data-pane=hr] figcaption")).to_have_text("208×208")
@@ -283,7 +279,7 @@ def page(
     yield opened
     widths = opened.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]
-    opened.close()
+    opened.context.close()
 
 
 @pytest.mark.browser

@@ -10,12 +10,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from esrgan.demo import examples
+from tests.conftest import new_page
 
-SECONDS = 120_000  # of patience, in milliseconds
 FIRST_ROW = ("lr", "psnr", "gan", "network")
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=SECONDS)
 
 
 @pytest.fixture
@@ -26,10 +25,8 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     def open_page(width: int, height: int, query: str = "", **options: Any) -> Page:
         phone = {"has_touch": True, "is_mobile": True} if width < 600 else {}
         settings = {"reduced_motion": "reduce", **phone, **options}
-        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SECONDS)
+        page = new_page(browser, viewport={"width": width, "height": height}, **settings)
+        contexts.append(page.context)
         page.add_init_script(WATCH_SHIFTS)
         page.goto(f"{address}/{query}")
         return page

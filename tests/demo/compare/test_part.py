@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-SECONDS = 120_000  # of patience, in milliseconds
+from tests.conftest import choose_picture, new_page
+
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=SECONDS)
 
 
 def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
@@ -19,14 +19,11 @@ def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     picture = np.full((400, 800), 255, np.uint8)
     picture[:300, :400] = np.random.default_rng(0).integers(0, 99, (300, 400))  # most detail
     Image.fromarray(picture).save(tmp_path / "large.png")
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     expect(page.locator(".part")).to_be_hidden()
-    page.locator("#upload").get_by_label("Remove Image").click()
-    page.locator("#upload input[type=file]").set_input_files(tmp_path / "large.png")
+    choose_picture(page, tmp_path / "large.png")
     expect(page.locator(".part")).to_contain_text("800×400 is large")
     expect(page.locator("[data-pane=lr] figcaption")).to_have_text("400×300")
     run = page.locator(".viewer").get_attribute("data-run")
@@ -48,4 +45,4 @@ def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     expect(page.locator("[data-do=whole]")).to_contain_text("The whole in Batch: 3200×1600")
     page.locator("[data-do=whole]").click()
     expect(page.locator("#batch-files")).to_contain_text(re.compile("large .*KB"))
-    context.close()
+    page.context.close()

@@ -13,9 +13,7 @@ from playwright.sync_api import Browser, expect
 from esrgan.demo.compare import kept
 from esrgan.demo.compare.session import Session, nothing
 from esrgan.demo.comparison import Comparison, Trio
-
-SECONDS = 120_000  # of patience, in milliseconds
-expect.set_options(timeout=SECONDS)
+from tests.conftest import choose_picture, new_page
 
 
 def of_run(run: str) -> Session:
@@ -56,15 +54,12 @@ def test_reloading_brings_the_comparison_back(
 ) -> None:
     noise = np.random.default_rng(7).integers(0, 256, (20, 28, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "mine.png")
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(address)
     viewer, slider = page.locator(".viewer"), page.locator("#network-alpha input")
     expect(viewer).to_have_attribute("data-complete", "true")
     first = viewer.get_attribute("data-run")
-    page.locator("#upload").get_by_label("Remove Image").click()
-    page.locator("#upload input[type=file]").set_input_files(tmp_path / "mine.png")
+    choose_picture(page, tmp_path / "mine.png")
     expect(viewer).to_have_attribute("data-name", "mine")
     expect(viewer).to_have_attribute("data-complete", "true")
     run = viewer.get_attribute("data-run") or ""
@@ -82,4 +77,4 @@ def test_reloading_brings_the_comparison_back(
     page.goto(address)  # not reloaded, but opened
     expect(viewer).to_have_attribute("data-name", "chelsea")
     assert viewer.get_attribute("data-run") not in (first, run)
-    context.close()
+    page.context.close()

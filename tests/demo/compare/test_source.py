@@ -20,11 +20,11 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.pictures.degrade import jpeg
 from esrgan.pictures.resize import imresize
+from tests.conftest import choose_picture, new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-SECONDS = 120_000  # of patience, in milliseconds
 NO_CHOICE = ("psnr", "gan", "")
 
 
@@ -126,17 +126,13 @@ def test_a_jpeg_goes_through_the_models_for_photographs(
 ) -> None:
     from playwright.sync_api import expect
 
-    expect.set_options(timeout=SECONDS)
     Image.fromarray(clean[:32, :40]).save(tmp_path / "from the web.jpg", quality=60)
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(address)
     viewer, question = page.locator(".viewer"), page.locator("#source")
     expect(viewer).to_have_attribute("data-complete", "true")
     expect(question).to_be_hidden()
-    page.locator("#upload").get_by_label("Remove Image").click()
-    page.locator("#upload input[type=file]").set_input_files(tmp_path / "from the web.jpg")
+    choose_picture(page, tmp_path / "from the web.jpg")
     expect(question.get_by_label(PHOTO)).to_be_checked()
     expect(question).to_contain_text("a JPEG of quality 60")
     expect(viewer).to_have_attribute("data-name", "from the web")
@@ -147,4 +143,4 @@ def test_a_jpeg_goes_through_the_models_for_photographs(
     expect(viewer).not_to_have_attribute("data-run", run)
     expect(viewer).to_have_attribute("data-complete", "true")
     expect(page.locator(".chips")).to_contain_text("After")
-    context.close()
+    page.context.close()

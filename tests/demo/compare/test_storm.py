@@ -17,10 +17,10 @@ from playwright.sync_api import Browser, Page, expect
 from esrgan.demo import examples
 from esrgan.demo.compare.arrival import AS_HR, AS_LR
 from esrgan.demo.compare.family import ANY, BUILTIN
+from tests.conftest import new_page
 
 CLICKS = int(os.environ.get("ESRGAN_STORM", "3"))
 SEEDS = range(3) if "ESRGAN_STORM" in os.environ else range(1)
-SECONDS = 120_000  # of patience, in milliseconds
 # Ended, and nothing new for a second and a half: what was clicked last may still be on its way.
 IS_QUIET = """() => {
     const {run, state} = document.querySelector('.viewer').dataset, now = performance.now();
@@ -28,22 +28,20 @@ IS_QUIET = """() => {
     return /done|stopped|failed/.test(state) && now - window.quiet.since > 1500;
 }"""
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=SECONDS)
 
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(
+    opened = new_page(
+        browser,
         viewport={"width": 1280, "height": 900},
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    opened = context.new_page()
-    opened.set_default_timeout(SECONDS)
     opened.goto(address)
     expect(opened.locator(".viewer")).to_have_attribute("data-run", re.compile("."))
     yield opened
-    context.close()
+    opened.context.close()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -89,7 +87,7 @@ def choose(page: Page, dropdown: str, option: str) -> None:
 def check(page: Page) -> None:
     """Wait until it is quiet, and compare what each part of the page names."""
     viewer, news = page.locator(".viewer"), page.locator(".viewer .news")
-    page.wait_for_function(IS_QUIET, timeout=SECONDS)
+    page.wait_for_function(IS_QUIET)
     chosen = page.locator("#upload img")
     if viewer.get_attribute("data-empty") == "true":
         for part in (".panes", ".histogram", ".strip"):

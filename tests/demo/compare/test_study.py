@@ -22,13 +22,11 @@ from esrgan.demo.viewer import Alphas, Link
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import decode_image
 from esrgan.pictures.resize import imresize
-from tests.conftest import related_models
+from tests.conftest import new_page, related_models
 
-SECONDS = 120_000  # of patience, in milliseconds
 AT = Alphas(network=0.3, image=0.6)
 PANES = ("psnr", "gan", "network", "image", "bicubic")
 Refused = Callable[..., AbstractContextManager[None]]
-expect.set_options(timeout=SECONDS)
 
 
 @pytest.fixture
@@ -125,9 +123,7 @@ def test_what_is_no_blind_test_is_refused_in_words(
 
 @pytest.mark.browser
 def test_a_visitor_makes_one_of_the_example(browser: Browser, address: str, tmp_path: Path) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     page.get_by_role("button", name="Blind test").click()
@@ -141,8 +137,8 @@ def test_a_visitor_makes_one_of_the_example(browser: Browser, address: str, tmp_
         page.locator("#study-file").click()
     assert download.value.suggested_filename == study.FILE_NAME
     download.value.save_as(tmp_path / "study.html")
-    context.set_offline(True)
+    page.context.set_offline(True)
     page.goto((tmp_path / "study.html").as_uri())
     page.get_by_role("button", name="Begin").click()
     expect(page.locator("[data-pane=left] canvas")).to_be_visible()
-    context.close()
+    page.context.close()

@@ -22,6 +22,7 @@ from esrgan.demo.viewer import Alphas, Link
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import decode_image
+from tests.conftest import new_page
 
 Refused = Callable[..., AbstractContextManager[None]]
 NAME = "odd </script><script> name"
@@ -120,10 +121,8 @@ def test_a_click_saves_the_comparison_at_hand(
 ) -> None:
     page = opened(viewport={"width": 1366, "height": 768}, reduced_motion="reduce")
     page.locator("#examples img").nth(1).click()
-    expect(page.locator(".viewer")).to_have_attribute("data-name", "astronaut", timeout=120_000)
-    expect(page.locator(".viewer")).to_have_attribute(
-        "data-frames", re.compile(r"[2-9]|\d\d"), timeout=120_000
-    )
+    expect(page.locator(".viewer")).to_have_attribute("data-name", "astronaut")
+    expect(page.locator(".viewer")).to_have_attribute("data-frames", re.compile(r"[2-9]|\d\d"))
     page.locator("#network-alpha input").evaluate(
         "range => { range.value = 0.3; range.dispatchEvent(new Event('input')); }"
     )
@@ -131,7 +130,7 @@ def test_a_click_saves_the_comparison_at_hand(
         page.get_by_role("button", name="Save as a web page").click()
     assert download.value.suggested_filename == "astronaut_comparison.html"
     download.value.save_as(tmp_path / "page.html")
-    alone = browser.new_page(offline=True, reduced_motion="reduce")
+    alone = new_page(browser, offline=True, reduced_motion="reduce")
     alone.goto((tmp_path / "page.html").as_uri())
     expect(alone.locator(".viewer")).to_have_attribute("data-complete", "true")
     expect(alone.locator("#network-alpha output")).to_have_text("0.30")

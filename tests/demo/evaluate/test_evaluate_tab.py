@@ -38,7 +38,6 @@ from tests.conftest import related_models
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-SECONDS = 120_000  # of patience, in milliseconds
 Refused = Callable[..., AbstractContextManager[None]]
 
 
@@ -362,11 +361,11 @@ def test_two_pictures_by_two_models_and_alphas(
     for unwanted in ("0.2", "0.4", "0.6"):
         page.locator("#evaluate-alphas").get_by_label(unwanted).uncheck()
     page.locator("#evaluate-start").click()
-    expect(page.locator("#evaluate-status")).to_contain_text("10 of 10 rows, done", timeout=SECONDS)
+    expect(page.locator("#evaluate-status")).to_contain_text("10 of 10 rows, done")
     expect(page.locator("#means tbody tr")).to_have_count(5)
     expect(page.locator("#rows tbody tr")).to_have_count(10)
     expect(page.locator("#means thead")).to_contain_text("NIQE (fitted)")
-    expect(page.locator("#figure img")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#figure img")).to_be_visible()
     expect(page.locator("#figure-latex")).to_contain_text("includegraphics")
 
     with page.expect_download() as download:
@@ -383,7 +382,7 @@ def test_two_pictures_by_two_models_and_alphas(
     ]
 
     page.locator("#figure-kind").get_by_text("Crops").click()
-    expect(page.locator("#figure-file")).to_contain_text("crops-one.pdf", timeout=SECONDS)
+    expect(page.locator("#figure-file")).to_contain_text("crops-one.pdf")
     with page.expect_download() as download:
         page.locator("#figure-file").click()
     assert download.value.path().read_bytes().startswith(b"%PDF")
@@ -404,7 +403,6 @@ def test_two_pictures_by_two_models_and_alphas(
     expect(crops).to_have_value("")
     page.locator("#figure-kind").get_by_text("strip").click()  # for which the image's is missing
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("both interpolations")
-    page.close()
 
 
 @pytest.mark.browser
@@ -417,10 +415,10 @@ def test_stop_keeps_what_is_done(
     page.locator(".overflow-menu > button").click()
     page.locator(".overflow-dropdown").get_by_text("Evaluate").click()
     page.locator("#evaluate-start").click()
-    expect(page.locator("#means tbody tr").nth(1)).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#means tbody tr").nth(1)).to_be_visible()
     page.locator("#evaluate-stop").click()
-    expect(page.locator("#evaluate-status")).to_contain_text("of 60 rows, stopped", timeout=SECONDS)
-    expect(page.locator("#figure img")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#evaluate-status")).to_contain_text("of 60 rows, stopped")
+    expect(page.locator("#figure img")).to_be_visible()
     words = page.locator("#evaluate-status").inner_text()
     assert words.endswith("of 60 rows, stopped")
     assert page.locator("#rows tbody tr").count() == int(words.split()[0]) < 60
@@ -429,6 +427,5 @@ def test_stop_keeps_what_is_done(
     # The row in hand when Stop was pressed must not come any more.
     after_the_device()
     page.locator("#figure-kind").get_by_text("Crops").click()
-    expect(page.locator("#figure-file")).to_contain_text("crops-", timeout=SECONDS)
+    expect(page.locator("#figure-file")).to_contain_text("crops-")
     assert page.locator("#evaluate-status").inner_text() == words
-    page.close()

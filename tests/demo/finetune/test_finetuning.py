@@ -37,11 +37,8 @@ from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.resize import imresize
 from esrgan.run_folder import Status, config_path, read_metrics, weights_path, write_status
-from tests.conftest import stop_the_first_comparison
+from tests.conftest import PATIENCE, new_page, stop_the_first_comparison
 from tests.processes import Forked, forked_trainings
-
-SECONDS = 120_000  # of patience, in milliseconds
-
 
 OWNERS_CHOICES = (
     *("SPACE_ID", "SPACES_ZERO_GPU", "GRADIO_SERVER_NAME", "GRADIO_SHARE"),
@@ -109,7 +106,7 @@ def forked() -> Iterator[None]:
         yield
 
 
-def wait_until(ready: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(ready: Callable[[], bool], seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < until
@@ -686,7 +683,7 @@ def test_stop_is_heard_while_pictures_are_received(
     wait_until(lambda: any("Looking at the pictures" in str(each) for each in start.outputs()))
     stopped = client.predict(None, api_name="/fine_tune_stop")
     assert "Stopping …" in stopped
-    assert "**Stopped** before the training began" in start.result(60)
+    assert "**Stopped** before the training began" in start.result(PATIENCE)
     assert list(runs.iterdir()) == []
     with pytest.raises(AppError, match="no such training run"):
         client.predict(None, api_name="/fine_tune_stop")
@@ -745,8 +742,7 @@ def test_looking_at_a_run_again_copies_no_sample_again(
 def test_a_visitor_trains_a_model_and_compares_it(
     served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path, forked
 ) -> None:
-    visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
-    visitor.set_default_timeout(SECONDS)
+    visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
     visitor.goto(served)
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
@@ -760,16 +756,14 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor.get_by_role("option", name="32").click()
     expect(visitor.locator("#train-pictures")).to_contain_text("2")
     visitor.locator("#train-estimate").click()
-    expect(visitor.locator("#train-status")).to_contain_text("It would take about", timeout=SECONDS)
+    expect(visitor.locator("#train-status")).to_contain_text("It would take about")
     visitor.locator("#train-start").click()
-    expect(visitor.locator("#train-status")).to_contain_text("Training", timeout=SECONDS)
+    expect(visitor.locator("#train-status")).to_contain_text("Training")
 
     visitor.reload()  # the run is found again
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
-    expect(visitor.locator("#train-status")).to_contain_text(
-        "Finished · iteration 40 of 40", timeout=SECONDS
-    )
+    expect(visitor.locator("#train-status")).to_contain_text("Finished · iteration 40 of 40")
     expect(visitor.locator("#train-plot-l1 canvas, #train-plot-l1 svg").first).to_be_visible()
     expect(visitor.locator("#train-plot-perceptual")).to_have_count(0)
     sample = visitor.locator("#train-sample img")
@@ -786,20 +780,19 @@ def test_a_visitor_trains_a_model_and_compares_it(
     expect(visitor.locator("#tuned input")).to_have_value(finetuned.all_names()[0])
     # Unlike the page's first comparison, this is one of two models.
     compared = visitor.locator(".viewer[data-complete=true]:not(:has([data-chip=after]))")
-    expect(compared).to_be_visible(timeout=SECONDS)
+    expect(compared).to_be_visible()
     names = Path(settings.start).name, finetuned.all_names()[0]
     expect(visitor.locator("[data-pane=psnr] header")).to_contain_text(f"{names[0]} (α = 0)")
     expect(visitor.locator("[data-pane=gan] header")).to_contain_text(f"{names[1]} (α = 1)")
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
-    visitor.close()
+    visitor.context.close()
 
 
 @pytest.mark.browser
 def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     served: str, browser: Browser, idle: list[list[str]]
 ) -> None:
-    visitor = browser.new_page(viewport={"width": 1280, "height": 1000})
-    visitor.set_default_timeout(SECONDS)
+    visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
     visitor.goto(served)
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
@@ -809,7 +802,7 @@ def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     expect(visitor.locator("#train-pictures")).to_contain_text("coffee")
     expect(visitor.locator("#train-from input")).to_have_value("PSNR (built-in)")
     visitor.locator("#train-degradation").get_by_text("photos or JPEGs").click()
-    expect(sheet).to_be_visible(timeout=SECONDS)
+    expect(sheet).to_be_visible()
     size = "image => [image.naturalWidth, image.naturalHeight]"
     assert sheet.evaluate(size) == [4 * 24 * 8, 24 * 8]
     expect(visitor.locator("#train-from input")).to_have_value("PSNR for photographs (built-in)")
@@ -821,4 +814,4 @@ def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     visitor.locator("#train-degradation").get_by_text(CLEAN).click()
     expect(sheet).to_have_count(0)
     expect(visitor.locator("#train-from input")).to_have_value("PSNR (built-in)")
-    visitor.close()
+    visitor.context.close()

@@ -25,6 +25,7 @@ from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.models.checkpoints import save_generator
 from esrgan.pictures import images
 from esrgan.pictures.encoding import save_image
+from tests.conftest import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,7 +56,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait_until(ready: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while not ready():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -12,6 +12,7 @@ import pytest
 from esrgan.demo import page
 from esrgan.demo.server import guard, quota
 from esrgan.demo.server.quota import Quota
+from tests.conftest import PATIENCE
 
 ROUTES = ("/", "/config", "/gradio_api/info", "/gradio_api/mcp/", "/gradio_api/queue/join")
 EVIL = "http://evil.example"
@@ -31,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def ask(
     address: str, method: str, path: str, headers: dict[str, str], body: bytes | None = None
 ) -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection(address, timeout=60)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -127,7 +128,7 @@ def test_uploads_have_a_quota_per_visitor(served: str, monkeypatch: pytest.Monke
 def announce(address: str, size: int, cookie: str) -> socket.socket:
     """A connection that has announced an upload of so many bytes, and sent none."""
     host, _, port = address.rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
     lines = [
         "POST /gradio_api/upload HTTP/1.1",
         f"Host: {address}",

@@ -16,7 +16,7 @@ from PIL import Image
 from esrgan.demo.server import housekeeping
 from esrgan.demo.server.housekeeping import new_folder, seconds_kept, sweep
 from esrgan.demo.server.served import jobs_folder, shared_copy
-from tests.conftest import free_port, wait_for
+from tests.conftest import PATIENCE, free_port, wait_for
 
 ROOT = Path(__file__).parents[3]
 HOLD = """
@@ -48,14 +48,14 @@ def test_a_killed_servers_files_are_deleted_by_the_next_and_a_living_ones_are_no
     assert {abandoned.parent, used.parent} == {tmp_path}
     (abandoned / "picture.webp").write_bytes(b"x")
     killed.send_signal(signal.SIGKILL)
-    killed.wait(20)
+    killed.wait(PATIENCE)
     monkeypatch.setattr(housekeeping.tempfile, "tempdir", str(tmp_path))
     ours = new_folder()
     assert not abandoned.exists()
     assert used.is_dir()
     assert ours.is_dir()
     living.kill()
-    living.wait(20)
+    living.wait(PATIENCE)
 
 
 JOBS = """
@@ -72,7 +72,7 @@ def test_a_killed_servers_jobs_are_deleted_by_the_next_where_the_owner_names_the
     assert tmp_path in batch.parents
     (batch / "picture.png").write_bytes(b"x")
     process.kill()
-    process.wait(20)
+    process.wait(PATIENCE)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     ours = jobs_folder()
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == [ours]
@@ -129,7 +129,7 @@ def test_after_a_kill_in_mid_run_the_next_start_is_clean(tmp_path: Path, photo) 
             assert not job.done()
         (abandoned,) = tmp.glob("esrgan-served-*")
         server.send_signal(signal.SIGKILL)
-        server.wait(20)
+        server.wait(PATIENCE)
     assert list(abandoned.rglob("photo.png"))
     with page(tmp, port):
         (ours,) = tmp.glob("esrgan-served-*")

@@ -29,6 +29,7 @@ from esrgan.demo.server.requests import (
     is_stored,
 )
 from esrgan.demo.upload import Upload
+from tests.conftest import PATIENCE
 
 META = {"_type": "gradio.FileData"}
 UPLOAD = "a" * 64
@@ -214,7 +215,7 @@ def post(address: str, route: str, body: Any) -> str:
         {"Content-Type": "application/json"},
     )
     try:
-        return str(urllib.request.urlopen(request, timeout=60).read().decode())
+        return str(urllib.request.urlopen(request, timeout=PATIENCE).read().decode())
     except urllib.error.HTTPError as error:
         return str(error.read().decode())
 
@@ -223,7 +224,7 @@ def asked(address: str, name: str, data: list[Any]) -> str:
     """The queue's answer, as it is streamed."""
     event = json.loads(post(address, f"call/{name}", {"data": data}))["event_id"]
     stream = f"{address}/gradio_api/call/{name}/{event}"
-    return str(urllib.request.urlopen(stream, timeout=60).read().decode())
+    return str(urllib.request.urlopen(stream, timeout=PATIENCE).read().decode())
 
 
 @pytest.mark.parametrize("name", ["upscale", "measure"])
@@ -277,7 +278,7 @@ def test_values_of_a_wrong_kind_are_told_in_words(address: str) -> None:
     for data in wrong:
         event = json.loads(post(address, "call/upscale", {"data": data}))["event_id"]
         stream = f"{address}/gradio_api/call/upscale/{event}"
-        answer = urllib.request.urlopen(stream, timeout=60).read().decode()
+        answer = urllib.request.urlopen(stream, timeout=PATIENCE).read().decode()
         assert re.search(r'event: error\ndata: .*"error": "[A-Z][^"]{8,}"', answer), (
             data,
             answer,

@@ -10,6 +10,7 @@ import torch
 from esrgan.demo.server.sharing import SharedUpscaler
 from esrgan.inference.upscale import Upscaler
 from esrgan.networks import RRDBNet
+from tests.conftest import PATIENCE
 
 
 def test_only_one_computes_at_a_time_and_none_waits_for_the_others_end(
@@ -37,10 +38,10 @@ def test_only_one_computes_at_a_time_and_none_waits_for_the_others_end(
     long = threading.Thread(target=work, args=("long", 8), name="long")
     short = threading.Thread(target=work, args=("short", 0), name="short")
     long.start()
-    assert begun.wait(60)
+    assert begun.wait(PATIENCE)
     short.start()
     for thread in (long, short):
-        thread.join(60)
+        thread.join(PATIENCE)
     assert order.count("long") == 24
     assert order.index("short") < len(order) - 1
     np.testing.assert_array_equal(results["short"], Upscaler(tiny_network)(picture))

@@ -11,6 +11,7 @@ import pytest
 from esrgan.demo import page
 from esrgan.demo.server.visitors import COOKIE
 from esrgan.demo.server.waiting import BUSY, MAX_WAITING, UNKNOWN
+from tests.conftest import PATIENCE
 
 ME, YOU = {COOKIE: "a" * 43}, {COOKIE: "b" * 43}
 
@@ -31,7 +32,7 @@ def served(done: Callable[[], object]) -> Iterator[str]:
 def slow() -> Iterator[str]:
     """An event that waits until the test is over."""
     go = threading.Event()
-    with served(lambda: go.wait(60)) as address:
+    with served(lambda: go.wait(PATIENCE)) as address:
         yield address
         go.set()
 
@@ -43,7 +44,7 @@ def quick() -> Iterator[str]:
 
 
 def ask(address: str, cookies: dict[str, str]) -> tuple[int, str]:
-    with httpx.Client(cookies=cookies, timeout=30) as client:
+    with httpx.Client(cookies=cookies, timeout=PATIENCE) as client:
         answer = client.post(address, json={"data": []})
     return answer.status_code, answer.text
 
@@ -65,7 +66,7 @@ def test_who_asks_too_often_is_told_so_and_others_are_served(
 def test_a_function_that_is_not_there_is_told_of(quick: str, number: int) -> None:
     address = quick.replace("call/slow", "queue/join")
     body = {"data": [], "fn_index": number, "session_hash": "x"}
-    answer = httpx.post(address, json=body, timeout=30)
+    answer = httpx.post(address, json=body, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["detail"]) == (400, UNKNOWN)
 
 
@@ -76,6 +77,6 @@ def test_a_function_that_is_not_there_is_told_of(quick: str, number: int) -> Non
 def test_a_body_that_is_none_is_told_of(quick: str, route: str, body: str) -> None:
     address = quick.replace("call/slow", route)
     headers = {"Content-Type": "application/json"}
-    answer = httpx.post(address, content=body, headers=headers, timeout=30)
+    answer = httpx.post(address, content=body, headers=headers, timeout=PATIENCE)
     assert answer.status_code == 422
     assert answer.json()["detail"] == "The body of this request is not what is taken here."
