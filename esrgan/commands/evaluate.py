@@ -19,6 +19,7 @@ from esrgan.commands.common import (
 )
 from esrgan.commands.processes import Processes
 from esrgan.errors import UserError
+from esrgan.evaluation.comparison_table import Style, comparison_table
 from esrgan.evaluation.degraded import degradation_table, with_degradations
 from esrgan.evaluation.evaluate import Measures, PairFiles, evaluate
 from esrgan.evaluation.layouts import set_name
@@ -26,6 +27,7 @@ from esrgan.evaluation.learned_metrics import learned_metrics
 from esrgan.evaluation.methods import PAIR, Selection
 from esrgan.evaluation.niqe import load_pristine, own_pristine
 from esrgan.evaluation.pairs import pair_files
+from esrgan.evaluation.renaming import renamed, renaming
 from esrgan.evaluation.results import (
     FILE,
     GREYS,
@@ -36,16 +38,9 @@ from esrgan.evaluation.results import (
     save_results,
     without,
 )
-from esrgan.evaluation.score_tables import (
-    WRITERS,
-    Style,
-    comparison_table,
-    renamed,
-    renaming,
-    save_tables,
-    text_table,
-)
+from esrgan.evaluation.score_tables import text_table
 from esrgan.evaluation.similarities import SIMILARITIES
+from esrgan.evaluation.table_files import WRITERS, save_tables
 from esrgan.evaluation.tables import aligned
 from esrgan.inference.blend import MODES
 from esrgan.pictures.degrade import Recipe

@@ -6,8 +6,8 @@ from pathlib import Path
 from esrgan.command_line import Parser
 from esrgan.commands.common import results_by_data_set
 from esrgan.errors import UserError
+from esrgan.evaluation.difference_table import difference_table
 from esrgan.evaluation.results import METRICS
-from esrgan.evaluation.score_tables import difference_table
 from esrgan.evaluation.tables import aligned, fitted, separated, tabular
 from esrgan.pictures.files import atomic_path
 

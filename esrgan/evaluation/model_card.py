@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esrgan.errors import UserError
+from esrgan.evaluation.comparison_table import comparison_table
 from esrgan.evaluation.results import METRICS, Results
-from esrgan.evaluation.score_tables import comparison_table
 from esrgan.evaluation.tables import markdown
 
 FILE = "model.safetensors"

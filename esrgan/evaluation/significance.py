@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+LEVEL = 0.05  # a difference whose p is below is marked
 RESAMPLES = 4000
 SEED = 0
 

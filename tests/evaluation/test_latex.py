@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from esrgan.evaluation.comparison_table import Style
 from esrgan.evaluation.results import Results, Score
-from esrgan.evaluation.score_tables import Style, save_tables
+from esrgan.evaluation.table_files import save_tables
 from esrgan.figures import (
     COLUMN_WIDTH,
     Crop,

@@ -23,7 +23,7 @@ from esrgan.evaluation.methods import COMPARATORS, Method, from_folder, model_se
 from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import load_pair, pair_files
 from esrgan.evaluation.results import FILE, Results, Score, save_results
-from esrgan.evaluation.score_tables import WRITERS, save_tables
+from esrgan.evaluation.table_files import WRITERS, save_tables
 from esrgan.inference.blend import MODES
 from esrgan.models import zoo
 from esrgan.models.interpolation import check_same_shape, share_ancestor
