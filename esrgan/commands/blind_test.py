@@ -3,12 +3,17 @@
 from argparse import Namespace
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from tqdm import tqdm
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.commands.common import (
+    add_picture_options,
+    add_running_options,
+    check_crop,
+    choose_methods,
+    make_upscaler,
+)
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR, named_folder
 from esrgan.inference.blend import MODES
@@ -31,19 +36,9 @@ from esrgan.studies.sources import (
     pictures_named,
 )
 
-SMALLEST_CROP = 16
-
 
 def add(command: Parser) -> None:
-    command.add_argument(
-        "pictures",
-        nargs="*",
-        type=Path,
-        metavar="PICTURE",
-        help="HR pictures and folders of them, from which LR is made; LR with --lr; needed for "
-        "--models and --reference",
-    )
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
+    add_picture_options(command, "*", "; needed for --models and --reference")
     command.add_argument(
         "--models",
         nargs="+",
@@ -111,8 +106,7 @@ def _check(options: Namespace) -> None:
     """Raises UserError if options don't go together, before anything is computed."""
     if options.out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"The page is written as .html, not {options.out.name}.")
-    if options.crop is not None and options.crop < SMALLEST_CROP:
-        raise UserError(f"--crop is a side in pixels, {SMALLEST_CROP} or more.")
+    check_crop(options.crop)
     needing = {"--models": options.models, "--alphas": options.alphas, "--lr": options.lr}
     needing["--reference"] = options.reference in ("hr", "lr")
     asked = next((name for name, value in needing.items() if value), None)

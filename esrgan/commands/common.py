@@ -26,6 +26,7 @@ from esrgan.models.interpolation import (
 )
 from esrgan.networks import Generator
 
+SMALLEST_CROP = 16
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -54,6 +55,19 @@ def add_running_options(command: Parser) -> None:
         metavar="N",
         help="rounds that pull the result towards LR (Sec. 4.5; 10 is usual)",
     )
+
+
+def add_picture_options(command: Parser, nargs: str, more: str = "") -> None:
+    """The pictures that go into a page, and the page's file."""
+    about = f"HR pictures and folders of them, from which LR is made; LR with --lr{more}"
+    command.add_argument("pictures", nargs=nargs, type=Path, metavar="PICTURE", help=about)
+    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
+
+
+def check_crop(side: int | None) -> None:
+    """Raises UserError if the side of a crop, in pixels, is too short to see anything."""
+    if side is not None and side < SMALLEST_CROP:
+        raise UserError(f"--crop is a side in pixels, {SMALLEST_CROP} or more.")
 
 
 def make_upscaler(network: Generator, options: Namespace) -> Upscaler:

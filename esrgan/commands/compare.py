@@ -11,7 +11,13 @@ import numpy as np
 from tqdm import tqdm
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options, make_upscaler, note_strangers
+from esrgan.commands.common import (
+    add_picture_options,
+    add_running_options,
+    check_crop,
+    make_upscaler,
+    note_strangers,
+)
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR, labels
 from esrgan.evaluation.pairs import load_pair
@@ -31,19 +37,11 @@ from esrgan.viewer.shown import MODELS, Look, Shown, score_line, size_line, titl
 USUAL = (*PAIR, "gan-after")  # whose titles need not name them
 FRAMES, MOST_FRAMES = 11, 101  # of α, whose step is 0.01
 MAX_MB = 100.0
-SMALLEST_CROP = 16
 THUMBNAIL = 168  # pixels of its shorter side
 
 
 def add(command: Parser) -> None:
-    command.add_argument(
-        "pictures",
-        nargs="+",
-        type=Path,
-        metavar="PICTURE",
-        help="HR pictures and folders of them, from which LR is made; LR with --lr",
-    )
-    command.add_argument("-o", "--out", type=Path, required=True, metavar="FILE.html")
+    add_picture_options(command, "+")
     command.add_argument(
         "--models",
         nargs="+",
@@ -95,8 +93,7 @@ def _check(options: Namespace) -> None:
         raise UserError(f"Name two or three models, not {len(options.models)}.")
     if not 2 <= options.frames <= MOST_FRAMES:
         raise UserError(f"--frames is from 2, the models themselves, to {MOST_FRAMES}.")
-    if options.crop is not None and options.crop < SMALLEST_CROP:
-        raise UserError(f"--crop is a side in pixels, {SMALLEST_CROP} or more.")
+    check_crop(options.crop)
 
 
 def _within(max_mb: float, comparisons: Iterator[Shown]) -> Iterator[Shown]:
