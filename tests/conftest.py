@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from esrgan.errors import UserError
+from esrgan.inference import precision
 from esrgan.models.checkpoints import save_features, save_generator
 from esrgan.networks import RRDBConfig, RRDBNet, VGGFeatures
 from esrgan.web_page import policy_digest
@@ -37,6 +38,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nothing is timed in tests, nor kept in the user's cache folder.
 os.environ.setdefault("ESRGAN_BACKEND", "winograd")
+# Nor does it matter which precisions this machine's processor has units for.
+precision.CPU_FACTS = Path(os.devnull)
 # The networks here are tiny: more threads than one only wait for each other.
 torch.set_num_threads(1)
 # Nor is what the user keeps for NIQE of concern.
