@@ -21,16 +21,7 @@ from esrgan.demo.server.stopping import Runs, StoppedError
 from esrgan.demo.viewer import Alphas, Viewer, alphas_of
 from esrgan.demo.work import Work
 
-PANES = [
-    ("LR", "lr"),
-    ("Bicubic", "bicubic"),
-    ("PSNR", "psnr"),
-    ("GAN", "gan"),
-    ("After activation", "after"),
-    ("Network α", "network"),
-    ("Image α", "image"),
-    ("HR", "hr"),
-]
+PANES = [("LR", "lr"), *study_panel.METHODS, ("HR", "hr")]
 PANES_AT_FIRST = ["bicubic", "psnr", "gan", "network", "hr"]
 LAYOUTS = [
     ("Whole picture and crops (Fig. 7)", compute.WHOLE),

@@ -6,14 +6,20 @@ from typing import Any
 import gradio as gr
 
 from esrgan.demo.compare import study as compute
-from esrgan.demo.compare.figures_panel import PANES
 from esrgan.demo.compare.session import Session
 from esrgan.demo.compare.study import Study
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.viewer import Alphas
 
-METHODS = [pane for pane in PANES if pane[1] not in ("lr", "hr")]
+METHODS = [
+    ("Bicubic", "bicubic"),
+    ("PSNR", "psnr"),
+    ("GAN", "gan"),
+    ("After activation", "after"),
+    ("Network α", "network"),
+    ("Image α", "image"),
+]
 METHODS_AT_FIRST = ["psnr", "gan", "network"]
 
 CROPS = [("Whole picture", 0), ("128×128", 128), ("256×256", 256)]
