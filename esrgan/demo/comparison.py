@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -217,11 +217,18 @@ def _remembered(lr: Content, parts: Parts) -> np.ndarray:
 
 
 def network_of(parts: Parts) -> Upscale:
-    """The network that is the weighted sum of these."""
+    """The network that is the weighted sum of these.
+
+    It is in float32 where one of them is: reduced precision is tried out on a network between them,
+    which takes longer than a small picture, only where all of them bear it.
+    """
     from esrgan.demo.server.sharing import SharedUpscaler
 
     files, weights = zip(*parts, strict=True)
-    return Blend([upscaler(file).network for file in files], SharedUpscaler).network(weights)
+    ends = [upscaler(file) for file in files]
+    exact = next((end.dtype for end in ends if end.precision == "fp32"), None)
+    make = partial(SharedUpscaler, dtype=exact)
+    return Blend([end.network for end in ends], make).network(weights)
 
 
 def image_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:

@@ -11,6 +11,7 @@ from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Trio
 from esrgan.demo.limits import MAX_LR_PIXELS
 from esrgan.errors import UserError
+from esrgan.inference import precision
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
@@ -43,6 +44,27 @@ def test_lr_has_no_hr(trio, upload, photo) -> None:
     begun = compute.begin(upload, is_hr=False, trio=trio)
     np.testing.assert_array_equal(begun.lr, photo)
     assert begun.hr is None
+
+
+@pytest.mark.parametrize("bears", [False, True])
+def test_precision_between_models_is_tried_out_where_they_bear_it(
+    trio: Trio, upload: str, monkeypatch: pytest.MonkeyPatch, bears: bool
+) -> None:
+    tried: list[object] = []
+
+    def stays_unseen(network: object, *_: object) -> bool:
+        tried.append(network)
+        return bears
+
+    monkeypatch.setattr(precision, "native_dtype", lambda _: torch.bfloat16)
+    monkeypatch.setattr(precision, "stays_unseen", stays_unseen)
+    *_, done = compute.run(compute.begin(upload, is_hr=True, trio=trio))
+    own = [compute.upscaler(file) for file in trio.files]
+    assert {end.precision for end in own} == {"bf16" if bears else "fp32"}
+    tried.clear()
+    compute.network_interpolated(done, 0.25)
+    assert len(tried) == int(bears)
+    assert not any(end.network in tried for end in own)
 
 
 def test_alpha_on_networks_and_on_images(trio, upload) -> None:

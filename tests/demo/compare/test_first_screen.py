@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from esrgan.demo import examples
-from tests.conftest import new_page
+from tests.conftest import choose_picture, new_page
 
 FIRST_ROW = ("lr", "psnr", "gan", "network")
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
@@ -246,14 +246,15 @@ def test_a_picture_that_fails_to_come_is_asked_for_again(
             route.abort()
 
     page.route(files, refuse_once)
-    Image.new("RGB", (24, 20), "navy").save(tmp_path / "navy.png")
+    for colour in ("navy", "teal"):
+        Image.new("RGB", (24, 20), colour).save(tmp_path / f"{colour}.png")
     page.locator("#upload input[type=file]").set_input_files(tmp_path / "navy.png")
     expect(page.locator(".news")).to_contain_text("Done: navy")
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     assert len(refused) == 1
     page.unroute(files, refuse_once)
     page.route(files, lambda route: route.abort())
-    page.locator("#examples img").nth(2).click()
+    choose_picture(page, tmp_path / "teal.png")
     expect(page.locator(".news")).to_contain_text("could not be fetched")
 
 
