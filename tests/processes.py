@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from torch.distributed import TCPStore
 
 ROOT = Path(__file__).parent.parent
 PRELOADED = ["train.__main__", "esrgan.models.zoo"]
@@ -84,6 +85,25 @@ class Forked:
         out, err = (file.read_text("utf-8") for file in self._files)
         self._folder.cleanup()
         return code, out, err
+
+
+class Together:
+    """A call in so many processes that know of each other, by a store as torchrun has one."""
+
+    def __init__(self, call: Callable[[], object], count: int, *words: object) -> None:
+        self.store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        common = {
+            "WORLD_SIZE": f"{count}",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": f"{self.store.port}",
+            "TORCHELASTIC_USE_AGENT_STORE": "True",
+        }
+        own = [{"RANK": f"{rank}", "LOCAL_RANK": f"{rank}"} for rank in range(count)]
+        self.processes = [Forked(call, *words, environment={**common, **each}) for each in own]
+
+    def ended(self) -> list[tuple[int, str, str]]:
+        """Exit code, stdout and stderr of each."""
+        return [process.ended() for process in self.processes]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import save_image
 from tests.conftest import PATIENCE, TINY
-from tests.processes import ROOT, Forked
+from tests.processes import ROOT, Forked, Together
 
 PICTURES = 9
 
@@ -51,25 +51,6 @@ def model(folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
-class Begun:
-    """The command in so many processes that know of each other, by a store as torchrun has one."""
-
-    def __init__(self, count: int, *words: object) -> None:
-        self.store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-        common = {
-            "WORLD_SIZE": f"{count}",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": f"{self.store.port}",
-            "TORCHELASTIC_USE_AGENT_STORE": "True",
-        }
-        own = [{"RANK": f"{rank}", "LOCAL_RANK": f"{rank}"} for rank in range(count)]
-        self.processes = [Forked(command, *words, environment={**common, **each}) for each in own]
-
-    def ended(self) -> list[tuple[int, str, str]]:
-        """Exit code, stdout and stderr of each."""
-        return [process.ended() for process in self.processes]
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -89,7 +70,7 @@ def test_several_processes_make_the_same_files_and_one_report(
     count: int, photos: Path, model: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    ended = Begun(count, "upscale", photos, "-o", out, "--model", model).ended()
+    ended = Together(command, count, "upscale", photos, "-o", out, "--model", model).ended()
     assert contents(out) == expected
     (code, said, errors), *others = ended
     assert code == 1
@@ -100,7 +81,9 @@ def test_several_processes_make_the_same_files_and_one_report(
 
 
 def test_what_is_wrong_with_the_command_is_said_once(photos: Path, tmp_path: Path) -> None:
-    first, second = Begun(2, "upscale", photos, "-o", tmp_path, "--model", "none").ended()
+    first, second = Together(
+        command, 2, "upscale", photos, "-o", tmp_path, "--model", "none"
+    ).ended()
     assert (first[0], first[1]) == (2, "")
     assert first[2].count("There is no model 'none'") == 1
     assert second == (2, "", "")
@@ -110,7 +93,7 @@ def test_what_killed_processes_have_left_is_done_on_the_next_run(
     photos: Path, model: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    killed = Begun(2, "upscale", photos, "-o", out, "--model", model)
+    killed = Together(command, 2, "upscale", photos, "-o", out, "--model", model)
     until = time.monotonic() + PATIENCE
     while not (out.is_dir() and list(out.glob("*.png"))) and time.monotonic() < until:
         time.sleep(0.01)
@@ -119,7 +102,7 @@ def test_what_killed_processes_have_left_is_done_on_the_next_run(
         process.wait()
     done = {file: file.stat().st_mtime_ns for file in out.glob("[!.]*.png")}
     assert done
-    again = Begun(2, "upscale", photos, "-o", out, "--model", model, "--skip-existing")
+    again = Together(command, 2, "upscale", photos, "-o", out, "--model", model, "--skip-existing")
     (code, said, _), _ = again.ended()
     assert code == 1
     assert f"{PICTURES - len(done)} written to {out}, {len(done)} skipped, 1 failed" in said
@@ -136,7 +119,7 @@ def test_an_evaluation_by_two_processes_is_that_of_one(
     (hr / "broken.png").write_bytes(b"no picture")
     words = ("evaluate", hr, "--models", "bicubic", model, "--means", "-o")
     alone = Forked(command, *words, outs[0]).ended()
-    both, (code, said, errors) = Begun(2, *words, outs[1]).ended()
+    both, (code, said, errors) = Together(command, 2, *words, outs[1]).ended()
     assert alone[0] == both[0] == 1
     assert both[1] == alone[1].replace(str(outs[0]), str(outs[1]))
     assert both[2].count("left out: ") == 1
@@ -161,7 +144,7 @@ def test_rows_of_killed_processes_are_not_measured_again(
     (out / "processes" / "1").mkdir(parents=True)
     (out / "processes" / "1" / "results.json").write_text(json.dumps(results), "utf-8")
     (out / "results.json").unlink()
-    (code, said, _), _ = Begun(2, *words).ended()
+    (code, said, _), _ = Together(command, 2, *words).ended()
     assert code == 0
     assert said.count("1234.5") == 2
 

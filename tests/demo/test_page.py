@@ -413,6 +413,7 @@ def jpeg() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_refused_in_one_sentence(fresh: Page, tmp_path: Path) -> None:
     for name, make, words in BAD_PICTURES:
         (tmp_path / name).write_bytes(make())
@@ -424,6 +425,7 @@ def test_bad_pictures_are_refused_in_one_sentence(fresh: Page, tmp_path: Path) -
     expect(caption(fresh, "hr")).to_have_text("600×400")
 
 
+@pytest.mark.slow
 def test_own_models_and_what_is_wrong_with_them(fresh: Page, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4))
@@ -484,6 +486,7 @@ def test_a_third_model_takes_its_share(page: Page) -> None:
     expect(caption(page, "image")).to_contain_text("third model 0.25 · PSNR")
 
 
+@pytest.mark.slow
 def test_an_address_restores_example_models_alpha_and_crop(fresh: Page, address: str) -> None:
     fresh.goto(
         f"{address}/?example=chelsea&models=gan-after,psnr&network=0.5&image=0.2&crop=8,16,64,64"
@@ -510,6 +513,7 @@ def test_an_address_restores_example_models_alpha_and_crop(fresh: Page, address:
     expect(caption(fresh, "hr")).to_have_text("448×300")
 
 
+@pytest.mark.slow
 def test_a_new_wish_ends_the_comparison_at_hand(fresh: Page, tmp_path: Path) -> None:
     """The panes go from one picture to the last one wished for, and never back."""
     fresh.evaluate(

@@ -123,6 +123,7 @@ def save(page: "Page", folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_voters_with_a_known_taste_give_it_back(
     study: Path,
     opened: Opened,

@@ -1,4 +1,4 @@
-"""train/distributed.py: two real processes, begun by torchrun, against one."""
+"""train/distributed.py: two real processes against one."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from esrgan.errors import UserError
 from esrgan.run_folder import read_metrics, read_status
+from tests.processes import Together
 from train import distributed
 from train.config import StageName, make_config
 from train.loop import loaded, set_rate, to_numbers
@@ -71,7 +72,7 @@ def losses(run: Path) -> dict[str, list[float]]:
 
 @pytest.fixture(scope="module")
 def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
-    """By stage, of 20 iterations with a batch of 16 in which all losses move the weights."""
+    """By stage, of 10 or 20 iterations with a batch of 16 in which all losses move the weights."""
     common = {
         "data": [str(training_pictures)],
         "validation": str(training_pictures),
@@ -87,7 +88,7 @@ def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
         "clip_norm": 0.5,
         "schedule": {"learning_rate": 7e-4},  # adversaries amplify rounding errors as they go
     }
-    psnr = {**load_preset("psnr", "tiny"), **common}
+    psnr = {**load_preset("psnr", "tiny"), **common, "iterations": 10}
     gan = {**load_preset("gan", "tiny"), **common, **second}
     accumulated = {**gan, "accumulate": 2}
     unet = {**accumulated, "discriminator": "unet"}
@@ -153,13 +154,14 @@ def refusal(stage: StageName, settings: dict[str, Any]) -> str:
     return ""
 
 
-def in_each_process(given: Path, out: Path) -> None:
-    """What the two processes do, which torchrun starts with this file."""
-    settings = json.loads(given.read_text("utf-8"))
+def in_each_process() -> None:
+    """What the two processes do: a stage, and what else needs two."""
+    name, given, out = sys.argv[1:]
+    settings = json.loads(Path(given).read_text("utf-8"))
     distributed.PART = 200  # so that there are several
     with distributed.processes(CPU):
         result = {
-            **{name: trained(STAGES[name], each) for name, each in settings.items()},
+            **trained(STAGES[name], settings[name]),
             "gradient": gradient(),
             "votes": votes(),
             "sent": sent(),
@@ -167,31 +169,46 @@ def in_each_process(given: Path, out: Path) -> None:
             "norm": refusal("gan", {**settings["gan"], "discriminator_batch_norm": True}),
         }
         if distributed.is_main():
-            out.write_text(json.dumps(result), "utf-8")
+            Path(out).write_text(json.dumps(result), "utf-8")
+
+
+def of_two_processes(name: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Their results, by a stage of `STAGES`."""
+    given, out = folder / "settings.json", folder / "result.json"
+    given.write_text(json.dumps(settings), "utf-8")
+    for code, _, err in Together(in_each_process, 2, name, given, out).ended():
+        assert code == 0, err
+    return json.loads(out.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def together(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The results of two processes."""
-    folder = tmp_path_factory.mktemp("together")
-    (folder / "settings.json").write_text(json.dumps(settings), "utf-8")
-    process = started(*LAUNCHER, __file__, folder / "settings.json", folder / "result.json")
-    code, _, err = ended(process)
-    assert code == 0, err
-    return json.loads((folder / "result.json").read_text("utf-8"))
+    """The results of two processes in the first stage."""
+    return of_two_processes("psnr", settings, tmp_path_factory.mktemp("together"))
 
 
-@pytest.mark.parametrize("name", STAGES)
 def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
-    name: str, settings: dict[str, Any], together: dict[str, Any]
+    settings: dict[str, Any], together: dict[str, Any]
 ) -> None:
+    assert_equal_to_one("psnr", settings, together)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(STAGES)[1:])
+def test_two_processes_equal_one_with_adversaries_too(
+    name: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    assert_equal_to_one(name, settings, of_two_processes(name, settings, tmp_path))
+
+
+def assert_equal_to_one(name: str, settings: dict[str, Any], together: dict[str, Any]) -> None:
     alone = trained(STAGES[name], settings[name])
     for key in [key for key in alone["losses"][0] if key.startswith("loss/")]:
-        expected, found = ([step[key] for step in run["losses"]] for run in (alone, together[name]))
-        assert len(expected) == 20
+        expected, found = ([step[key] for step in run["losses"]] for run in (alone, together))
+        assert len(expected) == settings[name]["iterations"]
         assert np.ptp(expected) > 2e-3, f"{key} did not move"
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4, err_msg=key)
-    assert together[name]["validation"] == pytest.approx(alone["validation"], abs=1e-2)
+    assert together["validation"] == pytest.approx(alone["validation"], abs=1e-2)
 
 
 def test_the_gradient_of_the_relativistic_loss_is_that_of_the_whole_batch(
@@ -283,7 +300,3 @@ def test_all_processes_stop_together(arguments: list[object], tmp_path: Path) ->
     _, out, err = ended(process)
     assert "stopped; go on with --resume at iteration" in out, err
     assert (run / "generator.safetensors").is_file()
-
-
-if __name__ == "__main__":
-    in_each_process(*map(Path, sys.argv[1:]))

@@ -256,6 +256,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert metrics(run) == metrics(uninterrupted("psnr"))
 
 
+@pytest.mark.slow
 def test_many_ends_of_a_gan_run_leave_no_trace(
     arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -225,7 +225,7 @@ def compare(
             if upload is None:
                 yield None, nothing(run, "stopped", NO_PICTURE)
                 return
-            if wish in runs.given_up:
+            if runs.gave_up(wish):
                 raise StoppedError
             for_photos = source == PHOTO and is_asked(kind, family)
             trio = trio_of(family, for_photos, tuned, own or [], (first, second, third))
@@ -274,8 +274,12 @@ def _begun(
 
 
 def stop_comparing(runs: Runs, wish: str | None) -> None:
-    """Stop the comparison, also if it was wished for and has not begun yet."""
-    if not runs.stop() and wish is not None:
+    """Stop the comparison, also if it was wished for and has not begun yet.
+
+    Args:
+        wish: the name of the last one; None while the page's first is not known to the browser.
+    """
+    if not runs.stop() and (wish is not None or not runs.latest):
         runs.given_up = {wish}
 
 

@@ -25,12 +25,13 @@ class Runs:
 
     Attributes:
         latest: the name of the run that was begun last, "" before the first.
-        given_up: names of wishes that were stopped before their run began.
+        given_up: names of wishes that were stopped before their run began; None for the first one,
+            stopped before it had a name.
     """
 
     def __init__(self) -> None:
         self.latest = ""
-        self.given_up: set[str] = set()
+        self.given_up: set[str | None] = set()
         self._at_work = False
 
     def begin(self) -> str:
@@ -50,6 +51,12 @@ class Runs:
     def _end(self, run: str) -> None:
         if run == self.latest:
             self.stop()
+
+    def gave_up(self, wish: str) -> bool:
+        """Whether a wish was stopped before its run began, which is so for one wish only."""
+        stopped = bool(self.given_up & {wish, None})
+        self.given_up.discard(None)
+        return stopped
 
     @property
     def at_work(self) -> bool:

@@ -524,6 +524,26 @@ def test_pictures_are_deleted_as_they_are_done(wish: Wish) -> None:
 
 
 @pytest.mark.browser
+def test_a_picture_is_made_larger(
+    opened: Callable[..., "Page"], uploads: list[Path], photo: np.ndarray
+) -> None:
+    from playwright.sync_api import expect
+
+    page = opened(viewport={"width": 1280, "height": 1000})
+    page.get_by_role("tab", name="Batch").click()
+    page.locator("#batch-files input[type=file]").set_input_files(uploads[:1])
+    expect(page.locator("#batch-files")).to_contain_text("rgb")
+    page.locator("#batch-start").click()
+    expect(page.locator("#batch-status")).to_contain_text("1 of 1 pictures done")
+    with page.expect_download() as download:
+        page.locator("#batch-download").click()
+    ((name, found),) = contents(download.value.path()).items()
+    expected = Upscaler(zoo.load("gan").network)(photo[:24, :20])
+    np.testing.assert_array_equal(decode_image(found, name), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
 def test_two_pictures_and_a_zip(
     opened: Callable[..., "Page"], uploads: list[Path], tmp_path: Path, photo: np.ndarray
 ) -> None:
@@ -561,6 +581,7 @@ def test_two_pictures_and_a_zip(
         np.testing.assert_array_equal(decode_image(files[name], name), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_stop_on_a_phone_keeps_what_is_done(
     opened: Callable[..., "Page"],

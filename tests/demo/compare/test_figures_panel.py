@@ -282,6 +282,7 @@ def page(
     opened.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_marked_crop_becomes_a_figure(page: "Page") -> None:
     from playwright.sync_api import expect
@@ -311,6 +312,7 @@ def test_a_marked_crop_becomes_a_figure(page: "Page") -> None:
     expect(page.locator("#paper-crops")).to_contain_text("Marked: 64×64")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_an_animation_is_shown_and_downloaded(page: "Page") -> None:
     from playwright.sync_api import expect

@@ -135,6 +135,7 @@ def test_a_wipe_is_dragged_anywhere_and_moved_by_keys(visit: Callable[..., Page]
     expect(knob).to_have_attribute("aria-valuenow", "27")
 
 
+@pytest.mark.slow
 def test_alpha_moves_by_itself_on_the_first_visit_only(visit: Callable[..., Page]) -> None:
     page = visit(1280, 900, reduced_motion="no-preference")
     page.wait_for_function("Number(document.querySelector('.viewer')?.dataset.network) < 0.3")
@@ -157,6 +158,7 @@ def test_alpha_moves_by_itself_on_the_first_visit_only(visit: Callable[..., Page
     assert not calm.evaluate("window.moved")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
 def test_nothing_jumps_after_the_first_paint(
     visit: Callable[..., Page], size: tuple[int, int]

@@ -48,6 +48,7 @@ def test_what_else_a_browser_says_brings_nothing_back(note: str | None) -> None:
     assert kept.again(json.dumps({"run": held.view.run}))
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_reloading_brings_the_comparison_back(
     browser: Browser, address: str, tmp_path: Path

@@ -112,18 +112,23 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
     assert {view.run for _, view in second} == {newer.run}
 
 
+@pytest.mark.parametrize("known", ["this", None])
 def test_a_wish_that_was_stopped_before_it_began_does_not_begin(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str | None
 ) -> None:
+    """The browser does not know its first wish yet when the page has just come."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo).save(tmp_path / "x.png")
     runs = Runs()
-    stop_comparing(runs, "this")
+    stop_comparing(runs, known)
     wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, CLEAN, None, None, *ENDS, None, None)
     ((session, view),) = compare(runs, Latest(), *wish, "this")
     assert session is None
     assert (view.state, view.words) == ("stopped", "Stopped.")
     assert next(compare(runs, Latest(), *wish, "another"))[0] is not None
+    runs.stop()
+    stop_comparing(runs, None)  # nothing is there to be stopped, nor to come
+    assert next(compare(runs, Latest(), *wish, "a third"))[0] is not None
 
 
 def test_what_rests_takes_nothing_from_a_comparison_that_has_gone_on(session: Session) -> None:

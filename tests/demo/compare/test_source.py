@@ -119,6 +119,7 @@ def test_a_comparison_is_by_the_models_of_the_answer(
     assert view.link.models == names
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(not choice.are_known(choice.PHOTO), reason="the pair is not trained yet")
 def test_a_jpeg_goes_through_the_models_for_photographs(

@@ -44,6 +44,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     opened.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_shown_belongs_together(page: Page, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -346,6 +346,32 @@ def test_an_evaluation_is_forgotten(wish: Wish) -> None:
 
 
 @pytest.mark.browser
+def test_a_picture_is_measured(opened: Callable[..., "Page"], uploads: list[Path]) -> None:
+    from playwright.sync_api import expect
+
+    page = opened(viewport={"width": 1280, "height": 1000})
+    page.get_by_role("tab", name="Evaluate").click()
+    page.locator("#evaluate-source").get_by_text("My own").click()
+    page.locator("#evaluate-hr input[type=file]").set_input_files(uploads[:1])
+    expect(page.locator("#evaluate-hr")).to_contain_text("one")
+    for unwanted in page.locator("#evaluate-models input:checked").all()[::-1][:-1]:
+        unwanted.uncheck()  # all but the first
+    for unwanted in page.locator("#evaluate-alphas input:checked").all()[::-1]:
+        unwanted.uncheck()
+    page.locator("#evaluate-start").click()
+    expect(page.locator("#evaluate-status")).to_contain_text("1 of 1 rows, done")
+    with page.expect_download() as download:
+        page.locator("#results-csv").click()
+    (row,) = csv.DictReader(io.StringIO(download.value.path().read_text()))
+    assert (row["picture"], row["model"]) == ("one.png", "bicubic")
+    with Image.open(uploads[0]) as hr:
+        pixels = np.asarray(hr)
+    expected = psnr(imresize(imresize(pixels, 1 / 4), 4), pixels)
+    assert float(row["psnr_y"]) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
 def test_two_pictures_by_two_models_and_alphas(
     opened: Callable[..., "Page"], uploads: list[Path]
 ) -> None:
@@ -405,6 +431,7 @@ def test_two_pictures_by_two_models_and_alphas(
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("both interpolations")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_stop_keeps_what_is_done(
     opened: Callable[..., "Page"], after_the_device: Callable[[], None]

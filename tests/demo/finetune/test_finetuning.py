@@ -213,6 +213,7 @@ def test_a_run_that_is_only_just_starting_is_not_stopped(runs: Path, refused) ->
     (folder / "process.json").unlink()
 
 
+@pytest.mark.slow
 def test_stopped_by_a_restarted_server_and_resumed(
     settings: Settings, pictures: list[str], forked, refused
 ) -> None:
@@ -456,6 +457,7 @@ def test_a_start_that_is_stopped_leaves_nothing(
     assert list(runs.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_time_of_a_run_is_measured_by_a_few_steps_that_leave_nothing(
     settings: Settings, pictures: list[str], runs: Path, forked, refused
 ) -> None:
@@ -738,6 +740,7 @@ def test_looking_at_a_run_again_copies_no_sample_again(
     assert counts != {0}
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_visitor_trains_a_model_and_compares_it(
     served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path, forked
