@@ -115,7 +115,7 @@ def run(options: Namespace) -> int:
     chosen = choose_methods(list(weights.values()), make)
     shown = [made(chosen.methods, file, chosen.scale) for file in options.pictures]
     settings = dict(zip(weights, map(model_settings, chosen.models.values()), strict=True))
-    crops = crop_each(shown, options.crop)
+    crops = crop_each(shown, options.crop, options.width)
     figure, _ = ablation_figure(shown, crops, settings, options.width)
     for name in ("ablation.png", "ablation.pdf"):
         save_figure(figure, folder / name)

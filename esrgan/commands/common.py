@@ -90,8 +90,12 @@ def choose_methods(
     modes: Sequence[str] | None = None,
     results: Sequence[str] = (),
     scale: int | None = None,
+    off_by: int = 0,
 ) -> Selection:
     """`methods.select` of names and of folders NAME=DIR, with a note on strangers.
+
+    Args:
+        off_by: of `from_folder`.
 
     Raises:
         UserError: as it, or there are modes without α.
@@ -99,7 +103,7 @@ def choose_methods(
     if modes and not alphas:
         raise UserError("--mode needs --alphas, such as --alphas 0 0.2 0.4 0.6 0.8 1.")
     names, modes = list(dict.fromkeys(models)), modes or ["network"]
-    folders = [methods.from_folder(*methods.named_folder(text)) for text in results]
+    folders = [methods.from_folder(*methods.named_folder(text), off_by) for text in results]
     labels = dict(zip(names, methods.labels(names), strict=True))
     chosen = methods.select(labels, make, alphas, modes, folders, scale)
     if chosen.ends and "network" in modes:

@@ -19,13 +19,24 @@ from esrgan.commands.common import (
 )
 from esrgan.commands.processes import Processes
 from esrgan.errors import UserError
+from esrgan.evaluation.common_area import MOST_OFF
 from esrgan.evaluation.comparison_table import Style, comparison_table
 from esrgan.evaluation.degraded import degradation_table, with_degradations
-from esrgan.evaluation.evaluate import Measures, PairFiles, evaluate
+from esrgan.evaluation.evaluate import Measures, PairFiles, evaluate, with_fid
 from esrgan.evaluation.layouts import set_name
-from esrgan.evaluation.learned_metrics import learned_metrics
+from esrgan.evaluation.learned_metrics import (
+    LEARNED,
+    PARAMETERS,
+    SOURCES,
+    USUAL,
+    SetMetric,
+    frechet_distance,
+    learned_metrics,
+    parameters_digest,
+    parameters_in,
+)
 from esrgan.evaluation.methods import PAIR, Selection
-from esrgan.evaluation.niqe import load_pristine, own_pristine
+from esrgan.evaluation.niqe import PristineModel, load_pristine, own_pristine
 from esrgan.evaluation.pairs import pair_files
 from esrgan.evaluation.renaming import renamed, renaming
 from esrgan.evaluation.results import (
@@ -36,6 +47,7 @@ from esrgan.evaluation.results import (
     Score,
     load_results,
     save_results,
+    score_of,
     without,
 )
 from esrgan.evaluation.score_tables import text_table
@@ -44,10 +56,12 @@ from esrgan.evaluation.table_files import WRITERS, save_tables
 from esrgan.evaluation.tables import aligned
 from esrgan.inference.blend import MODES
 from esrgan.pictures.degrade import Recipe
+from esrgan.pictures.files import atomic_path
 
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40
 SECONDS_BETWEEN_SAVES = 5
+CROPS_WIDTH = 6.875  # inches: a page of CVPR's, which IEEE's is not narrower than
 # Where the rows of all processes but the first one lie until all are done.
 OTHERS = "processes"
 
@@ -83,6 +97,9 @@ def add(command: Parser) -> None:
         metavar="NAME=DIR",
         help="pictures that other methods made, as rows of their own",
     )
+    about = "measure only what all results of a picture show, where others' are off by up to "
+    about += f"{MOST_OFF} pixels or have shaved borders; each is laid where it fits HR best"
+    command.add_argument("--crop-to-common", action="store_true", help=about)
     about = "spoil LR first: clean, jpeg:70, noise:5, blur:1, poisson:1, or several joined by +; "
     about += "given again, a further column"
     command.add_argument("--degrade", action="append", default=[], metavar="HOW", help=about)
@@ -98,7 +115,11 @@ def add(command: Parser) -> None:
     command.add_argument("-o", "--out", type=Path, metavar="OUTDIR", help="results and pictures")
     command.add_argument("--no-pictures", action="store_true", help="keep numbers only in OUTDIR")
     command.add_argument("--means", action="store_true", help="print the means only")
-    about = f"of the tables: {', '.join(METRICS)}; the last {len(SIMILARITIES)} only if named"
+    files = ", ".join(dict.fromkeys(file for each in PARAMETERS.values() for file in each))
+    about = f"where parameters of {', '.join(SOURCES)} are, besides pyiqa's cache: {files}"
+    command.add_argument("--metric-weights", type=Path, metavar="DIR", help=about)
+    named = ", ".join(["dists", "fid", *SIMILARITIES])
+    about = f"of the tables: {', '.join(METRICS)}; {named} only if named"
     command.add_argument(
         "--columns", nargs="+", choices=METRICS, default=(), metavar="METRIC", help=about
     )
@@ -108,6 +129,11 @@ def add(command: Parser) -> None:
     command.add_argument("--intervals", action="store_true", help=about)
     about = "mark in the papers' tables what differs significantly from this method"
     command.add_argument("--reference", default="", metavar="METHOD", help=about)
+    about = (
+        "also write crops.pdf, Fig. 7 of these pictures (default: of the one on which PSNR-Y of "
+    )
+    about += "the methods differs most), and crops.tex that includes it"
+    command.add_argument("--crops", nargs="*", metavar="PICTURE", help=about)
     command.add_argument(
         "--scale", type=int, help="where no model says it, for old ×3 files, 3 (default: 4)"
     )
@@ -118,21 +144,22 @@ def add(command: Parser) -> None:
 def run(options: Namespace) -> int:
     """A table of scores, a line a method and picture and a mean a method: 0 if every picture was
     measured, 1 if some were left out. Of several processes, the first one tells of all."""
+    if options.crops is not None and (options.no_pictures or not options.out):
+        raise UserError("--crops is of pictures that are kept: give -o, without --no-pictures.")
     given, processes = options.niqe_model, Processes()
     pristine = load_pristine(given) if given else own_pristine()
     if processes.count > 1:
         processes.agree(lambda: bool(_chosen(options)))  # so that what is wrong is said once
     selection, jobs, names = _chosen(options)
-    with redirect_stdout(sys.stderr):  # pyiqa prints what it does; a table may go into a pipe
-        learned = learned_metrics()
-    similarities = [name for name in options.columns if name in SIMILARITIES]
-    measures = Measures(pristine, learned, options.grey, similarities)
+    measures, fid = _measures(options, pristine)
     found: dict[str, Results] = {}
     failures: list[str] = []
     style = Style(options.columns, options.intervals, options.reference)
     try:
         for job in jobs:
             _measure(job, selection, measures, processes, found, failures)
+            if fid and processes.is_first:
+                _add_fid(job, found, fid)
     finally:  # also after Ctrl-C: what is done is kept
         shown = renamed({name: each for name, each in found.items() if each.scores}, names)
         if options.out and shown and processes.is_first:
@@ -141,9 +168,34 @@ def run(options: Namespace) -> int:
         return 0
     if shown:
         print(_summary(shown, style, options))
+        if options.crops is not None:
+            folders = {job.name: job.folder for job in jobs if job.folder}
+            print(_draw_crops(found, folders, names, options))
     for failure in failures:
         print(f"left out: {failure}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _measures(options: Namespace, pristine: PristineModel) -> tuple[Measures, SetMetric | str]:
+    """What is measured; and FID, why it can't be had, or "" if nobody asked for it."""
+    folder, asked = options.metric_weights, {"pi": "ma"}  # PI holds Ma's score
+    columns = [asked.get(name, name) for name in options.columns]
+    names = [name for name in LEARNED if name in (columns or USUAL)]
+    with redirect_stdout(sys.stderr), parameters_in(folder):  # pyiqa prints what it does
+        learned = dict.fromkeys(USUAL, "not asked for") | learned_metrics(names, folder)
+        fid = frechet_distance(folder) if "fid" in options.columns else ""
+    similarities = [name for name in options.columns if name in SIMILARITIES]
+    common, parameters = options.crop_to_common, parameters_digest(folder)
+    return Measures(pristine, learned, options.grey, similarities, common, parameters), fid
+
+
+def _add_fid(job: "_Job", found: dict[str, Results], fid: SetMetric | str) -> None:
+    """To a data set's results, and to what is kept of them."""
+    results, pictures = found[job.name], job.folder if job.pictures else None
+    scores = with_fid(results.scores, job.files, results.scale, pictures, fid)
+    found[job.name] = replace(results, scores=tuple(scores))
+    if job.folder and scores:
+        save_results(found[job.name], job.folder)
 
 
 def _chosen(options: Namespace) -> "tuple[Selection, list[_Job], Mapping[str, str]]":
@@ -156,6 +208,7 @@ def _chosen(options: Namespace) -> "tuple[Selection, list[_Job], Mapping[str, st
         options.mode,
         options.results,
         options.scale,
+        MOST_OFF if options.crop_to_common else 0,
     )
     if recipes:
         selection = replace(selection, methods=with_degradations(selection.methods, recipes))
@@ -276,7 +329,7 @@ def _measure(
     if processes.count == 1 or not told:
         return
     order = {hr.name: place for place, (hr, _) in enumerate(job.files)}
-    scores[:] = [Score(**row) for rows, _ in told for row in rows]
+    scores[:] = [score_of(row) for rows, _ in told for row in rows]
     scores.sort(key=lambda score: order[score.picture])  # keeps the methods' order
     found[job.name] = results()
     if job.folder and scores:
@@ -301,6 +354,7 @@ def _known(folder: Path | None) -> Sequence[Score]:
     files = [folder / FILE, *folder.glob(f"{OTHERS}/*/{FILE}")]
     kept = [load_results(file) for file in files if file.exists()]
     rows = [score for results in kept for score in (*results.scores, *results.earlier)]
+    rows = [replace(row, fid=None) for row in rows]  # of other pictures, maybe
     return list({(*row.method, row.picture, row.settings): row for row in rows}.values())
 
 
@@ -313,6 +367,31 @@ def _summary(shown: Mapping[str, Results], style: Style, options: Namespace) -> 
     if options.out:
         parts[-1] += f"\n{options.out}: {', '.join([FILE, *WRITERS])}"
     return "\n\n".join(parts)
+
+
+def _draw_crops(
+    found: Mapping[str, Results],
+    folders: Mapping[str, Path],
+    names: Mapping[str, str],
+    options: Namespace,
+) -> str:
+    """The figure of crops and the LaTeX that includes it; says which files."""
+    from esrgan.figures import latex_figure, save_figure
+    from esrgan.figures.compose import crops_figure, kept, most_telling
+
+    pictures = options.crops or [most_telling(found.values())]
+    shown = []
+    for picture in pictures:
+        name = next((n for n, r in found.items() if picture in r.pictures), next(iter(found)))
+        example = kept(found[name], folders[name], Path(picture))
+        shown.append(example.with_hr().renamed({example.name: names.get(picture, ""), **names}))
+    label = next(iter(found.values())).niqe_label
+    figure, caption = crops_figure(shown, label, width=CROPS_WIDTH)
+    file, latex = options.out / "crops.pdf", options.out / "crops.tex"
+    save_figure(figure, file)
+    with atomic_path(latex) as temporary:
+        temporary.write_text(latex_figure(file, CROPS_WIDTH, caption) + "\n", encoding="utf-8")
+    return f"{file}, {latex}"
 
 
 def _of_one(results: Results, style: Style, options: Namespace) -> str:

@@ -20,10 +20,12 @@ from esrgan.figures import (
     SERIF,
     TEMPLATES,
     Crop,
+    ablation_side,
     active_share,
     check_figure_path,
     latex_figure,
     save_figure,
+    strip_side,
 )
 from esrgan.figures.compose import (
     Drawn,
@@ -32,7 +34,7 @@ from esrgan.figures.compose import (
     brightness_figure,
     brightness_set_figure,
     crops_figure,
-    crops_of,
+    crops_of_example,
     features_figure,
     kept,
     made,
@@ -99,7 +101,7 @@ def add_crop_option(command: Parser) -> None:
         type=int,
         action="append",
         metavar=("X", "Y", "W", "H"),
-        help="in HR pixels, again for more (default: where the picture varies most)",
+        help="in HR pixels, again for more (default: where the methods differ most)",
     )
 
 
@@ -173,11 +175,19 @@ def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
     command = _kind(kinds, "plane", about, plane, COLUMN_WIDTH)
     command.add_argument("evaluation", type=Path, metavar="DIR", help="of `evaluate -o DIR`")
     command.add_argument("--measure", choices=("niqe", "pi"), help="default: pi if it is there")
+    about = "bars of the methods' 95 %% bootstrap intervals over pictures"
+    command.add_argument("--intervals", action="store_true", help=about)
+    about = "methods that are emphasised"
+    command.add_argument("--ours", nargs="+", default=[], metavar="METHOD", help=about)
+    about = "PIRM's regions (default: where the evaluation's folder is named after PIRM)"
+    command.add_argument("--regions", action="store_true", help=about)
 
 
 def plane(options: Namespace) -> int:
-    drawn = plane_figure(load_results(options.evaluation), options.measure, options.width)
-    return _write(drawn, options)
+    results = load_results(options.evaluation)
+    regions = options.regions or "pirm" in results.hr.lower()
+    looks = options.width, regions, options.intervals, options.ours
+    return _write(plane_figure(results, options.measure, *looks), options)
 
 
 def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
@@ -267,7 +277,7 @@ def ablation(options: Namespace) -> int:
         shown = [made(chosen.methods, file, chosen.scale) for file in files]
         models = list(chosen.models.values())
     settings = dict(zip(labels(names), map(model_settings, models), strict=True))
-    crops = crop_each(shown, options.crop)
+    crops = crop_each(shown, options.crop, options.width)
     return _write(ablation_figure(shown, crops, settings, options.width), options)
 
 
@@ -277,10 +287,13 @@ def check_crop_count(crops: Sequence[Sequence[int]] | None, pictures: Sequence[P
         raise UserError(f"Give one --crop a picture: {len(pictures)}, not {len(crops)}.")
 
 
-def crop_each(shown: Sequence[Example], crops: Sequence[Sequence[int]] | None) -> list[Crop]:
-    """One crop an example: those given, or where the pictures vary most."""
+def crop_each(
+    shown: Sequence[Example], crops: Sequence[Sequence[int]] | None, width: float
+) -> list[Crop]:
+    """One crop an example: those given, or where the models differ most."""
     wanted = [[crop] for crop in crops] if crops else [None] * len(shown)
-    return [crops_of(each.hr, crop)[0] for each, crop in zip(shown, wanted, strict=True)]
+    side = ablation_side(width, len(shown[0].rows))
+    return [crops_of_example(each, crop, side)[0] for each, crop in zip(shown, wanted, strict=True)]
 
 
 def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
@@ -322,17 +335,17 @@ def _add_strip(kinds: "_SubParsersAction[Parser]") -> None:
 def strip(options: Namespace) -> int:
     models = options.models or ([] if options.evaluation else PAIR)
     example = _example(options, models, options.alphas, MODES)
-    crop = _one_crop(example, options)
+    crop = _one_crop(example, options, strip_side(options.width, len(options.alphas)))
     return _write(strip_figure(example, options.alphas, crop, options.width), options)
 
 
-def _one_crop(example: Example, options: Namespace) -> Crop:
-    """The crop of a figure that shows one only.
+def _one_crop(example: Example, options: Namespace, side: int = 64) -> Crop:
+    """The crop of a figure that shows one only; `side` as of `crops_of`.
 
     Raises:
         UserError: --crop was given more than once.
     """
-    crop, *more = crops_of(example.hr, options.crop)
+    crop, *more = crops_of_example(example, options.crop, side)
     if more:
         raise UserError("This figure shows one crop; give --crop once.")
     return crop

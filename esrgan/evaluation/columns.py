@@ -39,6 +39,8 @@ COLUMNS = (
     Column("Ma", "ma", ".3f", "higher"),
     Column("PI", "pi", ".3f", "lower"),
     Column("LPIPS", "lpips", ".4f", "lower"),
+    Column("DISTS", "dists", ".4f", "lower"),
+    Column("FID", "fid", ".2f", "lower"),
     Column("MS-SSIM", "ms_ssim", ".4f", "higher"),
     Column("VIF", "vif", ".4f", "higher"),
     Column("FSIM", "fsim", ".4f", "higher"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from esrgan.evaluation.columns import BY_NAME, USUAL, Column, headed, written
 from esrgan.evaluation.difference_table import paired
-from esrgan.evaluation.results import Results, Score, values_of
+from esrgan.evaluation.results import OF_METHODS, Results, Score, values_of
 from esrgan.evaluation.score_tables import count_of, label_of, notes_of
 from esrgan.evaluation.significance import LEVEL, bootstrap_interval, compared, holm
 from esrgan.evaluation.tables import NOTHING, Table
@@ -105,7 +105,9 @@ def _half_width(group: Sequence[Score], groups: Sequence[Sequence[Score]], colum
 def interval_of(
     group: Sequence[Score], name: str, groups: Sequence[Sequence[Score]]
 ) -> tuple[float, float] | None:
-    """The bootstrap interval of a method's mean; arguments as of `mean_score`."""
+    """The bootstrap interval of a method's mean, if it is one; arguments as of `mean_score`."""
+    if name in OF_METHODS:
+        return None
     values, _ = values_of(group, name, groups)
     return bootstrap_interval(values, 2 if name == "rmse_y" else 1)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from esrgan.errors import UserError
 from esrgan.evaluation.columns import BY_NAME, USUAL, Column, headed
-from esrgan.evaluation.results import Results, Score
+from esrgan.evaluation.results import OF_METHODS, Results, Score
 from esrgan.evaluation.score_tables import label_of
 from esrgan.evaluation.significance import LEVEL, Comparison, compared
 from esrgan.evaluation.tables import Table
@@ -45,7 +45,9 @@ def difference_table(
 def paired(
     first: Sequence[Score], second: Sequence[Score], name: str
 ) -> tuple[list[float], list[float]]:
-    """A metric of the pictures for which both have it."""
+    """A metric of the pictures for which both have it; none of what is of methods."""
+    if name in OF_METHODS:
+        return [], []
     sides = [{s.picture: getattr(s, name) for s in group} for group in (first, second)]
     both = [p for p, value in sides[0].items() if None not in (value, sides[1].get(p))]
     return [sides[0][picture] for picture in both], [sides[1][picture] for picture in both]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -12,17 +12,18 @@ import numpy as np
 
 from esrgan.errors import UserError
 from esrgan.evaluation.colour import colour_difference, flat_deviation
+from esrgan.evaluation.common_area import Area, common_area, place_of
 from esrgan.evaluation.histogram import brightness_shift
-from esrgan.evaluation.learned_metrics import SOURCES, Metric
+from esrgan.evaluation.learned_metrics import USUAL, Metric, SetMetric
 from esrgan.evaluation.methods import Method
 from esrgan.evaluation.metrics import Channel, psnr, rmse, ssim
 from esrgan.evaluation.niqe import PristineModel, UnmeasurableError, niqe
-from esrgan.evaluation.pairs import load_pair
+from esrgan.evaluation.pairs import Pair, load_pair
 from esrgan.evaluation.results import GREYS, METRICS, Score, picture_path
 from esrgan.evaluation.similarities import similarity
 from esrgan.pictures.encoding import save_image
 from esrgan.pictures.files import file_digest
-from esrgan.pictures.images import to_rgb
+from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
 
 # Pixels that PIRM shaves before it measures NIQE, whatever the scale.
 NIQE_BORDER = 4
@@ -43,19 +44,25 @@ class Measures:
         learned: of `learned_metrics`: a function each, or why it can't be had.
         grey: of `GREYS`: which luma of grey pictures is measured.
         similarities: names of `SIMILARITIES` that are measured too.
+        common: whether only what all results of a picture show is measured, where those of others
+            are off by some pixels; else all are of the HR's size.
+        parameters: of `parameters_digest`: what the learned ones were given.
     """
 
     pristine: PristineModel
     learned: Mapping[str, Metric | str] = field(
-        default_factory=lambda: dict.fromkeys(SOURCES, "not measured here")
+        default_factory=lambda: dict.fromkeys(USUAL, "not measured here")
     )
     grey: str = GREYS[0]
     similarities: Sequence[str] = ()
+    common: bool = False
+    parameters: str = ""
 
     @property
     def digest(self) -> str:
         had = sorted(name for name, metric in self.learned.items() if not isinstance(metric, str))
-        return f"{DEFINITIONS} {self.pristine.digest} {had} {self.grey} {sorted(self.similarities)}"
+        told = f"{DEFINITIONS} {self.pristine.digest} {had} {self.grey} {sorted(self.similarities)}"
+        return told + (f" {self.parameters}" if self.parameters else "")
 
     def luma_of(self, hr: np.ndarray) -> Channel:
         """What PSNR, SSIM and RMSE of luma are of, with this HR picture."""
@@ -131,21 +138,39 @@ def _rows(
     flat: Callable[[Method], float | str],
 ) -> Iterator[Score]:
     """Those of one picture."""
-    pair = None
+    pair = area = None
     hr_digest = file_digest(hr_file)
     digest = f"{scale} {hr_digest} {file_digest(lr_file) if lr_file else 'resize'}"
+    if measures.common:
+        digest += f" {[m.digest(hr_file.name) for m in methods if m.upscale is None]}"
     for method in methods:
         settings = _hash(f"{digest} {method.digest(hr_file.name)} {measures.digest}")
         key = (method.model, method.mode, method.alpha, hr_file.name, settings)
         score = found.get(key)
         if score is None or (folder and not picture_path(folder, score).is_file()):
             pair = pair or load_pair(hr_file, lr_file, scale)
-            sr = method.result(pair)
-            numbers = {**measure(sr, pair.hr, scale, measures), "flat": flat(method)}
-            score = _score(method, pair.name, numbers, settings, hr_digest, pair.hr.ndim == 2)
+            area = area or _area(methods if measures.common else (), pair)
+            sr, hr = _compared(method, pair, area)
+            numbers = {**measure(sr, hr, scale, measures), "flat": flat(method)}
+            score = _score(method, pair.name, numbers, settings, hr_digest, hr.ndim == 2)
+            if hr.shape != pair.hr.shape:
+                score = replace(score, area=astuple(area))
             if folder:
                 save_image(sr, picture_path(folder, score))
         yield score
+
+
+def _area(methods: Sequence[Method], pair: Pair) -> Area:
+    """What those of the methods' results that come as pictures have in common with HR."""
+    kept = [method.result(pair) for method in methods if method.upscale is None]
+    return common_area([place_of(sr, pair.hr) for sr in kept], *pair.hr.shape[:2])
+
+
+def _compared(method: Method, pair: Pair, area: Area) -> tuple[np.ndarray, np.ndarray]:
+    """The area of the method's result and of HR."""
+    sr = method.result(pair)
+    place = place_of(sr, pair.hr)
+    return area.cut(sr, place.top, place.left), area.cut(pair.hr)
 
 
 def _flat(method: Method) -> float | str:
@@ -226,6 +251,62 @@ def _perceptual_index(ma: float | str, niqe: float | str) -> float | str:
     if isinstance(ma, str):
         return ma
     return niqe if isinstance(niqe, str) else ((10 - ma) + niqe) / 2
+
+
+def with_fid(
+    scores: Sequence[Score],
+    files: Sequence[PairFiles],
+    scale: int,
+    folder: Path | None,
+    distance: SetMetric | str,
+) -> list[Score]:
+    """The rows with FID, one number a method, of its pictures and HR's; or with the reason.
+
+    Args:
+        scores: of `evaluate`, a row a method and picture.
+        files, scale: as `evaluate` took them.
+        folder: where it kept the SR pictures.
+        distance: of `frechet_distance`.
+
+    Raises:
+        UserError: a picture can't be read.
+    """
+    methods: dict[tuple[str | float | None, ...], list[Score]] = {}
+    for score in scores:
+        methods.setdefault(score.method, []).append(score)
+    hr_files = {hr.name: hr for hr, _ in files}
+
+    def of_method(rows: Sequence[Score]) -> float | str:
+        if isinstance(distance, str):
+            return distance
+        if folder is None:
+            return "only of pictures that -o keeps"
+        if len(rows) < 2:
+            return "only of two pictures or more"
+        results = [load_image(picture_path(folder, row)) for row in rows]
+        return _finite(
+            distance(results, [hr_of(row, hr_files[row.picture], scale) for row in rows])
+        )
+
+    found = {method: of_method(rows) for method, rows in methods.items()}
+    return [_with_fid(score, found[score.method]) for score in scores]
+
+
+def hr_of(score: Score, file: Path, scale: int) -> np.ndarray:
+    """The part of an HR picture that a row is of, `uint8`.
+
+    Raises:
+        UserError: the picture can't be read.
+    """
+    hr = crop_to_multiple(to_uint8(load_image(file)), scale)
+    return Area(*score.area).cut(hr) if score.area else hr
+
+
+def _with_fid(score: Score, value: float | str) -> Score:
+    reasons = {name: reason for name, reason in score.reasons.items() if name != "fid"}
+    if isinstance(value, str):
+        return replace(score, fid=None, reasons={**reasons, "fid": value})
+    return replace(score, fid=value, reasons=reasons)
 
 
 def _score(

@@ -38,7 +38,8 @@ class Method:
 
     Attributes:
         model: its name in tables; for a point of a curve, its two ends.
-        result: the SR picture of a pair, `uint8`, of the HR's size.
+        result: the SR picture of a pair, `uint8`, of the HR's size, or where results of others may
+            be off by some pixels, about.
         digest: of an HR file's name: what the result depends on besides the pair.
         mode, alpha: "network" or "image", and α, for a point of a curve.
         upscale: what makes SR of any LR picture; None where there are only pictures.
@@ -219,9 +220,12 @@ def ground_truth() -> Method:
     return Method("HR", lambda pair: pair.hr, lambda _: "HR")
 
 
-def from_folder(name: str, folder: Path) -> Method:
+def from_folder(name: str, folder: Path, off_by: int = 0) -> Method:
     """Another method's results, found as LR pictures are; more may stand behind a picture's name,
     and each may have a folder of its own, as BasicSR writes them.
+
+    Args:
+        off_by: of `load_result`; results are then of their own sizes.
 
     Raises:
         UserError: there is no such folder. Missing, ambiguous and wrong pictures are refused on
@@ -231,7 +235,7 @@ def from_folder(name: str, folder: Path) -> Method:
     candidates = Candidates(files, folder, name)
     return Method(
         name,
-        lambda pair: load_result(candidates.match(pair.name), pair),
+        lambda pair: load_result(candidates.match(pair.name), pair, off_by),
         lambda picture: file_digest(candidates.match(picture)),
     )
 

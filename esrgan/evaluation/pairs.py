@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from esrgan.errors import UserError
+from esrgan.evaluation.common_area import MOST_OFF
 from esrgan.evaluation.layouts import find_data_set, hr_pictures
 from esrgan.pictures.folders import is_image, list_files
 from esrgan.pictures.images import crop_to_multiple, load_image, to_uint8
@@ -173,16 +174,21 @@ def load_pair(hr_file: Path, lr_file: Path | None, scale: int) -> Pair:
     return Pair(hr_file.name, lr, hr)
 
 
-def load_result(file: Path, pair: Pair) -> np.ndarray:
+def load_result(file: Path, pair: Pair, off_by: int = 0) -> np.ndarray:
     """Another method's picture, `uint8`, of the size of the pair's HR.
+
+    Args:
+        off_by: pixels by which its sides may differ from the HR's.
 
     Raises:
         UserError: it can't be decoded, or is of another size.
     """
     sr = to_uint8(load_image(file))
-    if sr.shape[:2] != pair.hr.shape[:2]:
+    off = max(abs(a - b) for a, b in zip(sr.shape[:2], pair.hr.shape[:2], strict=True))
+    if off > off_by:
+        hint = "" if off > MOST_OFF else "; `evaluate --crop-to-common` measures what both show"
         raise UserError(
             f"{file} is {sr.shape[1]}×{sr.shape[0]} pixels, but the HR picture {pair.name} "
-            f"is {pair.hr.shape[1]}×{pair.hr.shape[0]}."
+            f"is {pair.hr.shape[1]}×{pair.hr.shape[0]}{hint}."
         )
     return sr

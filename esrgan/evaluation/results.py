@@ -33,7 +33,9 @@ class Score:
             filter of the brightness (CIE 2000); of the whole picture.
         flat: the largest deviation, in grey levels, of flat black, grey and white pictures; of the
             method, whatever the picture.
-        ma, pi, lpips: Ma's score, the perceptual index (Sec. 1), LPIPS (AlexNet); from pyiqa.
+        ma, pi, lpips, dists: Ma's score, the perceptual index (Sec. 1), LPIPS (AlexNet), DISTS;
+            from pyiqa.
+        fid: of the method's pictures of the whole data set, whatever the picture; from pyiqa.
         ms_ssim, vif, fsim, gmsd, haarpsi: of `similarities`, cropped by the scale.
         mode, alpha: "network" or "image", and α, for a point of a curve.
         reasons: why a number is missing, in a few words, by its attribute; in a mean also why
@@ -41,6 +43,7 @@ class Score:
         settings: the same for rows that must come out the same.
         hr: the digest of the HR picture's file.
         grey: whether HR is grey.
+        area: the part of HR that was measured, if that is not the whole: top, left, height, width.
         count: of pictures, of which a mean is.
     """
 
@@ -70,6 +73,9 @@ class Score:
     fsim: float | None = None
     gmsd: float | None = None
     haarpsi: float | None = None
+    area: tuple[int, int, int, int] | None = None
+    dists: float | None = None
+    fid: float | None = None
 
     @property
     def method(self) -> tuple[str, str | None, float | None]:
@@ -90,12 +96,17 @@ METRICS = (
     "ma",
     "pi",
     "lpips",
+    "dists",
+    "fid",
     "ms_ssim",
     "vif",
     "fsim",
     "gmsd",
     "haarpsi",
 )
+# Those that say something of a method, not of its pictures one by one: they have no intervals over
+# pictures, nor tests.
+OF_METHODS = ("flat", "fid")
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,11 @@ class Results:
     def pi_label(self) -> str:
         """The perceptual index holds NIQE, and so is named after its model too."""
         return self.niqe_label.replace("NIQE", "PI")
+
+    @property
+    def pictures(self) -> list[str]:
+        """The names of the pictures of which there are rows."""
+        return list(dict.fromkeys(score.picture for score in self.scores))
 
     def means(self) -> list[Score]:
         """A row a method, in the order in which they first come, over the pictures that all have.
@@ -235,7 +251,7 @@ def load_results(path: Path) -> Results:
         if content["format"] != FORMAT:
             raise ValueError("another format")
         for part in ("scores", "earlier"):
-            content[part] = tuple(map(_score, content[part]))
+            content[part] = tuple(map(score_of, content[part]))
         known = [f.name for f in fields(Results)]
         return Results(**{name: content[name] for name in known if name in content})
     except FileNotFoundError as error:
@@ -246,11 +262,14 @@ def load_results(path: Path) -> Results:
         ) from error
 
 
-def _score(row: dict[str, Any]) -> Score:
+def score_of(row: Mapping[str, Any]) -> Score:
+    """A row as it is kept in JSON."""
     score = Score(**row)
     named: dict[str, Any] = {
         name: float("inf") for name in METRICS if getattr(score, name) == "inf"
     }
+    if score.area:
+        named["area"] = tuple(score.area)
     return replace(score, **named)
 
 

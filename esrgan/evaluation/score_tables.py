@@ -71,7 +71,7 @@ def notes_of(results: Results, scores: Sequence[Score], columns: Sequence[Column
         elif reasons:
             partial.append(f"Without {column.title}: {reasons}.")
     notes = [f"{', '.join(titles)}: {reason}." for reason, titles in missing.items()] + partial
-    return [*notes, *_unfinished(results), *_grey(results)]
+    return [*notes, *_unfinished(results), *_grey(results), *_cropped(results)]
 
 
 def _reasons(scores: Sequence[Score], name: str) -> str:
@@ -99,6 +99,17 @@ def _grey(results: Results) -> list[str]:
         GREYS[1]: "Y of grey pictures is their own grey level, as MATLAB's without rgb2ycbcr",
     }
     return [f"{told[results.grey]} ({share})."]
+
+
+def _cropped(results: Results) -> list[str]:
+    """That pictures were measured in part, and how it was found."""
+    cropped = {score.picture for score in results.scores if score.area}
+    if not cropped:
+        return []
+    return [
+        f"{len(cropped)} of {len(results.pictures)} pictures are cropped to what all results show, "
+        "each smaller or larger one laid where its squared difference of luma to HR is least."
+    ]
 
 
 def text_table(results: Results, scores: Sequence[Score], columns: Sequence[str] = ()) -> str:

@@ -3,7 +3,7 @@
 Nothing here computes what it shows but `features`: scores, pictures and curves come from outside.
 """
 
-from esrgan.figures.ablation import AblationColumn, draw_ablation
+from esrgan.figures.ablation import AblationColumn, ablation_side, draw_ablation
 from esrgan.figures.brightness import draw_brightness, draw_brightness_shift
 from esrgan.figures.crops import CropExample, MethodResult, draw_crops
 from esrgan.figures.features import FeatureMaps, active_share, draw_features, feature_maps
@@ -20,7 +20,7 @@ from esrgan.figures.sheet import (
     latex_figure,
     save_figure,
 )
-from esrgan.figures.strip import draw_strip
+from esrgan.figures.strip import draw_strip, strip_side
 
 __all__ = [
     "COLUMN_WIDTH",
@@ -34,6 +34,7 @@ __all__ = [
     "FeatureMaps",
     "MethodResult",
     "PlanePoint",
+    "ablation_side",
     "active_share",
     "busiest_crop",
     "check_figure_path",
@@ -47,4 +48,5 @@ __all__ = [
     "feature_maps",
     "latex_figure",
     "save_figure",
+    "strip_side",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
-from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, RED, Sheet, pixels, shown_size
+from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, RED, Sheet, filling, pixels, shown_size
 
 # Room at the left, for the names of the settings and of the pictures.
 NAMES = 170
@@ -26,6 +26,19 @@ class AblationColumn:
     title: str
     settings: Mapping[str, str]
     crops: Sequence[np.ndarray]
+
+
+def ablation_side(width: float, models: int) -> int:
+    """The side of a square crop, about 64 pixels, that fills the columns of so many models and HR.
+
+    Raises:
+        UserError: as `pixels`.
+    """
+    return filling(_room(width, models + 1))
+
+
+def _room(width: float, columns: int) -> int:
+    return (pixels(width) - NAMES) // columns - GAP
 
 
 def draw_ablation(
@@ -51,7 +64,7 @@ def draw_ablation(
         raise UserError("The ablation figure needs a model or more, each with a crop a picture.")
     settings = list(columns[0].settings)
     header = (len(settings) + 1) * LINE + GAP
-    room = (pixels(width) - NAMES) // len(shown) - GAP
+    room = _room(width, len(shown))
     cells = [shown_size(c.shape[1], c.shape[0], room) for c in columns[0].crops]
     sheet = Sheet(width, header + sum(high + GAP for _, high in cells))
     for row, name in enumerate(settings):

@@ -3,7 +3,7 @@
 Plain data in, a figure and its caption out. Nothing is computed again of what `evaluate` kept.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import isinf
@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
-from esrgan.evaluation.evaluate import Numbers, basic_numbers, niqe_or_reason
+from esrgan.evaluation.comparison_table import interval_of, shared
+from esrgan.evaluation.evaluate import Numbers, basic_numbers, hr_of, niqe_or_reason
 from esrgan.evaluation.histogram import brightness_histogram, brightness_shift, darker_share
 from esrgan.evaluation.methods import UNKNOWN, Method
 from esrgan.evaluation.niqe import PristineModel
@@ -42,7 +43,8 @@ from esrgan.inference.blend import MODES
 from esrgan.networks import VGGFeatures
 from esrgan.networks.vgg import layer_names
 from esrgan.pictures.files import file_digest
-from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint8
+from esrgan.pictures.images import load_image, to_rgb
+from esrgan.pictures.places import most_different
 
 BINS = 64
 # Sides that SSIM's window needs inside the border.
@@ -89,6 +91,22 @@ class Example:
         if any(row.name == "HR" for row in self.rows):
             return self
         return replace(self, rows=[*self.rows, Row("HR", self.hr)])
+
+    def renamed(self, names: Mapping[str, str]) -> "Example":
+        """With other names of its methods and itself, by those of before."""
+        rows = [replace(row, model=names.get(row.model, row.model)) for row in self.rows]
+        return replace(self, name=names.get(self.name) or self.name, rows=rows)
+
+
+def most_telling(sets: Iterable[Results]) -> str:
+    """The picture of evaluations on which PSNR-Y of the methods differs most."""
+    spread = {}
+    for results in sets:
+        for picture in results.pictures:
+            rows = [score for score in results.scores if score.picture == picture]
+            values = [v for row in rows if (v := row.psnr_y) is not None and not isinf(v)]
+            spread[picture] = max(values, default=0) - min(values, default=0)
+    return max(spread, key=lambda picture: spread[picture])
 
 
 def made(methods: Sequence[Method], file: Path, scale: int) -> Example:
@@ -137,7 +155,7 @@ def kept(
             f"{file} is not the picture of this name that the evaluation measured; name that one, "
             "or run `evaluate` again."
         )
-    hr = crop_to_multiple(to_rgb(to_uint8(load_image(file))), results.scale)
+    hr = to_rgb(hr_of(rows[0], file, results.scale))
     return Example(file.stem, hr, [_row(score, folder) for score in chosen])
 
 
@@ -167,30 +185,80 @@ def numbers_of(
     return basic_numbers(picture, hr, scale, pristine)
 
 
-def crops_of(picture: np.ndarray, wanted: Sequence[Sequence[int]] | None) -> list[Crop]:
-    """The crops x, y, width, height that are wanted, or the one that shows most."""
-    return [Crop(*numbers) for numbers in wanted] if wanted else [busiest_crop(picture)]
+def crops_of(
+    picture: np.ndarray,
+    wanted: Sequence[Sequence[int]] | None,
+    results: Sequence[np.ndarray] = (),
+    side: int = 64,
+) -> list[Crop]:
+    """The crops x, y, width, height that are wanted, or one: where results differ most, or without
+    two results, where the picture varies most.
+
+    Args:
+        side: of that one in pixels; the picture's shorter side if that is less.
+    """
+    if wanted:
+        return [Crop(*numbers) for numbers in wanted]
+    if len(results) < 2:
+        return [busiest_crop(picture, side)]
+    return [Crop(*most_different(results, min(side, *picture.shape[:2])))]
+
+
+def crops_of_example(
+    example: Example, wanted: Sequence[Sequence[int]] | None, side: int = 64
+) -> list[Crop]:
+    """`crops_of` where the methods differ most, bicubic and HR aside: these differ from all others
+    at every edge."""
+    methods = [row.picture for row in example.rows if row.name.lower() not in ("bicubic", "hr")]
+    return crops_of(example.hr, wanted, methods, side)
 
 
 def plane_figure(
-    results: Results, measure: str | None = None, width: float = COLUMN_WIDTH
+    results: Results,
+    measure: str | None = None,
+    width: float = COLUMN_WIDTH,
+    regions: bool = False,
+    intervals: bool = False,
+    ours: Sequence[str] = (),
 ) -> Drawn:
     """Fig. 2 of the means, by "niqe" or "pi" (default: where every row has it).
 
+    Args:
+        regions: whether PIRM's are shown.
+        intervals: whether methods have bars of their 95 % bootstrap intervals over pictures; points
+            of curves have none.
+        ours: methods that are emphasised.
+
     Raises:
-        UserError: as `draw_plane`.
+        UserError: as `draw_plane`, or there is no such method.
     """
     means = results.means()
     by_index = all(mean.pi is not None for mean in means)
     measure = measure or ("pi" if by_index else "niqe")
-    points = [  # without HR itself, whose RMSE is 0
-        PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode)
-        for mean in means
-        if mean.rmse_y and (value := getattr(mean, measure)) is not None
+    unknown = set(ours) - {mean.model for mean in means}
+    if unknown:
+        raise UserError(f"The evaluation has no method {unknown.pop()!r}.")
+    groups = shared(results)
+    points = [
+        PlanePoint(mean.model, mean.rmse_y, value, mean.alpha, mean.mode, *bars, mean.model in ours)
+        for mean, group in zip(means, groups, strict=True)
+        if mean.rmse_y and (value := getattr(mean, measure)) is not None  # HR's RMSE is 0
+        for bars in [_bars(group, groups, measure) if intervals else (None, None)]
     ]
     label = results.pi_label if measure == "pi" else results.niqe_label
     caption = f"RMSE and {label} of the methods (lower is better)."
-    return draw_plane(points, label, width), caption
+    if intervals:
+        caption += " Bars are 95 % bootstrap intervals over pictures."
+    return draw_plane(points, label, width, regions), caption
+
+
+def _bars(
+    group: Sequence[Score], groups: Sequence[Sequence[Score]], measure: str
+) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+    """Of a method's RMSE and measure; none of a curve's point."""
+    if group[0].alpha is not None:
+        return None, None
+    return interval_of(group, "rmse_y", groups), interval_of(group, measure, groups)
 
 
 def features_figure(
@@ -247,7 +315,7 @@ def crops_figure(
     blocks = [
         CropExample(each.name, each.hr, crop, _written(each, names), f"({label})", whole)
         for each in shown
-        for crop in crops_of(each.hr, wanted)
+        for crop in crops_of_example(each, wanted)
     ]
     unit = " (PSNR in dB; PSNR and SSIM of luma)" if distances else ""
     caption = f"Results of the methods, with {label} of the whole picture{unit}."
@@ -327,7 +395,7 @@ def brightness_set_figure(
     """
     curves: dict[str, list[np.ndarray]] = {"before": [], "after": []}
     shifts: dict[str, list[float]] = {"before": [], "after": []}
-    for picture in dict.fromkeys(score.picture for score in results.scores):
+    for picture in results.pictures:
         example = kept(results, folder, Path(picture), names)
         share = darker_share(example.hr)
         for side, row in zip(curves, example.rows, strict=True):

@@ -26,6 +26,8 @@ from esrgan.figures.sheet import (
 PICTURE_SHARE = 0.3
 # A block is this share of the width high at most, if it can be.
 HEIGHT_SHARE = 0.5
+# Crops beside their picture may be made smaller by this, so that a block is not too high.
+SHRUNK = 0.75
 # Pixels: the height of two lines below a crop, and the width that they need, by the letter.
 CAPTION, CAPTION_WIDTH, LETTER = 2 * LINE + GAP, 200, 13
 
@@ -76,6 +78,7 @@ class _Block:
     room: int  # in which the block must fit
     share: float  # of it for the whole picture at least; 0 without it
     caption_width: int
+    in_grid: bool = False  # the whole picture is in the first place of the crops
 
     @property
     def pitch(self) -> int:
@@ -154,7 +157,18 @@ def _block(example: CropExample, width: int) -> _Block:
     def worth(block: _Block) -> tuple[float, int, int]:
         return block.cell[0] * count / (block.rows * block.columns), -block.rows, -block.columns
 
-    return max(low, key=worth) if low else blocks[-1]
+    if low or not example.whole:
+        return max(low, key=worth) if low else blocks[-1]
+    return _grid(example, width)
+
+
+def _grid(example: CropExample, width: int) -> _Block:
+    """In a narrow figure: the whole picture in the first of equal places."""
+    count, most = len(example.results) + 1, max(1, width // (example.caption_width + GAP))
+    rows = ceil(count / min(count, most))
+    columns = ceil(count / rows)
+    cell = shown_size(example.crop.width, example.crop.height, width // columns - GAP)
+    return _Block(columns, rows, cell, 1, width, 0, example.caption_width, in_grid=True)
 
 
 def _arranged(example: CropExample, width: int, columns: int, share: float) -> _Block:
@@ -167,24 +181,33 @@ def _arranged(example: CropExample, width: int, columns: int, share: float) -> _
     while block.fits:
         cell = block.cell
         block = replace(block, cell=(cell[0] + crop.width, cell[1] + crop.height))
-    return replace(block, cell=cell)
+    largest = block = replace(block, cell=cell)
+    least = SHRUNK * cell[0] if example.whole else cell[0]
+    while block.height > HEIGHT_SHARE * width and block.cell[0] > least + crop.width:
+        block = replace(block, cell=(block.cell[0] - crop.width, block.cell[1] - crop.height))
+    return block if block.height <= HEIGHT_SHARE * width else largest
 
 
 def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> list[list[Text]]:
     """Returns what is written below each crop, line by line."""
     crop, cell, (wide, high) = example.crop, block.cell, block.picture
     left = (sheet.width - block.width) // 2
-    if example.whole:
+    first = 0
+    if block.in_grid:
+        first, room = 1, block.pitch - GAP
+        size = _inside(example.hr.shape, (room, cell[1]))
+        y = top + block.heading + (cell[1] - size[1]) // 2
+        corner = left + GAP + (room - size[0]) // 2, y
+        _whole(sheet, example, corner, size)
+    elif example.whole:
         y = top + (block.height - CAPTION - high) // 2
-        axes = sheet.picture(example.hr, left, y, block.picture)
-        marked = (crop.x, crop.y), crop.width, crop.height
-        axes.add_patch(Rectangle(*marked, fill=False, edgecolor=RED, linewidth=1))
+        _whole(sheet, example, (left, y), block.picture)
         _write_below(sheet, (example.title, example.measures), left + wide / 2, y + high, wide)
-    else:
+    if block.heading:
         heading = f"{example.title} {example.measures}".strip()
         sheet.text(heading, sheet.width / 2, top + LINE / 2, sheet.width)
     below = []
-    for number, result in enumerate(example.results):
+    for number, result in enumerate(example.results, start=first):
         row, column = divmod(number, block.columns)
         x = left + wide + GAP + column * block.pitch
         y = top + block.heading + row * (cell[1] + CAPTION)
@@ -193,6 +216,22 @@ def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> list[l
         lines = result.name, result.numbers
         below.append(_write_below(sheet, lines, x + room / 2, y + cell[1], room))
     return below
+
+
+def _inside(shape: Sequence[int], room: tuple[int, int]) -> tuple[int, int]:
+    """The width and height of an H×W[×C] picture made to fit in this room."""
+    factor = min(room[0] / shape[1], room[1] / shape[0])
+    return round(shape[1] * factor), round(shape[0] * factor)
+
+
+def _whole(
+    sheet: Sheet, example: CropExample, corner: tuple[int, int], size: tuple[int, int]
+) -> None:
+    """The whole picture with the crop marked."""
+    axes = sheet.picture(example.hr, *corner, size)
+    crop = example.crop
+    marked = (crop.x, crop.y), crop.width, crop.height
+    axes.add_patch(Rectangle(*marked, fill=False, edgecolor=RED, linewidth=1))
 
 
 def _write_below(

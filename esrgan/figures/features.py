@@ -25,6 +25,8 @@ from esrgan.pictures.images import to_rgb, to_tensor
 
 # Two upright lines of text between the picture and its maps.
 LABELS = round(2.5 * LINE)
+# Pixels that a bar needs for a number of three digits above it.
+NARROW = 85
 
 
 @dataclass(frozen=True)
@@ -163,11 +165,13 @@ def _plot_shares(
     percent = [100 * share for share in shares.values()]
     colours = [RED if layer in marked else COLOURS[0] for layer in shares]
     bars = axes.bar(range(len(shares)), percent, color=colours, width=0.7)
-    axes.bar_label(bars, fmt="%.1f", fontsize=SMALLEST_FONT, padding=1)
+    narrow = sheet.width < NARROW * len(percent)
+    upright = 90 if narrow else 0
+    axes.bar_label(bars, fmt="%.1f", fontsize=SMALLEST_FONT, padding=1, rotation=upright)
     names = [layer.removeprefix("conv") for layer in shares]
     axes.set_xticks(range(len(shares)), names)
     axes.set_xlim(-0.6, len(shares) - 0.4)
-    axes.set_ylim(0, 1.15 * max(*percent, 1))
+    axes.set_ylim(0, (1.3 if narrow else 1.15) * max(*percent, 1))
     axes.set_xlabel(f"convolution of {network}", fontsize=FONT_SIZE)
     axes.set_ylabel("active neurons (%)", fontsize=FONT_SIZE)
     sheet.fit(axes, *box)

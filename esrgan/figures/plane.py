@@ -45,6 +45,8 @@ class PlanePoint:
         perceptual: PI or NIQE, lower is better.
         alpha: position on the curve from the PSNR (0) to the GAN model (1), if it is on one.
         mode: "network" or "image" interpolation, likewise.
+        rmse_interval, perceptual_interval: the ends of its error bars, if it has any.
+        emphasised: whether it is one's own.
     """
 
     label: str
@@ -52,17 +54,24 @@ class PlanePoint:
     perceptual: float
     alpha: float | None = None
     mode: str | None = None
+    rmse_interval: tuple[float, float] | None = None
+    perceptual_interval: tuple[float, float] | None = None
+    emphasised: bool = False
 
 
 def draw_plane(
-    points: Sequence[PlanePoint], measure: str = "NIQE", width: float = COLUMN_WIDTH
+    points: Sequence[PlanePoint],
+    measure: str = "NIQE",
+    width: float = COLUMN_WIDTH,
+    regions: bool = True,
 ) -> Figure:
-    """RMSE against a perceptual measure: a curve a mode, a mark a method, and PIRM's regions.
+    """RMSE against a perceptual measure: a curve a mode and a mark a method.
 
     Args:
         points: in any order; those of one label and mode make a curve.
         measure: what the vertical axis shows, "PI" or "NIQE".
         width: of the figure in inches.
+        regions: whether PIRM's are shown; they say something of PIRM's pictures only.
 
     Raises:
         UserError: there is no point, or one is not finite.
@@ -75,33 +84,40 @@ def draw_plane(
     sheet = Sheet(width, height)
     box = (GAP, GAP, sheet.width - 2 * GAP, height - 2 * GAP)
     axes = sheet.axes(*box)
-    _set_limits(axes, points)
+    shown = REGIONS if regions else ()
+    _set_limits(axes, points, [limit for _, limit in shown])
     axes.set_xlabel("RMSE", fontsize=FONT_SIZE)
     axes.set_ylabel(f"{measure} (lower is better)", fontsize=FONT_SIZE)
+    if regions:
+        _colour_regions(axes)
     colours = _plot(axes, points)
     curves = any(mode for _, mode in colours)
     (sheet.fit_with_legend if curves else sheet.fit)(axes, *box)
-    taken = _name_regions(axes)
+    taken = _name_regions(axes) if regions else []
     _label_points(axes, points, colours, taken)
     return sheet.figure
 
 
-def _set_limits(axes: Axes, points: Sequence[PlanePoint]) -> None:
-    """All points and all limits of regions, with some air; more above, for the regions' names."""
-    xs = [p.rmse for p in points] + [limit for _, limit in REGIONS]
-    ys = [p.perceptual for p in points]
-    x_air, y_air = 0.08 * (max(xs) - min(xs)), 0.15 * (max(ys) - min(ys)) or 0.5
+def _set_limits(axes: Axes, points: Sequence[PlanePoint], limits: Sequence[float]) -> None:
+    """All points, their bars, and all limits of regions, with some air; more above, for the names
+    of these."""
+    xs = [x for p in points for x in (p.rmse, *(p.rmse_interval or ()))] + [*limits]
+    ys = [y for p in points for y in (p.perceptual, *(p.perceptual_interval or ()))]
+    x_air, y_air = 0.08 * (max(xs) - min(xs)) or 0.5, 0.15 * (max(ys) - min(ys)) or 0.5
     axes.set_xlim(min(xs) - x_air, max(xs) + x_air)
     axes.set_ylim(min(ys) - y_air, max(ys) + 1.8 * y_air)
 
 
-def _plot(axes: Axes, points: Sequence[PlanePoint]) -> dict[tuple[str, str | None], str]:
-    """Regions, curves and marks; returns the colour of each label and mode."""
+def _colour_regions(axes: Axes) -> None:
     left = axes.get_xlim()[0]
     for (_, right), colour in zip(REGIONS, REGION_COLOURS, strict=True):
         axes.axvspan(left, right, facecolor=colour, zorder=0)
         axes.axvline(right, color="0.6", linewidth=0.5, linestyle="--", zorder=1)
         left = right
+
+
+def _plot(axes: Axes, points: Sequence[PlanePoint]) -> dict[tuple[str, str | None], str]:
+    """Curves, marks and error bars; returns the colour of each label and mode."""
     groups: dict[tuple[str, str | None], list[PlanePoint]] = defaultdict(list)
     for point in sorted(points, key=lambda p: p.mode is None):  # curves get the first colours
         groups[point.label, point.mode].append(point)
@@ -115,11 +131,22 @@ def _plot(axes: Axes, points: Sequence[PlanePoint]) -> dict[tuple[str, str | Non
             [p.perceptual for p in members],
             color=colour,
             marker=MARKERS[number % len(MARKERS)],
-            markersize=3,
+            markersize=5 if members[0].emphasised else 3,
             linewidth=1 if mode else 0,
             label=_curve_name(label, mode, several) if mode else None,
         )
+        for point in members:
+            _draw_bars(axes, point, colour)
     return colours
+
+
+def _draw_bars(axes: Axes, point: PlanePoint, colour: str) -> None:
+    x, y = point.rmse, point.perceptual
+    xs, ys = point.rmse_interval, point.perceptual_interval
+    if xs:
+        axes.plot(xs, (y, y), color=colour, linewidth=0.6, zorder=1.5)
+    if ys:
+        axes.plot((x, x), ys, color=colour, linewidth=0.6, zorder=1.5)
 
 
 def _curve_name(label: str, mode: str, several: bool) -> str:
@@ -183,6 +210,7 @@ def _label_points(
             xytext=(0, 0),
             fontsize=FONT_SIZE - 0.5 if point.alpha is None else SMALLEST_FONT,
             color="black" if point.alpha is None else colours[point.label, point.mode],
+            fontweight="bold" if point.emphasised else "normal",
             parse_math=False,
         )
         shrink(text, axes.get_window_extent().width / 2)

@@ -246,6 +246,11 @@ def shown_size(width: int, height: int, room: int) -> tuple[int, int]:
     return width * (room // width), height * (room // width)
 
 
+def filling(room: int, about: int = 64) -> int:
+    """The width of a crop, about so many pixels, that fills `room` with a whole magnification."""
+    return max(1, room // max(1, round(room / about)))
+
+
 def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """As it is if `size` is a whole multiple of its size, else resized to it."""
     height, width = image.shape[:2]

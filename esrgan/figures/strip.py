@@ -6,7 +6,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
-from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, Sheet, pixels, shown_size
+from esrgan.figures.sheet import GAP, LINE, PAGE_WIDTH, Sheet, filling, pixels, shown_size
+
+
+def strip_side(width: float, count: int) -> int:
+    """The side of a square crop, about 64 pixels, that so many of fill a strip of this width.
+
+    Raises:
+        UserError: as `pixels`.
+    """
+    return filling(_room(width, count))
+
+
+def _room(width: float, count: int) -> int:
+    return (pixels(width) - LINE - GAP) // count - GAP
 
 
 def draw_strip(
@@ -31,8 +44,7 @@ def draw_strip(
             "A strip needs one crop of each kind for each alpha, and one alpha or more."
         )
     height, wide = network[0].shape[:2]
-    room = (pixels(width) - LINE - GAP) // len(alphas) - GAP
-    cell = shown_size(wide, height, room)
+    cell = shown_size(wide, height, _room(width, len(alphas)))
     left = (pixels(width) - LINE - len(alphas) * (cell[0] + GAP)) // 2
     sheet = Sheet(width, 2 * LINE + 2 * (cell[1] + GAP))
     for row, (title, crops) in enumerate((("network", network), ("image", image))):

@@ -233,6 +233,82 @@ def test_evaluate_of_several_data_sets_makes_one_table(
         run(*words, "-o", tmp_path / "s.pdf")
 
 
+def test_results_of_others_with_shaved_borders_are_measured_if_that_is_wanted(
+    tmp_path: Path,
+    photo: np.ndarray,
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., AbstractContextManager[None]],
+) -> None:
+    hr, other, out = (tmp_path / name for name in ("hr", "other", "out"))
+    hr.mkdir()
+    other.mkdir()
+    for name in "ab":
+        Image.fromarray(photo).save(hr / f"{name}.png")
+        Image.fromarray(photo[4:-4, 4:-4] if name == "a" else photo).save(other / f"{name}.png")
+    asked = ["evaluate", hr, "--models", "bicubic", "--results", f"Theirs={other}", "-o", out]
+    assert run(*asked) == 1
+    assert "--crop-to-common" in capsys.readouterr().err
+    assert run(*asked, "--crop-to-common") == 0
+    note = "1 of 2 pictures are cropped to what all results show"
+    assert note in capsys.readouterr().out
+    assert note in (out / "table.tex").read_text()
+    areas = {(row.model, row.picture): row.area for row in load_results(out).scores}
+    assert {area for (_, picture), area in areas.items() if picture == "a.png"} == {(4, 4, 56, 40)}
+    assert {area for (_, picture), area in areas.items() if picture == "b.png"} == {None}
+    figure = ["figure", "crops", "a.png", "--evaluation", out, "-o", tmp_path / "figure.png"]
+    assert run(*figure, "--crop", "0", "0", "40", "56") == 0
+    with refused("not inside the picture of 40×56"):
+        run(*figure, "--crop", "8", "8", "40", "56")
+
+
+def test_one_command_makes_the_table_and_the_figure(
+    tmp_path: Path,
+    data_set: Path,
+    models: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., AbstractContextManager[None]],
+) -> None:
+    out = tmp_path / "out"
+    asked = ["evaluate", data_set, "--models", "bicubic", *models, "--crops"]
+    with refused("--crops", "-o"):
+        run(*asked)
+    assert run(*asked, "--name", "first=Ours", "0.png=cat", "-o", out) == 0
+    assert f"{out / 'crops.pdf'}, {out / 'crops.tex'}" in capsys.readouterr().out
+    assert (out / "crops.pdf").read_bytes().startswith(b"%PDF")
+    assert f"{{{(out / 'crops.pdf').as_posix()}}}" in (out / "crops.tex").read_text()
+    with refused("no result of 7.png"):
+        run(*asked, "7.png", "-o", out)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+def test_table_and_figure_fit_a_paper_of_two_columns(
+    tmp_path: Path, data_set: Path, models: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    columns = ["--columns", "psnr_y", "ssim_y", "psnr_rgb", "rmse_y", "delta_e", "--intervals"]
+    words = ["evaluate", data_set, "--models", "bicubic", *models, *columns]
+    assert run(*words, "--crops", "0.png", "1.png", "-o", "out") == 0
+    Path("paper.tex").write_text(PAPER)
+    subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"], check=True, timeout=120
+    )
+    log = Path("paper.log").read_text("latin-1")
+    assert "Overfull" not in log
+    assert "undefined" not in log
+
+
+PAPER = r"""
+\documentclass[10pt,twocolumn,letterpaper]{article}
+\usepackage[textwidth=6.875in,textheight=8.875in,columnsep=0.3125in]{geometry}
+\usepackage{booktabs,graphicx}
+\begin{document}
+\begin{table}\input{out/table}\caption{Means.}\end{table}
+\begin{table*}\centering\input{out/pictures}\caption{Pictures.}\end{table*}
+\input{out/crops}
+\end{document}
+"""
+
+
 def test_a_folder_for_the_hub(tmp_path: Path, data_set: Path, models: tuple[Path, Path]) -> None:
     scores, hub = tmp_path / "scores", tmp_path / "hub"
     assert run("evaluate", data_set, "--models", models[0], "-o", scores) == 0

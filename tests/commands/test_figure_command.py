@@ -109,15 +109,21 @@ def test_a_strip_goes_from_the_psnr_to_the_gan_model(
 
 
 def test_the_plane_of_an_evaluation(
-    tmp_path: Path, evaluation: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, evaluation: str, capsys: pytest.CaptureFixture[str], refused
 ) -> None:
     path = tmp_path / "plane.svg"
     assert run("plane", evaluation, "-o", str(path), "--latex") == 0
     written = words_of(path)
-    assert {"bicubic", "first", "second", "α = 0", "α = 1", "Region 3"} <= set(written)
+    assert {"bicubic", "first", "second", "α = 0", "α = 1"} <= set(written)
+    assert "Region 3" not in written  # which are of PIRM's pictures
     assert "NIQE (fitted) (lower is better)" in written
     printed = capsys.readouterr().out
     assert f"\\includegraphics[width=3.4in]{{{path.as_posix()}}}" in printed
+    more = ["--regions", "--intervals", "--ours", "second"]
+    assert run("plane", evaluation, "-o", str(path), *more) == 0
+    assert "Region 3" in words_of(path)
+    with refused("no method 'nobody'"):
+        run("plane", evaluation, "-o", str(path), "--ours", "nobody")
 
 
 def test_crops_have_the_numbers_of_the_evaluation(

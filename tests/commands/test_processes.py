@@ -130,6 +130,30 @@ def test_an_evaluation_by_two_processes_is_that_of_one(
     assert not (outs[1] / "processes").exists()
 
 
+def test_several_data_sets_and_degradations_by_two_processes_are_those_of_one(
+    model: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    sets, outs = [tmp_path / "first", tmp_path / "second"], [tmp_path / "one", tmp_path / "two"]
+    for data, count in zip(sets, (3, 1), strict=True):  # one process has nothing of the second
+        for number in range(count):
+            save_image(photo[: 40 + 4 * number, :44], data / f"{number}.png")
+    words = ["evaluate", *sets, "--models", "bicubic", model, "--columns", "psnr_y", "ssim_y"]
+    words += ["--degrade", "clean", "--degrade", "noise:5+jpeg:60", "-o"]
+    alone = Forked(command, *words, outs[0]).ended()
+    both, other = Begun(2, *words, outs[1]).ended()
+    assert (alone[0], both[0], other) == (0, 0, (0, "", ""))
+    assert both[1] == alone[1].replace(str(outs[0]), str(outs[1]))
+    assert alone[1].count("PSNR-Y noise:5+jpeg:60") == 2  # a table of degradations each
+    files = [sorted(f.relative_to(out) for f in out.rglob("*") if f.is_file()) for out in outs]
+    assert files[0] == files[1]
+    for file in files[0]:
+        assert (outs[0] / file).read_bytes() == (outs[1] / file).read_bytes(), file
+    means = (outs[1] / "means.csv").read_text("utf-8").splitlines()
+    rows = [line.split(",")[:2] for line in means[1:]]
+    methods = ["bicubic", "bicubic noise:5+jpeg:60", "model", "model noise:5+jpeg:60"]
+    assert rows == [[data.name, method] for data in sets for method in methods]
+
+
 def test_rows_of_killed_processes_are_not_measured_again(
     model: Path, photo: np.ndarray, tmp_path: Path
 ) -> None:

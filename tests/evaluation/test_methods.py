@@ -1,8 +1,5 @@
 """What can stand in a table: networks, points between two, results of others; and pyiqa."""
 
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +7,6 @@ import pytest
 from PIL import Image
 
 from esrgan.errors import UserError
-from esrgan.evaluation.learned_metrics import _fetch, learned_metrics
 from esrgan.evaluation.methods import from_folder, labels, named_folder, select
 from esrgan.evaluation.pairs import Pair
 from esrgan.inference.blend import MODES, Mode
@@ -111,65 +107,3 @@ def test_results_of_others_come_from_a_folder(tmp_path: Path, pair: Pair) -> Non
     assert named_folder("A=b=c") == ("A", Path("b=c"))
     with pytest.raises(UserError, match="NAME=DIR"):
         named_folder("folder")
-
-
-# Ma's score and LPIPS
-
-
-PYIQA = """
-import os, sys
-
-class FakeMetric:
-    def __init__(self, mode):
-        self.metric_mode = mode
-
-    def __call__(self, *pictures):
-        import torch  # takes seconds, and where parameters are only fetched nobody needs it
-
-        assert all(p.shape[:2] == (1, 3) and 0 <= p.min() <= p.max() <= 1 for p in pictures)
-        return torch.tensor([[float(len(pictures))]])
-
-def create_metric(name, device, **settings):
-    import socket
-    with open(os.environ["ASKED"], "a") as asked:
-        print(name, settings, os.getpid(), socket.getdefaulttimeout(), sep="|", file=asked)
-    if "UNREACHABLE" in os.environ:
-        raise ConnectionError
-    return FakeMetric("FR" if name == "lpips" else "NR")
-"""
-
-
-@pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A pyiqa of few lines, and the file in which it writes what it is asked for, and where."""
-    (tmp_path / "pyiqa.py").write_text(PYIQA)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
-    _fetch.cache_clear()
-    yield tmp_path / "asked"
-    _fetch.cache_clear()
-    sys.modules.pop("pyiqa", None)
-
-
-def test_pyiqa_gives_ma_and_lpips(asked: Path, photo: np.ndarray) -> None:
-    values = {
-        name: metric(photo, photo) for name, metric in learned_metrics().items() if callable(metric)
-    }
-    assert values == {"ma": 1, "lpips": 2}
-    learned_metrics()  # fetches nothing any more
-    lines = [line.split("|") for line in asked.read_text().splitlines()]
-    ma, lpips = ["nrqm", "{'crop_border': 4, 'color_space': 'ycbcr'}"], ["lpips", "{}"]
-    assert [line[:2] for line in lines] == [ma, ma, lpips, lpips, ma, lpips]
-    here = [line[2] == str(os.getpid()) for line in lines]
-    assert here == [False, True, False, True, True, True]
-    assert [line[3] for line in lines] == ["20.0", "None", "20.0", "None", "None", "None"]
-
-
-def test_without_pyiqa_or_its_parameters_there_is_a_reason(
-    asked: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UNREACHABLE", "1")
-    assert set(learned_metrics().values()) == {"parameters not to be had"}
-    assert str(os.getpid()) not in asked.read_text()
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert set(learned_metrics().values()) == {"pyiqa not installed"}

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,6 +29,7 @@ from esrgan.figures import (
     CropExample,
     MethodResult,
     PlanePoint,
+    ablation_side,
     active_share,
     busiest_crop,
     draw_ablation,
@@ -39,7 +41,9 @@ from esrgan.figures import (
     feature_maps,
     latex_figure,
     save_figure,
+    strip_side,
 )
+from esrgan.figures.compose import Example, Row, crops_of_example
 from esrgan.figures.sheet import RED
 from esrgan.networks import VGGFeatures
 from esrgan.pictures.images import to_tensor
@@ -224,6 +228,52 @@ def test_five_crops_without_their_picture_fill_a_row(photo: np.ndarray) -> None:
     assert len({axes.get_position().y0 for axes in pictures(figure)}) == 1
 
 
+@pytest.mark.parametrize("methods", [3, 5, 8])
+def test_in_a_column_the_whole_picture_stands_among_the_crops(
+    methods: int, photo: np.ndarray
+) -> None:
+    figure = crops(photo, COLUMN_WIDTH, methods)
+    boxes = [axes.get_position() for axes in pictures(figure)][: methods + 1]
+    tops = sorted({round(box.y1, 2) for box in boxes[1:]}, reverse=True)
+    in_first = [box for box in boxes[1:] if round(box.y1, 2) == tops[0]]
+    assert boxes[0].y1 > tops[0] - 0.2  # in the first row
+    assert boxes[0].x1 < min(box.x0 for box in in_first)
+    columns = len(in_first) + 1
+    assert len(tops) * columns - (methods + 1) < columns  # no row is empty
+    assert all("…" not in text.get_text() for text in figure.texts)
+    assert boxes[0].width <= boxes[1].width + 0.01 or boxes[0].height <= boxes[1].height + 0.01
+
+
+def test_a_crop_that_is_not_given_is_where_the_methods_differ(photo: np.ndarray) -> None:
+    differing = photo.copy()
+    differing[40:56, 8:24] ^= 16
+    rows = [Row(name, picture) for name, picture in (("a", photo), ("b", differing))]
+    rows += [Row("bicubic", 255 - photo), Row("HR", photo)]
+    example = Example("photo", photo, rows)
+    assert crops_of_example(example, None, 16) == [Crop(8, 40, 16, 16)]
+    assert crops_of_example(example, [[1, 2, 3, 4]]) == [Crop(1, 2, 3, 4)]
+    alone = Example("photo", photo, rows[:1])
+    assert crops_of_example(alone, None, 16) == [busiest_crop(photo, 16)]
+
+
+@pytest.mark.parametrize("width", [COLUMN_WIDTH, 5.5, 6.875, PAGE_WIDTH])
+@pytest.mark.parametrize("count", [2, 5, 6, 11])
+def test_a_strip_and_an_ablation_are_filled_by_crops_that_are_not_given(
+    width: float, count: int
+) -> None:
+    side = strip_side(width, count)
+    cut = [np.zeros((side, side, 3), np.uint8)] * count
+    shown = pictures(draw_strip(range(count), cut, cut, width))
+    assert max(axes.get_position().x1 for axes in shown) > 0.96
+    side = ablation_side(width, count)
+    cut = [np.zeros((side, side, 3), np.uint8)]
+    columns = [AblationColumn(f"{n}", {}, cut) for n in range(count)]
+    boxes = [a.get_position() for a in pictures(draw_ablation(columns, ["a"], cut, width))]
+    gaps = [right.x0 - left.x1 for left, right in pairwise(boxes)]
+    assert max(gaps) < 0.1 * boxes[0].width + 0.02
+    assert boxes[-1].x1 > 0.96
+
+
 def test_the_crop_is_marked_in_its_picture(photo: np.ndarray) -> None:
     (mark,) = pictures(crops(photo, PAGE_WIDTH))[0].patches
     assert mark.get_bbox().bounds == (CROP.x, CROP.y, CROP.width, CROP.height)
@@ -236,6 +286,21 @@ def test_the_plane_has_the_regions_of_pirm(photo: np.ndarray) -> None:
     assert [t.get_text() for t in axes.texts][:3] == ["Region 1", "Region 2", "Region 3"]
     spans = [patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches]
     assert [round(span.x1, 6) for span in spans] == limits
+
+
+def test_the_plane_of_other_pictures_has_no_regions_but_what_is_asked_for() -> None:
+    xs, ys = (19.0, 24.0), (4.0, 7.0)
+    points = [
+        PlanePoint("a", 20.0, 5.0, rmse_interval=xs, perceptual_interval=ys),
+        PlanePoint("b", 22.0, 4.5, emphasised=True),
+    ]
+    axes = draw_plane(points, regions=False).axes[0]
+    assert {t.get_text(): t.get_fontweight() for t in axes.texts} == {"a": "normal", "b": "bold"}
+    low, high = axes.get_xlim()
+    assert 18 < low < 19 < 24 < high < 25  # no room for PIRM's, but for the bars
+    drawn = [line.get_xydata().tolist() for line in axes.get_lines()]
+    assert [[19, 5], [24, 5]] in drawn
+    assert [[20, 4], [20, 7]] in drawn
 
 
 def test_the_plane_s_curves_go_along_alpha() -> None:

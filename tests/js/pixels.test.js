@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 
 import {
-  BINS, blend, blendThree, blendedMap, brightnessMap, brightnessShares, difference, errorOf,
+  LEVELS, blend, blendThree, blendedMap, brightnessCurve, brightnessMap, difference, errorOf,
 } from '../../esrgan/viewer/page/pixels.js';
 
 /** Pseudo-random numbers from 0 up to 1, always the same (Park and Miller). */
@@ -103,16 +103,19 @@ test('the map of a blend is the blend of the maps', () => {
   assert.ok(found.every((value, i) => Math.abs(value - expected[i]) < 1e-3));
 });
 
-test('shares of brightness are of the region, and sum to 1', () => {
+test('a curve of brightness counts the darker pixels of the region', () => {
   const grey = level => Uint8ClampedArray.from({length: 4 * 40 * 40}, (_, i) => i % 4 === 3 ? 255 : level);
   const whole = {x: 0, y: 0, w: 40, h: 40};
-  const {shares, mean} = brightnessShares(brightnessMap(grey(101), 40, 40), whole);
+  const {darker, mean} = brightnessCurve(brightnessMap(grey(101), 40, 40), whole);
   assert.ok(Math.abs(mean - 101) < 1e-3);
-  assert.equal(shares[Math.floor(101 / 255 * BINS)], 1);
+  assert.equal(darker.length, LEVELS);
+  assert.deepEqual([darker[98], darker[102]], [0, 1]);  // darker than 99 is nothing, than 103 all
   const noise = brightnessMap(picture(1600, 9), 40, 40);
-  const part = brightnessShares(noise, {x: 10, y: 4, w: 8, h: 6});
-  assert.ok(Math.abs(part.shares.reduce((x, y) => x + y) - 1) < 1e-9);
+  const part = brightnessCurve(noise, {x: 10, y: 4, w: 8, h: 6});
   const inside = [];
   for (let y = 2; y < 5; y++) for (let x = 5; x < 9; x++) inside.push(noise.map[y * 20 + x]);
+  for (let level = 1; level <= LEVELS; level++) {
+    assert.equal(part.darker[level - 1], inside.filter(value => value < level).length / inside.length);
+  }
   assert.ok(Math.abs(part.mean - inside.reduce((x, y) => x + y) / inside.length) < 1e-9);
 });

@@ -37,7 +37,7 @@ def test_every_module_is_in_it_without_imports_and_exports() -> None:
 
 def test_no_two_modules_declare_one_name() -> None:
     names = declared(one_script(PAGE, "saved.js"))
-    assert {"start", "state", "blend", "BINS", "STRIDE", "KERNEL"} <= set(names)
+    assert {"start", "state", "blend", "LEVELS", "STRIDE", "KERNEL"} <= set(names)
     assert [name for name, times in Counter(names).items() if times > 1] == []
     assert GIVEN.isdisjoint(declared(one_script(PAGE, "viewer.js")))
 

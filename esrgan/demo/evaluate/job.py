@@ -18,7 +18,7 @@ from esrgan.demo.server.stopping import StoppedError, go_on
 from esrgan.demo.server.zero_gpu import on_gpu
 from esrgan.errors import UserError
 from esrgan.evaluation.evaluate import Measures, evaluate
-from esrgan.evaluation.learned_metrics import SOURCES, learned_metrics
+from esrgan.evaluation.learned_metrics import USUAL, learned_metrics
 from esrgan.evaluation.methods import COMPARATORS, Method, from_folder, model_settings, select
 from esrgan.evaluation.niqe import FITTED, load_pristine
 from esrgan.evaluation.pairs import load_pair, pair_files
@@ -147,7 +147,7 @@ def _begun(wish: Wish, folder: Path) -> tuple[Evaluation, Iterator[Score]]:
 
 
 def _measures(wish: Wish) -> Measures:
-    learned = learned_metrics() if wish.learned else dict.fromkeys(SOURCES, "not asked for")
+    learned = learned_metrics() if wish.learned else dict.fromkeys(USUAL, "not asked for")
     return Measures(load_pristine(wish.pristine or FITTED), learned)
 
 

@@ -1,8 +1,8 @@
 // @ts-check
-// What is computed from the pictures: difference, strip of Fig. 10, histogram of Fig. 9a.
+// What is computed from the pictures: difference, strip of Fig. 10, brightness of Fig. 9a.
 
 import {bitmapOf, chosenPair, composite, isUsual, keyOf, neighbours, rgba, sharesText, shortTitle, thirdShare} from './pictures.js';
-import {BINS, blendedMap, brightnessMap, brightnessShares, difference} from './pixels.js';
+import {LEVELS, blendedMap, brightnessCurve, brightnessMap, difference} from './pixels.js';
 import {PIXELS_IN_MEMORY, contextOf, find, state} from './state.js';
 
 /**
@@ -15,6 +15,9 @@ import {PIXELS_IN_MEMORY, contextOf, find, state} from './state.js';
 const COLOURS = {
   hr: '#64748b', bicubic: '#64748b', psnr: '#16a34a', gan: '#0284c7', after: '#ea580c', network: '#a21caf',
 };
+// So that curves are told apart without their colours.
+/** @type {Record<string, number[]>} */
+const DASHES = {psnr: [2, 3], after: [10, 4], network: [6, 3, 2, 3]};
 
 /**
  * The RGBA bytes that a pane shows.
@@ -96,20 +99,20 @@ function networkBrightness() {
   return share ? blendedMap(between, brightnessOf('after'), share) : between;
 }
 
-/** Each curve of the histogram by its name, the reference first. */
-function curves() {
-  const {bitmaps, shares, keys, obstacle} = state;
+/** The brightness of each picture by its name, the reference first. */
+function curvesOfAll() {
+  const {bitmaps, curves, keys, obstacle} = state;
   const region = state.mark ?? {x: 0, y: 0, w: state.width, h: state.height};
   /** @type {Record<string, Curve>} */
   const result = {};
   for (const name of [bitmaps.has('hr') ? 'hr' : 'bicubic', 'psnr', 'gan', 'after']) {
     const key = keyOf(name);
     if (!bitmaps.has(key)) continue;
-    const known = shares.get(key) ?? brightnessShares(brightnessOf(key), region);
-    shares.set(key, known);
+    const known = curves.get(key) ?? brightnessCurve(brightnessOf(key), region);
+    curves.set(key, known);
     result[name] = known;
   }
-  if (keys.length && obstacle === null) result.network = brightnessShares(networkBrightness(), region);
+  if (keys.length && obstacle === null) result.network = brightnessCurve(networkBrightness(), region);
   return result;
 }
 
@@ -125,12 +128,63 @@ export function drawHistogram() {
   const canvas = find('.histogram canvas', HTMLCanvasElement);
   canvas.width = Math.round(canvas.clientWidth * devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * devicePixelRatio);
-  const context = contextOf(canvas), found = curves(), foot = 18 * devicePixelRatio;
+  const context = contextOf(canvas), found = curvesOfAll(), foot = 18 * devicePixelRatio;
+  const [first, ...others] = Object.keys(found), reference = found[first];
+  /** @type {Record<string, Float64Array>} */
+  const shifts = Object.fromEntries(others.map(name => [name, shiftFrom(reference, found[name])]));
+  const heightAt = drawScale(context, foot, Object.values(shifts), first === 'hr' ? 'HR' : state.titles[first]);
   drawLevels(context, foot);
-  drawCurves(context, foot, found);
-  const reference = Object.values(found)[0].mean;
+  drawShifts(context, heightAt, shifts);
   find('.legend', HTMLElement).replaceChildren(
-    ...Object.entries(found).map(([name, {mean}], i) => legendOf(name, mean, i ? mean - reference : null)));
+    ...Object.entries(found).map(([name, {mean}], i) => legendOf(name, mean, i ? mean - reference.mean : null)));
+}
+
+/**
+ * How many more pixels than of the reference are darker than each level, in percent.
+ * @param {Curve} reference
+ * @param {Curve} curve
+ */
+const shiftFrom = (reference, curve) => curve.darker.map((share, level) => 100 * (share - reference.darker[level]));
+
+/**
+ * The lines of round numbers of percent, and in words what lies above 0 and below.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} foot
+ * @param {Float64Array[]} shifts
+ * @param {string} reference
+ * @returns {(share: number) => number} where a share lies
+ */
+function drawScale(context, foot, shifts, reference) {
+  const {width, height} = context.canvas, line = 14 * devicePixelRatio;
+  // Of a flat part, such as a white sky, all pixels pass a level at once: they may reach beyond.
+  const ends = shifts.map(shift => shift.slice().sort()).flatMap(sorted => [sorted[5], sorted[LEVELS - 6]]);
+  const low = 1.15 * Math.min(-0.1, ...ends), high = 1.15 * Math.max(0.1, ...ends), room = height - foot - 2 * line;
+  const heightAt = (/** @type {number} */ share) => line + (high - share) / (high - low) * room;
+  context.font = `${11 * devicePixelRatio}px system-ui`;
+  context.fillStyle = getComputedStyle(state.root).color;
+  const step = roundStep((high - low) / 5);
+  for (let share = Math.ceil(low / step) * step; share <= high; share += step) {
+    const zero = Math.abs(share) < step / 2, y = heightAt(share);
+    context.globalAlpha = zero ? 0.6 : 0.15;
+    context.fillRect(0, y, width, devicePixelRatio);
+    context.globalAlpha = 0.8;
+    context.fillText(zero ? '0 %' : `${signed(share)} %`, 2, y - 3 * devicePixelRatio);
+  }
+  const right = (/** @type {string} */ text, /** @type {number} */ y) =>
+    context.fillText(text, width - context.measureText(text).width - 2, y);
+  right(`↑ darker than ${reference}`, 0.8 * line);
+  right(`↓ brighter than ${reference}`, height - foot - 4 * devicePixelRatio);
+  context.globalAlpha = 1;
+  return heightAt;
+}
+
+/**
+ * The next of 1, 2 and 5 times a power of ten.
+ * @param {number} least
+ */
+function roundStep(least) {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return power * ([1, 2, 5].find(factor => factor * power >= least) ?? 10);
 }
 
 /**
@@ -154,22 +208,17 @@ function drawLevels(context, foot) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {number} foot
- * @param {Record<string, Curve>} found
+ * @param {(share: number) => number} heightAt
+ * @param {Record<string, Float64Array>} shifts
  */
-function drawCurves(context, foot, found) {
-  const {width, height} = context.canvas;
-  // Black and white, of which a picture may be full, may reach beyond the top.
-  /** @type {(shares: Float64Array) => number} */
-  const peak = shares => Math.max(...shares.slice(1, -1)) || Math.max(...shares);
-  const top = 1.1 * Math.max(...Object.values(found).map(curve => peak(curve.shares)));
-  for (const [name, curve] of Object.entries(found)) {
+function drawShifts(context, heightAt, shifts) {
+  const {width} = context.canvas;
+  for (const [name, shift] of Object.entries(shifts)) {
     context.strokeStyle = COLOURS[name];
     context.lineWidth = 2 * devicePixelRatio;
-    context.setLineDash(name === 'network' ? [6, 5] : []);
+    context.setLineDash((DASHES[name] ?? []).map(length => length * devicePixelRatio));
     context.beginPath();
-    curve.shares.forEach((share, bin) =>
-      context.lineTo((bin + 0.5) / BINS * width, (1 - share / top) * (height - foot)));
+    shift.forEach((share, level) => context.lineTo((level + 1) / LEVELS * width, heightAt(share)));
     context.stroke();
   }
 }

@@ -88,7 +88,7 @@ function begin(view) {
   for (const bitmap of state.bitmaps.values()) bitmap.close();
   Object.assign(state, {asked: new Set(), originals: new Map(), bitmaps: new Map(), bytes: new Map(), maps: new Map()});
   Object.assign(state, {far: 0, keys: [], exact: null, zoom: null, onlyPane: null});
-  state.shares.clear();
+  state.curves.clear();
   if (state.mark) setMark(null);
   if (view.start) {
     for (const kind of /** @type {Slider[]} */ (Object.keys(view.start))) {

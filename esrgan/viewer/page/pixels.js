@@ -5,7 +5,7 @@
 /**
  * @typedef {Uint8ClampedArray} Bytes red, green, blue and alpha of each pixel
  * @typedef {{map: Float32Array, width: number, height: number}} BrightnessMap at every second pixel
- * @typedef {{shares: Float64Array, mean: number}} Curve shares of BINS ranges of brightness
+ * @typedef {{darker: Float64Array, mean: number}} Curve shares of pixels darker than 1 … LEVELS, and the mean
  * @typedef {{x: number, y: number, w: number, h: number}} Box in pixels of a picture
  */
 
@@ -83,7 +83,7 @@ export function errorOf(a, b) {
   return {mean: sum / total, high: level};
 }
 
-export const BINS = 64;
+export const LEVELS = 255;
 const SIGMA = 3, RADIUS = 12, STRIDE = 2;
 const KERNEL = (() => {
   const weights = Array.from({length: 2 * RADIUS + 1}, (_, i) => Math.exp(-((i - RADIUS) ** 2) / (2 * SIGMA ** 2)));
@@ -151,22 +151,23 @@ export function blendedMap(first, second, t) {
 }
 
 /**
- * Shares of brightness in BINS ranges of 0 … 255 and the mean, over a region.
+ * The share of a region's pixels that are darker than each of the levels 1 … LEVELS, and their mean.
  * @param {BrightnessMap} brightness
  * @param {Box} region
  * @returns {Curve}
  */
-export function brightnessShares({map, width, height}, region) {
-  const counts = new Float64Array(BINS);
+export function brightnessCurve({map, width, height}, region) {
+  const counts = new Float64Array(LEVELS + 1);
   const x0 = Math.floor(region.x / STRIDE), x1 = Math.min(width, Math.ceil((region.x + region.w) / STRIDE));
   const y0 = Math.floor(region.y / STRIDE), y1 = Math.min(height, Math.ceil((region.y + region.h) / STRIDE));
   let sum = 0;
   for (let y = y0; y < y1; y++) {
     for (let i = y * width + x0; i < y * width + x1; i++) {
-      counts[Math.min(BINS - 1, Math.max(0, Math.floor(map[i] / 255 * BINS)))]++;
+      counts[Math.min(LEVELS, Math.max(0, Math.floor(map[i])))]++;
       sum += map[i];
     }
   }
   const total = (x1 - x0) * (y1 - y0);
-  return {shares: counts.map(c => c / total), mean: sum / total};
+  let below = 0;
+  return {darker: counts.subarray(0, LEVELS).map(count => (below += count) / total), mean: sum / total};
 }

@@ -93,7 +93,7 @@ export const state = {
   bitmaps: /** @type {Map<string, ImageBitmap>} */ (new Map()),
   bytes: /** @type {Map<string, Bytes>} */ (new Map()),
   maps: /** @type {Map<string, BrightnessMap>} */ (new Map()),
-  shares: /** @type {Map<string, Curve>} */ (new Map()),        // of brightness in the marked region
+  curves: /** @type {Map<string, Curve>} */ (new Map()),        // of brightness in the marked region
   composites: /** @type {Record<string, Composite>} */ ({}),    // network, image and difference
 
   // How it is looked at.

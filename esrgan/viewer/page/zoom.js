@@ -106,7 +106,7 @@ export function markAround(point) {
 /** @param {Box | null} place */
 export function setMark(place) {
   state.mark = place;
-  state.shares.clear();
+  state.curves.clear();
   find('[data-do=unmark]', HTMLButtonElement).hidden = !place;
   state.root.dataset.mark = place ? `${place.x},${place.y},${place.w},${place.h}` : '';
   state.trigger?.('select', {mark: place});
