@@ -216,6 +216,7 @@ function drawShifts(context, heightAt, shifts) {
   for (const [name, shift] of Object.entries(shifts)) {
     context.strokeStyle = COLOURS[name];
     context.lineWidth = 2 * devicePixelRatio;
+    context.lineJoin = 'round';
     context.setLineDash((DASHES[name] ?? []).map(length => length * devicePixelRatio));
     context.beginPath();
     shift.forEach((share, level) => context.lineTo((level + 1) / LEVELS * width, heightAt(share)));
