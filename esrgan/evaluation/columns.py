@@ -40,7 +40,7 @@ COLUMNS = (
     Column("PI", "pi", ".3f", "lower"),
     Column("LPIPS", "lpips", ".4f", "lower"),
     Column("DISTS", "dists", ".4f", "lower"),
-    Column("FID", "fid", ".2f", "lower"),
+    Column("FID", "fid", "z.2f", "lower"),
     Column("MS-SSIM", "ms_ssim", ".4f", "higher"),
     Column("VIF", "vif", ".4f", "higher"),
     Column("FSIM", "fsim", ".4f", "higher"),
