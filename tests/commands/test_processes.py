@@ -137,10 +137,19 @@ def test_several_data_sets_and_degradations_by_two_processes_are_those_of_one(
     for data, count in zip(sets, (3, 1), strict=True):  # one process has nothing of the second
         for number in range(count):
             save_image(photo[: 40 + 4 * number, :44], data / f"{number}.png")
-    words = ["evaluate", *sets, "--models", "bicubic", model, "--columns", "psnr_y", "ssim_y"]
+    words: list[object] = [
+        "evaluate",
+        *sets,
+        "--models",
+        "bicubic",
+        model,
+        "--columns",
+        "psnr_y",
+        "ssim_y",
+    ]
     words += ["--degrade", "clean", "--degrade", "noise:5+jpeg:60", "-o"]
     alone = Forked(command, *words, outs[0]).ended()
-    both, other = Begun(2, *words, outs[1]).ended()
+    both, other = Together(command, 2, *words, outs[1]).ended()
     assert (alone[0], both[0], other) == (0, 0, (0, "", ""))
     assert both[1] == alone[1].replace(str(outs[0]), str(outs[1]))
     assert alone[1].count("PSNR-Y noise:5+jpeg:60") == 2  # a table of degradations each
