@@ -124,6 +124,7 @@ def test_a_termination_is_a_ctrl_c() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_the_command(
     arguments: list[str], tmp_path: Path, refused, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -236,6 +236,7 @@ def test_all_of_the_second_stage_goes_on_to_the_same_bits(
     assert shares == pytest.approx([0.125, 0.25, 0.375, 0.5], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(
     arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
 ) -> None:

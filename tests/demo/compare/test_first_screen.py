@@ -232,6 +232,7 @@ def test_a_picture_is_pasted_anywhere(visit: Callable[..., Page]) -> None:
     expect(page.locator(".news")).to_contain_text("Done: pasted, 192×160.")
 
 
+@pytest.mark.slow
 def test_a_picture_that_fails_to_come_is_asked_for_again(
     visit: Callable[..., Page], tmp_path: Path
 ) -> None:
