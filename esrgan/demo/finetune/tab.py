@@ -193,6 +193,7 @@ def _choices(tab: gr.Tab) -> list[gr.components.Component]:
         told(show_spoilt),
         [source, pictures, degradation],
         [sheet, spoilt_pictures],
+        trigger_mode="always_last",
         **QUIETLY,
     )
     data = [source, pictures, degradation]
