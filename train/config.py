@@ -49,6 +49,11 @@ def _convolution(name: str) -> str:
     return name
 
 
+def _recipe(text: str) -> str:
+    Recipe.of(text)
+    return text
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """Learning rate by iteration.
@@ -171,13 +176,12 @@ class PSNRConfig(RunConfig):
     ema_decay: Share = 0.999
     validation: str | None = None
     validation_lr: str | None = None
-    validation_degrade: str = CLEAN
+    validation_degrade: Annotated[str, AfterValidator(_recipe)] = CLEAN
     hold_out: CountOrZero = 0
     best_by: Figure = "psnr_y"
     freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        Recipe.of(self.validation_degrade)
         if self.generator is None and self.init is None:
             raise UserError("name the model to start from with --init")
         if self.init_partial and (self.init or self.generator is None):

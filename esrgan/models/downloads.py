@@ -3,14 +3,14 @@
 Proxies are those of the environment (`HTTPS_PROXY`), for the Hugging Face Hub too.
 """
 
-import contextlib
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from tqdm import tqdm
@@ -22,6 +22,13 @@ CONNECTION_SECONDS = 10
 CHUNK = 2**20
 # No model that this project can run is as large.
 MOST_BYTES = 2**30
+# Is told how many bytes are here, and how many there are if that is known; what it raises ends a
+# download, which goes on from there the next time.
+Tell = Callable[[int, int | None], object]
+
+
+class GivenUpError(Exception):
+    """Raised by a `Tell`: nobody waits for the file any more."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,12 @@ def folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / "esrgan"
 
 
-def fetch(download: Download) -> Path:
+def is_here(download: Download) -> bool:
+    """Whether the file needs not be downloaded."""
+    return (_kept(download) or _in_hub_cache(download)) is not None
+
+
+def fetch(download: Download, tell: Tell = lambda _have, _total: None) -> Path:
     """The file, downloaded with a progress bar if it is not here yet, and checked.
 
     A download that broke off goes on where it ended; an address that fails, or gives other bytes,
@@ -59,13 +71,14 @@ def fetch(download: Download) -> Path:
 
     Raises:
         UserError: no address could be reached, or none has the published bytes.
+        GivenUpError: `tell` has raised it.
     """
     known = _kept(download) or _in_hub_cache(download)
     if known is not None:
         check_sha256(known, _expected(download))
         return known
     altered: UserError | None = None
-    for found in _from_hub(download):
+    for found in _from_hub(download, tell):
         try:
             check_sha256(found, _expected(download))
             return found
@@ -73,7 +86,7 @@ def fetch(download: Download) -> Path:
             altered = altered or error
     for address in download.addresses:
         try:
-            return _from_address(address, download)
+            return _from_address(address, download, tell)
         except UserError as error:
             altered = altered or error
         except (OSError, HTTPException, ValueError):  # not to be had from there
@@ -82,7 +95,7 @@ def fetch(download: Download) -> Path:
         raise altered
     raise UserError(
         f"{download.filename} could not be downloaded: none of its addresses can be reached, or "
-        "they refused. The built-in models work without it; if you have the file, name that."
+        "they refused. Try again later, take a built-in model, or give the file if you have it."
     )
 
 
@@ -124,7 +137,24 @@ def _note_of_digest(download: Download) -> Path:
     return kept_path(download).with_suffix(".sha256")
 
 
-def _from_address(address: str, download: Download) -> Path:
+def _bar(tell: Tell) -> type["tqdm[Any]"]:
+    """A progress bar that tells of the bytes, also where it is not drawn."""
+
+    class Telling(tqdm):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._have, self._of = options.get("initial", 0), options.get("total")
+            tell(self._have, self._of)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self._have += int(n or 0)
+            tell(self._have, self._of)
+            return super().update(n)
+
+    return Telling
+
+
+def _from_address(address: str, download: Download, tell: Tell) -> Path:
     """Raises UserError if the bytes are not the published ones; nothing is kept then."""
     target = kept_path(download)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +162,7 @@ def _from_address(address: str, download: Download) -> Path:
     with FileLock(f"{target}.lock"):
         if target.is_file():  # another process was faster
             return target
-        _receive(address, part, download)
+        _receive(address, part, download, tell)
         digest, expected = file_digest(part), _expected(download)
         if expected is not None and digest != expected:
             part.unlink()
@@ -145,7 +175,7 @@ def _from_address(address: str, download: Download) -> Path:
     return target
 
 
-def _receive(address: str, part: Path, download: Download) -> None:
+def _receive(address: str, part: Path, download: Download, tell: Tell) -> None:
     """Fetch what is missing of a file into `part`."""
     have = part.stat().st_size if part.is_file() else 0
     asked = urllib.request.Request(address)
@@ -163,11 +193,11 @@ def _receive(address: str, part: Path, download: Download) -> None:
         title = f"{download.filename} ({download.note})" if download.note else download.filename
         with (
             part.open("ab" if have else "wb") as file,
-            tqdm(desc=title, total=total, initial=have, unit="B", unit_scale=True) as progress,
+            _bar(tell)(desc=title, total=total, initial=have, unit="B", unit_scale=True) as shown,
         ):
-            while chunk := response.read(CHUNK):
+            while chunk := response.read1(CHUNK):
                 file.write(chunk)
-                progress.update(len(chunk))
+                shown.update(len(chunk))
                 if file.tell() > MOST_BYTES:
                     raise ValueError("too large for a model")
         if total is not None and part.stat().st_size < total:
@@ -197,15 +227,20 @@ def _in_hub_cache(download: Download) -> Path | None:
     return None
 
 
-def _from_hub(download: Download) -> Iterator[Path]:
+def _from_hub(download: Download, tell: Tell) -> Iterator[Path]:
     """The file of each repository that has it."""
     from huggingface_hub import hf_hub_download
 
     if not download.repositories or not _hub_answers():
         return
     for repository in download.repositories:
-        with contextlib.suppress(Exception):  # the Hub's client raises errors of many kinds
-            yield Path(hf_hub_download(repository, download.filename))
+        try:
+            found = hf_hub_download(repository, download.filename, tqdm_class=_bar(tell))
+        except GivenUpError:
+            raise
+        except Exception:  # the Hub's client raises errors of many kinds
+            continue
+        yield Path(found)
 
 
 def _hub_answers() -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from esrgan.errors import UserError
 from esrgan.networks import RRDBConfig, SRResNetConfig
+from tests.train.commands import ended
 from train.config import (
     GANConfig,
     PSNRConfig,
@@ -237,6 +238,12 @@ BROKEN = {
     "[psnr]\nsave_every = 0": ["save_every"],
     "[psnr]\ngenerator = { scale = 5 }": ["generator"],
     "[psnr]\n'' = 1": ["''"],
+    "[psnr]\nlosses = { l3 = 1.0 }": ["losses"],
+    "[psnr]\ndegradation = 'jpeg'": ["degradation"],
+    "[psnr]\nvalidation_degrade = 'jpg:70'": ["validation_degrade: ", "'jpg:70'"],
+    "[psnr]\nema_decay = 1.5": ["ema_decay"],
+    "[psnr]\nbest_by = 'psnr'": ["best_by"],
+    "[psnr.schedule]\nlearning_rate = nan": ["schedule.learning_rate"],
 }
 
 
@@ -244,10 +251,18 @@ BROKEN = {
 def test_a_broken_preset_is_refused_by_the_name_of_what_is_wrong(
     tmp_path: Path, refused, text: str
 ) -> None:
+    """In one line, by the command too."""
     path = tmp_path / "own.toml"
     path.write_text(text if "base" in text else f'base = "tiny"\n{text}', "utf-8")
     with refused(*BROKEN[text]):
         configured("psnr", load_preset("psnr", str(path)))
+    code, out, err = ended("psnr", "--preset", path, "--out", tmp_path / "run")
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("python -m train")
+    for word in BROKEN[text]:
+        assert word in line
+    assert not (tmp_path / "run").exists()
 
 
 def test_paths_are_absolute_and_names_are_names(

@@ -241,7 +241,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
         UserError: there is nothing to do or too much, or a model can't be used. What is wrong
             with a picture is in the failures instead.
     """
-    _check(wish)
+    check(wish)
     weights = [choice.weights_file(model) for model in wish.models]
     batch = Batch(job_folder(FOLDER))
     try:
@@ -331,7 +331,8 @@ def forget(batch: Batch | None) -> None:
 # ---------------------------------------------------------------- before the first picture
 
 
-def _check(wish: Wish) -> None:
+def check(wish: Wish) -> None:
+    """Raises UserError: what is wished for can't be begun, whatever the models are."""
     if on_zero_gpu():
         raise UserError("Batches are off here: a ZeroGPU Space lends its GPU for seconds only.")
     if not wish.uploads:

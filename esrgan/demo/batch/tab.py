@@ -6,6 +6,7 @@ Layout and wiring; what is shown is computed in `batch`.
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from esrgan.demo import forms
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.batch.report import caption, failures, progress
+from esrgan.demo.downloading import arriving
 from esrgan.demo.model_chooser import model_of, one_model
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
@@ -130,6 +132,9 @@ def upscale_all(
     wish = Wish(uploads, models, alpha, mode, ensemble, rounds, suffix)
     drawn = 0.0
     with suppress(StoppedError), runs.running() as run:
+        compute.check(wish)
+        for file in arriving(models, partial(runs.wants, run)):
+            yield gr.skip(), file.words, *[gr.skip()] * 3
         yield gr.skip(), "Reading the files …", *[gr.skip()] * 3
         for number, batch in enumerate(runs.carry(run, compute.run(wish))):
             if number == 0:

@@ -51,6 +51,13 @@ def shown_choices(
     return tuned, gr.Column(visible=family == ANY), *model_chooser.offer(files, *chosen)
 
 
+def named_by(family: str, for_photos: bool, chosen: tuple[str, str, str]) -> tuple[str, ...]:
+    """The named models that the controls of `trio_of` ask for; they may have to be downloaded."""
+    if family == OFFICIAL:
+        return choice.REAL if for_photos else choice.OFFICIAL
+    return chosen if family == ANY else ()
+
+
 def trio_of(
     family: str,
     for_photos: bool,

@@ -222,8 +222,8 @@ def stopped(session: Session) -> Session:
     return _changed(session, state="stopped", words="Stopped: what was computed so far is shown.")
 
 
-def nothing(run: str, state: State, words: str) -> View:
-    """View without a comparison, and why there is none."""
+def nothing(run: str, state: State, words: str, progress: float = 0.0) -> View:
+    """View without a comparison, and why there is none, or none yet."""
     return View(
         run=run,
         width=0,
@@ -235,6 +235,7 @@ def nothing(run: str, state: State, words: str) -> View:
         link=Link(),
         state=state,
         words=words,
+        progress=progress,
     )
 
 

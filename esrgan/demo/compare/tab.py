@@ -5,6 +5,7 @@ Layout and wiring; what is shown is computed in `comparison`.
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, kept, web_page
 from esrgan.demo.compare.arrival import AS_HR, AS_LR, Arrival, arrive, new_wish
-from esrgan.demo.compare.family import CLEAN, PHOTO, families, model_choice, trio_of
+from esrgan.demo.compare.family import CLEAN, PHOTO, families, model_choice, named_by, trio_of
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
     Controls,
@@ -33,6 +34,7 @@ from esrgan.demo.compare.session import (
 )
 from esrgan.demo.compare.source import asked, is_asked, proposed, question
 from esrgan.demo.comparison import Comparison, Trio
+from esrgan.demo.downloading import arriving
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told, words_of
 from esrgan.demo.server.stopping import Runs, StoppedError
@@ -228,12 +230,16 @@ def compare(
             if runs.gave_up(wish):
                 raise StoppedError
             for_photos = source == PHOTO and is_asked(kind, family)
-            trio = trio_of(family, for_photos, tuned, own or [], (first, second, third))
+            chosen = first, second, third
+            names = named_by(family, for_photos, chosen)
+            for file in arriving(names, partial(runs.wants, run)):
+                yield None, nothing(run, "running", file.words, file.share)
+            trio = trio_of(family, for_photos, tuned, own or [], chosen)
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio, place, gr.Info)
             _warn_of_strangers(trio)
             session = _begun(run, begun, Path(upload), kind == AS_HR, address)
-            controls = Controls(upload, kind, family, source, tuned, own, (first, second, third))
+            controls = Controls(upload, kind, family, source, tuned, own, chosen)
             session = replace(session, controls=controls)
             for further in chain([session], runs.carry(run, computed(session))):
                 if run != runs.latest:

@@ -6,6 +6,7 @@ Layout and wiring; what is shown is computed in `evaluation` and drawn in `figur
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import gradio as gr
 
 from esrgan.demo import examples, forms
 from esrgan.demo.choice import BUILTIN
+from esrgan.demo.downloading import arriving
 from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as compute
 from esrgan.demo.evaluate.job import Evaluation, Wish
@@ -219,6 +221,8 @@ def evaluate(
     )
     drawn = 0.0
     with suppress(StoppedError), runs.running() as run:
+        for file in arriving(models, partial(runs.wants, run)):
+            yield gr.skip(), file.words, *[gr.skip()] * 4
         yield gr.skip(), "Loading …", *[gr.skip()] * 4
         for state in runs.carry(run, compute.run(wish)):
             if not state.results.scores:

@@ -5,6 +5,7 @@ Layout and wiring; the runs are those of `finetuning`.
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 
 from esrgan.demo import choice, finetuned
 from esrgan.demo.choice import BUILTIN
+from esrgan.demo.downloading import Arriving, arriving
 from esrgan.demo.finetune import job as finetuning
 from esrgan.demo.finetune import spoilt
 from esrgan.demo.finetune.job import Run, Settings
@@ -269,10 +271,14 @@ def _plot(title: str, lines: list[str]) -> gr.LinePlot:
 
 def start(starts: Runs, *choices: Any) -> Iterator[list[Any]]:
     """Begin a run and show it; *Stop* is heard before, while its pictures are received."""
-    steps = finetuning.starting(*_chosen(*choices))
+    chosen = _chosen(*choices)
     said = 0.0
     try:
         with starts.running() as run:
+            for file in _arriving(chosen[0], starts, run):
+                said = time.monotonic()
+                yield [gr.skip(), *_before(f"**{file.words}**", True)]
+            steps = finetuning.starting(*chosen)
             for name, receiving in starts.carry(run, steps):  # noqa: B007
                 if time.monotonic() - said > SECONDS_BETWEEN_WORDS:
                     said = time.monotonic()
@@ -287,17 +293,27 @@ def start(starts: Runs, *choices: Any) -> Iterator[list[Any]]:
         yield [gr.Dropdown(finetuned.names(), value=name), *watch(name, None)]
 
 
+def _arriving(settings: Settings, starts: Runs, run: str) -> Iterator[Arriving]:
+    """The model to start from on its way, unless this server doesn't train."""
+    models = [] if finetuning.refusal() else [settings.start]
+    return arriving(models, partial(starts.wants, run))
+
+
 def estimate(starts: Runs, *choices: Any) -> Iterator[list[Any]]:
     """Say how long a run would take, by a few steps of it; *Stop* is heard."""
-    steps = finetuning.estimating(*_chosen(*choices))
-    said = False
+    chosen = _chosen(*choices)
+    said = tried = False
     try:
         with starts.running() as run:
+            for file in _arriving(chosen[0], starts, run):
+                said = True
+                yield _before(f"**{file.words}**", True)
+            steps = finetuning.estimating(*chosen)
             for step in starts.carry(run, steps):
                 if isinstance(step, str):
                     yield _before(f"**It would take {step}**", False)
-                elif not said:
-                    said = True
+                elif not tried:
+                    said = tried = True
                     yield _before("**Trying a few steps** …", True)
     except StoppedError:
         yield _before("**Stopped**", False)
