@@ -48,6 +48,7 @@ def test_upscale_gives_the_networks_own_pixels(client: Client, small: Path, phot
     np.testing.assert_array_equal(load_image(Path(result)), between(0.3)(photo))
 
 
+@pytest.mark.slow
 def test_upscale_keeps_16_bits_and_blends_images(client: Client, tmp_path: Path, photo) -> None:
     deep = photo[..., 0].astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")

@@ -143,6 +143,7 @@ def visitor(
     demo.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_compare_shows_how_far_and_stops_and_fails(visitor: Page, server: Server) -> None:
     def ask_for(family: str) -> None:

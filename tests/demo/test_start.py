@@ -41,6 +41,7 @@ assert "torch" in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_the_first_screen_is_there_before_torch(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     result = subprocess.run(

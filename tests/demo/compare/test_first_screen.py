@@ -179,6 +179,7 @@ def jumps_of(page: Page) -> str:
     return "\n".join(told) if sum(shift["value"] for shift in shifts) > 0.02 else ""
 
 
+@pytest.mark.slow
 def test_stop_is_there_while_something_runs_and_what_happens_is_said(
     visit: Callable[..., Page], tmp_path: Path
 ) -> None:
@@ -216,6 +217,7 @@ def test_while_another_is_wished_for_the_old_one_is_dimmed_and_named(
     assert float(opacity) == 1
 
 
+@pytest.mark.slow
 def test_a_picture_is_pasted_anywhere(visit: Callable[..., Page]) -> None:
     page = visit(1280, 900)
     wait_until_painted(page, *FIRST_ROW)
@@ -261,6 +263,7 @@ def test_a_picture_that_fails_to_come_is_asked_for_again(
     expect(page.locator(".news")).to_contain_text("could not be fetched")
 
 
+@pytest.mark.slow
 def test_a_copied_link_brings_back_how_it_was_looked_at(
     visit: Callable[..., Page], address: str
 ) -> None:
@@ -282,6 +285,7 @@ def test_a_copied_link_brings_back_how_it_was_looked_at(
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("left out: example")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
 def test_no_barrier_that_axe_finds(visit: Callable[..., Page], size: tuple[int, int]) -> None:
     if not AXE.is_file():

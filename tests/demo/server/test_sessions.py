@@ -125,7 +125,7 @@ def given_up() -> dict[str, Callable[[Runs], Iterator[Any]]]:
     nothing: list[str] = []
     return {
         "batch": lambda runs: upscale_all(
-            runs, None, nothing, "png", ONE, "gan", None, "psnr", None, 1.0, "network", False, 0
+            runs, None, ["a.png"], "png", ONE, "gan", None, "psnr", None, 1.0, "network", False, 0
         ),
         "evaluate": lambda runs: evaluate(
             *(runs, None, AS_EXAMPLES, nothing, nothing, nothing, "", [], [], ["gan"], nothing),
