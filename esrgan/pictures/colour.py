@@ -102,7 +102,8 @@ def _without_profile(inks: np.ndarray) -> np.ndarray:
 def _conversion(profile: bytes, space: Space) -> Callable[[np.ndarray], np.ndarray] | None:
     """From N×C colours of a profile to sRGB's N×1 (grey) or N×3; None where they are the same."""
     kind = SPACES.get(profile[16:20])
-    if profile in (b"", srgb()) or kind not in (space, "rgb" if space == "gray" else None):
+    known = {space, "rgb"} if space == "gray" else {space}
+    if profile in (b"", srgb()) or kind not in known:
         return None
 
     def convert(colours: np.ndarray) -> np.ndarray:
