@@ -64,7 +64,7 @@ TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
 # Groups that take longest, with which the workers begin, so that none waits for another's last.
-LONGEST = ("served", "test_train_loop", "test_finetuning", "test_ablation", "test_fuzz")
+LONGEST = ("served", "test_train_loop", "test_finetune_job", "test_ablation", "test_fuzz")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

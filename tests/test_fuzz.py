@@ -43,8 +43,8 @@ from esrgan.demo.compare.figure import Marks, marked
 from esrgan.demo.comparison import Trio
 from esrgan.demo.evaluate import figures
 from esrgan.demo.evaluate import job as evaluation
-from esrgan.demo.finetune import job as finetuning
-from esrgan.demo.finetune.job import Settings
+from esrgan.demo.finetune import job
+from esrgan.demo.finetune.settings import Settings
 from esrgan.demo.finetune.training_pictures import unpacked
 from esrgan.demo.viewer import Alphas, alphas_of
 from esrgan.errors import UserError
@@ -921,5 +921,5 @@ def test_what_browsers_send(
     with lawful():
         assert isinstance(alphas_of(gr.EventData(None, sent)), Alphas)
     with lawful():
-        finetuning.start(Settings("gan", "psnr", "photo", True, True, *numbers))
+        job.start(Settings("gan", "psnr", "photo", True, True, *numbers))
     assert not list((folder / "runs").glob("*"))

@@ -27,6 +27,11 @@ def runs_folder() -> Path:
     return Path(os.environ.get("ESRGAN_RUNS") or home / "runs" / "finetune").absolute()
 
 
+def log_path(run: Path) -> Path:
+    """What a run's processes print; it is there once a run has begun."""
+    return run / "log.txt"
+
+
 def names() -> list[str]:
     """Names of the visitor's runs, the latest first."""
     return [name for name in all_names() if _belongs_to_visitor(runs_folder() / name)]
@@ -48,7 +53,7 @@ def all_names() -> list[str]:
     """Names of all runs, whosever they are, the latest first."""
     if not runs_folder().is_dir():
         return []
-    found = [path.name for path in runs_folder().iterdir() if (path / "log.txt").is_file()]
+    found = [path.name for path in runs_folder().iterdir() if log_path(path).is_file()]
     return sorted(found, reverse=True)
 
 

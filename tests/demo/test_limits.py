@@ -10,8 +10,8 @@ import gradio as gr
 import pytest
 
 from esrgan.demo import choice, comparison, examples
-from esrgan.demo.finetune import job as finetuning
-from esrgan.demo.finetune.job import Settings
+from esrgan.demo.finetune import job
+from esrgan.demo.finetune.settings import Settings
 from esrgan.demo.limits import MAX_MODEL_FILES
 from esrgan.demo.server import messages, sharing
 from esrgan.demo.server.messages import told
@@ -61,7 +61,7 @@ def test_a_model_may_be_too_large_for_the_page(
         comparison.upscaler(file)
     picture = str(next(iter(examples.pictures().values())))
     with refused(words):
-        finetuning.start(Settings(start=file), [picture])
+        job.start(Settings(start=file), [picture])
     monkeypatch.undo()
     assert comparison.upscaler(file).scale == 4
 
