@@ -184,7 +184,7 @@ def choose(name: str, moment: str) -> None:
     _check_allowed()
     folder = folder_of(name)
     with _changing:
-        if process.is_running(folder):
+        if look(name).alive:
             raise UserError("This run is in progress; choose when it has ended.")
         weights = moments(folder).get(moment)
         if weights is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from esrgan.demo.finetune import job, process
+from esrgan.demo.finetune import job
 from esrgan.demo.finetune.run import SHOWN_POINTS, curve, look, moments, picture
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
@@ -68,7 +68,7 @@ def test_a_moment_of_a_run_that_has_ended_becomes_its_result(
     with refused("no weights of that moment"):
         job.choose("run", "../../generator")
     with monkeypatch.context() as patch:
-        patch.setattr(process, "is_running", lambda _folder: True)
+        patch.setattr("esrgan.demo.finetune.run.is_running", lambda _folder: True)
         assert look("run").gain == ""
         with refused("in progress"):
             job.choose("run", "iteration 25")
