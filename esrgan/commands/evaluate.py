@@ -43,6 +43,7 @@ from esrgan.evaluation.results import (
     FILE,
     GREYS,
     METRICS,
+    OF_METHODS,
     Results,
     Score,
     load_results,
@@ -61,6 +62,7 @@ from esrgan.pictures.files import atomic_path
 # More rows than these are not printed if they are written to files.
 PRINTED_ROWS = 40
 SECONDS_BETWEEN_SAVES = 5
+MOST_BELOW = 3  # numbers below a crop, of the columns that are named
 CROPS_WIDTH = 6.875  # inches: a page of CVPR's, which IEEE's is not narrower than
 # Where the rows of all processes but the first one lie until all are done.
 OTHERS = "processes"
@@ -376,8 +378,8 @@ def _draw_crops(
     options: Namespace,
 ) -> str:
     """The figure of crops and the LaTeX that includes it; says which files."""
-    from esrgan.figures import latex_figure, save_figure
-    from esrgan.figures.compose import crops_figure, kept, most_telling
+    from esrgan.figures import CAPTION_HEIGHT, TEXT_HEIGHT, save_figures
+    from esrgan.figures.compose import crops_figures, kept, most_telling
 
     pictures = options.crops or [most_telling(found.values())]
     shown = []
@@ -386,12 +388,15 @@ def _draw_crops(
         example = kept(found[name], folders[name], Path(picture))
         shown.append(example.with_hr().renamed({example.name: names.get(picture, ""), **names}))
     label = next(iter(found.values())).niqe_label
-    figure, caption = crops_figure(shown, label, width=CROPS_WIDTH)
-    file, latex = options.out / "crops.pdf", options.out / "crops.tex"
-    save_figure(figure, file)
-    with atomic_path(latex) as temporary:
-        temporary.write_text(latex_figure(file, CROPS_WIDTH, caption) + "\n", encoding="utf-8")
-    return f"{file}, {latex}"
+    known = {name for each in shown for row in each.rows for name in row.numbers}
+    metrics = [name for name in options.columns if name in known - {*OF_METHODS}][:MOST_BELOW]
+    height = TEXT_HEIGHT - CAPTION_HEIGHT
+    drawn = crops_figures(shown, label, width=CROPS_WIDTH, metrics=metrics, height=height)
+    written = save_figures(drawn, options.out / "crops.pdf", CROPS_WIDTH)
+    file = options.out / "crops.tex"
+    with atomic_path(file) as temporary:
+        temporary.write_text("\n\n".join(written.values()) + "\n", encoding="utf-8")
+    return ", ".join(map(str, [*written, file]))
 
 
 def _of_one(results: Results, style: Style, options: Namespace) -> str:

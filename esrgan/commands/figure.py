@@ -9,22 +9,29 @@ from pathlib import Path
 import matplotlib as mpl
 
 from esrgan.command_line import Parser
-from esrgan.commands.common import add_running_options, choose_methods, make_upscaler
+from esrgan.commands.common import (
+    add_running_options,
+    choose_methods,
+    make_upscaler,
+    named_otherwise,
+)
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import COMPARATORS, PAIR, Selection, labels, model_settings
 from esrgan.evaluation.niqe import own_pristine
-from esrgan.evaluation.results import load_results
+from esrgan.evaluation.renaming import renamed, renaming
+from esrgan.evaluation.results import METRICS, OF_METHODS, load_results
 from esrgan.figures import (
+    CAPTION_HEIGHT,
     COLUMN_WIDTH,
     PAGE_WIDTH,
     SERIF,
     TEMPLATES,
+    TEXT_HEIGHT,
     Crop,
     ablation_side,
     active_share,
     check_figure_path,
-    latex_figure,
-    save_figure,
+    save_figures,
     strip_side,
 )
 from esrgan.figures.compose import (
@@ -33,7 +40,7 @@ from esrgan.figures.compose import (
     ablation_figure,
     brightness_figure,
     brightness_set_figure,
-    crops_figure,
+    crops_figures,
     crops_of_example,
     features_figure,
     kept,
@@ -79,9 +86,12 @@ def _kind(
 
     def run(options: Namespace) -> int:
         check_figure_path(options.out)  # before anything is computed
+        options.height = TEXT_HEIGHT - CAPTION_HEIGHT
         if not options.template:
             return draw(options)
-        options.width = TEMPLATES[options.template][options.span == "page"]
+        template = TEMPLATES[options.template]
+        options.width = template.page if options.span == "page" else template.column
+        options.height = template.height - CAPTION_HEIGHT
         with mpl.rc_context(SERIF):
             return draw(options)
 
@@ -105,13 +115,17 @@ def add_crop_option(command: Parser) -> None:
     )
 
 
-def _write(drawn: Drawn, options: Namespace) -> int:
-    """Save a figure as -o says and, if asked to, print its LaTeX; the exit code."""
-    figure, caption = drawn
-    save_figure(figure, options.out)
-    print(options.out)
-    if options.latex:
-        print(latex_figure(options.out, options.width, caption))
+def add_name_option(command: Parser, of: str) -> None:
+    about = f"names in the {of}: net_g_latest.pth=Ours"
+    command.add_argument("--name", nargs="+", default=[], metavar="OLD=NEW", help=about)
+
+
+def _write(drawn: Sequence[Drawn], options: Namespace) -> int:
+    """Save figures as -o says and, if asked to, print their LaTeX; the exit code."""
+    for file, latex in save_figures(drawn, options.out, options.width).items():
+        print(file)
+        if options.latex:
+            print(latex)
     return 0
 
 
@@ -179,15 +193,20 @@ def _add_plane(kinds: "_SubParsersAction[Parser]") -> None:
     command.add_argument("--intervals", action="store_true", help=about)
     about = "methods that are emphasised"
     command.add_argument("--ours", nargs="+", default=[], metavar="METHOD", help=about)
+    add_name_option(command, "figure, of methods")
     about = "PIRM's regions (default: where the evaluation's folder is named after PIRM)"
     command.add_argument("--regions", action="store_true", help=about)
 
 
 def plane(options: Namespace) -> int:
     results = load_results(options.evaluation)
+    models = dict.fromkeys(name for s in results.scores for name in (s.model, *s.model.split("–")))
+    names = renaming(named_otherwise(options.name), models, ())
+    results = renamed({"": results}, names)[""]
     regions = options.regions or "pirm" in results.hr.lower()
-    looks = options.width, regions, options.intervals, options.ours
-    return _write(plane_figure(results, options.measure, *looks), options)
+    ours = [names.get(name, name) for name in options.ours]
+    looks = options.width, regions, options.intervals, ours
+    return _write([plane_figure(results, options.measure, *looks)], options)
 
 
 def _add_features(kinds: "_SubParsersAction[Parser]") -> None:
@@ -218,7 +237,7 @@ def features(options: Namespace) -> int:
     )
     for layer, share in shares.items():
         print(f"{layer} {100 * share:6.2f} % active")
-    return _write(drawn, options)
+    return _write([drawn], options)
 
 
 def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
@@ -234,6 +253,13 @@ def _add_crops(kinds: "_SubParsersAction[Parser]") -> None:
     about = "what alpha interpolates (default: network)"
     command.add_argument("--mode", nargs="+", choices=MODES, help=about)
     command.add_argument("--crops-only", action="store_true", help="without the whole picture")
+    own = [name for name in METRICS if name not in OF_METHODS]
+    about = "below each crop: PSNR, SSIM and NIQE by default; with --evaluation any of "
+    about += ", ".join(own)
+    command.add_argument(
+        "--metrics", nargs="+", choices=own, default=(), metavar="METRIC", help=about
+    )
+    add_name_option(command, "figure, of methods and pictures")
 
 
 def crops(options: Namespace) -> int:
@@ -249,8 +275,12 @@ def crops(options: Namespace) -> int:
         label = pristine.label
         examples = [made(chosen.methods, file, chosen.scale) for file in files]
         shown = [measured(example, chosen.scale, pristine) for example in examples]
-    whole = not options.crops_only
-    return _write(crops_figure(shown, label, options.crop, options.width, whole), options)
+    known = {row.model: None for example in shown for row in example.rows}
+    titles = [example.name for example in shown]
+    names = renaming(named_otherwise(options.name), known, titles)
+    shown = [example.renamed(names) for example in shown]
+    looks = options.crop, options.width, not options.crops_only, options.metrics, options.height
+    return _write(crops_figures(shown, label, *looks), options)
 
 
 def _add_ablation(kinds: "_SubParsersAction[Parser]") -> None:
@@ -278,7 +308,7 @@ def ablation(options: Namespace) -> int:
         models = list(chosen.models.values())
     settings = dict(zip(labels(names), map(model_settings, models), strict=True))
     crops = crop_each(shown, options.crop, options.width)
-    return _write(ablation_figure(shown, crops, settings, options.width), options)
+    return _write([ablation_figure(shown, crops, settings, options.width)], options)
 
 
 def check_crop_count(crops: Sequence[Sequence[int]] | None, pictures: Sequence[Path]) -> None:
@@ -308,11 +338,11 @@ def _add_brightness(kinds: "_SubParsersAction[Parser]") -> None:
 
 def brightness(options: Namespace) -> int:
     if options.picture is None:
-        return _write(_brightness_of_set(options), options)
+        return _write([_brightness_of_set(options)], options)
     example = _example(options, options.models)
     before, after = (row.picture for row in example.rows)
     crop = _one_crop(example, options)
-    return _write(brightness_figure(example, before, after, crop, options.width), options)
+    return _write([brightness_figure(example, before, after, crop, options.width)], options)
 
 
 def _brightness_of_set(options: Namespace) -> Drawn:
@@ -336,7 +366,7 @@ def strip(options: Namespace) -> int:
     models = options.models or ([] if options.evaluation else PAIR)
     example = _example(options, models, options.alphas, MODES)
     crop = _one_crop(example, options, strip_side(options.width, len(options.alphas)))
-    return _write(strip_figure(example, options.alphas, crop, options.width), options)
+    return _write([strip_figure(example, options.alphas, crop, options.width)], options)
 
 
 def _one_crop(example: Example, options: Namespace, side: int = 64) -> Crop:

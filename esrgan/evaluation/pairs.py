@@ -62,8 +62,9 @@ class Candidates:
         stem = Path(name).stem
         same = self._by_name.get(name) or self._by_stem.get(stem)
         same = same or self._by_own_name.get(_own_name(stem), [])
-        if not same and self.method:
-            same = self._with_more(_own_name(stem))
+        if self.method:
+            more = self._with_more(_own_name(stem), only_named=bool(same))
+            same = list(dict.fromkeys([*same, *more]))
         if len(same) > 1:
             listed = ", ".join(str(file) for file in same[:LISTED]) + ", …" * (len(same) > LISTED)
             raise UserError(f"Each of {listed} could belong to {name}; leave one of them there.")
@@ -73,12 +74,19 @@ class Candidates:
             )
         return same[0]
 
-    def _with_more(self, own: str) -> list[Path]:
+    def _with_more(self, own: str, only_named: bool) -> list[Path]:
         """Those whose names begin with a picture's own: of several, those that have the method's
         name, and of these the ones whose ending is the commonest, as of a and a_b one is not to
-        take a_b_SRGAN.png for a."""
+        take a_b_SRGAN.png for a.
+
+        Args:
+            only_named: whether the method's name must be there, as a word of its own.
+        """
         found = {file: rest for file in self._files if (rest := _rest(file.stem, own))}
         named = {f: rest for f, rest in found.items() if self.method.lower() in rest.lower()}
+        if only_named:
+            word = re.compile(rf"[-_ ]{re.escape(self.method)}(?![0-9a-z])", re.IGNORECASE)
+            named = found = {f: rest for f, rest in named.items() if word.search(rest)}
         endings = {
             file: sum(other.stem.endswith(rest) for other in self._files)
             for file, rest in (named or found).items()

@@ -6,13 +6,14 @@ Plain data in, a figure and its caption out. Nothing is computed again of what `
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from math import isinf
+from math import inf, isinf
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from esrgan.errors import UserError
+from esrgan.evaluation.columns import BY_NAME
 from esrgan.evaluation.comparison_table import interval_of, shared
 from esrgan.evaluation.evaluate import Numbers, basic_numbers, hr_of, niqe_or_reason
 from esrgan.evaluation.histogram import brightness_histogram, brightness_shift, darker_share
@@ -38,6 +39,7 @@ from esrgan.figures import (
     draw_plane,
     draw_strip,
     feature_maps,
+    pages_of_crops,
 )
 from esrgan.inference.blend import MODES
 from esrgan.networks import VGGFeatures
@@ -49,8 +51,8 @@ from esrgan.pictures.places import most_different
 BINS = 64
 # Sides that SSIM's window needs inside the border.
 SSIM_WINDOW = 11
-# Digits of the numbers below a crop.
-DIGITS = {"psnr_y": 2, "ssim_y": 4, "niqe": 2, "pi": 2}
+# Of the numbers below a crop, where they are shorter than in tables.
+SHORT = {"niqe": ".2f", "pi": ".2f"}
 Drawn = tuple[Figure, str]  # with its caption
 
 
@@ -288,53 +290,80 @@ def features_figure(
     return draw_features(title, picture, maps, shares, width, network.full_title), caption
 
 
-def crops_figure(
+def crops_figures(
     shown: Sequence[Example],
     niqe_label: str,
     wanted: Sequence[Sequence[int]] | None = None,
     width: float = PAGE_WIDTH,
     whole: bool = True,
-    distances: bool = True,
-) -> Drawn:
+    metrics: Sequence[str] = (),
+    height: float = inf,
+) -> list[Drawn]:
     """Fig. 7: a block an example and crop, with the numbers below each result that has any.
 
     Args:
-        niqe_label: as of `Results`; where every row has a perceptual index, that is shown.
+        niqe_label: as of `Results`.
         wanted: the crops x, y, width, height of each example.
         whole: whether the whole picture stands beside its crops.
-        distances: whether PSNR and SSIM are shown; not without an HR.
+        metrics: those below the crops, of `METRICS`; by default PSNR, SSIM and NIQE or, where every
+            row has it, the perceptual index.
+        height: in inches; what is higher is several figures.
 
     Raises:
-        UserError: as `draw_crops`.
+        UserError: as `draw_crops`, or no result has one of the metrics.
     """
     known = [row.numbers for each in shown for row in each.rows if row.numbers]
-    by_index = bool(known) and all(isinstance(n.get("pi"), float) for n in known)
-    label = niqe_label.replace("NIQE", "PI") if by_index else niqe_label
-    names = [*["psnr_y", "ssim_y"] * distances, "pi" if by_index else "niqe"]
-    label = f"PSNR / SSIM / {label}" if distances else label
+    missing = [name for name in metrics if known and not any(name in n for n in known)]
+    if missing:
+        raise UserError(
+            f"There is no {missing[0]} of these results; `evaluate -o DIR --columns {missing[0]}` "
+            "measures it, and --evaluation DIR takes it from there."
+        )
+    names = metrics or ("psnr_y", "ssim_y", _perceptual(known))
+    label = " / ".join(_title(name, names, niqe_label) for name in names)
     blocks = [
         CropExample(each.name, each.hr, crop, _written(each, names), f"({label})", whole)
         for each in shown
         for crop in crops_of_example(each, wanted)
     ]
-    unit = " (PSNR in dB; PSNR and SSIM of luma)" if distances else ""
+    unit = " (PSNR in dB; PSNR and SSIM of luma)" if "psnr_y" in names else ""
     caption = f"Results of the methods, with {label} of the whole picture{unit}."
-    return draw_crops(blocks, width), caption
+    pages = pages_of_crops(blocks, width, height)
+    parts = [f" Part {n} of {len(pages)}." for n in range(1, len(pages) + 1)]
+    parts = parts if len(parts) > 1 else [""]
+    return [
+        (draw_crops(page, width), caption + part) for page, part in zip(pages, parts, strict=True)
+    ]
+
+
+def _perceptual(known: Sequence[Numbers]) -> str:
+    """The perceptual index where every row has it, else NIQE."""
+    by_index = bool(known) and all(isinstance(n.get("pi"), float) for n in known)
+    return "pi" if by_index else "niqe"
+
+
+def _title(name: str, names: Sequence[str], niqe_label: str) -> str:
+    """Of a metric among these; luma goes without saying, unless there is PSNR of colours too."""
+    if name in ("niqe", "pi"):
+        return niqe_label.replace("NIQE", name.upper())
+    title = BY_NAME[name].title
+    return title if "psnr_rgb" in names else title.removesuffix("-Y")
 
 
 def _written(example: Example, names: Sequence[str]) -> list[MethodResult]:
     """The results with their numbers as they stand below them."""
     found = []
     for row in example.rows:
-        numbers = " / ".join(_number(row.numbers.get(name), DIGITS[name]) for name in names)
+        numbers = " / ".join(_number(row.numbers.get(name), name) for name in names)
         found.append(MethodResult(row.name, row.picture, f"({numbers})" if row.numbers else ""))
     return found
 
 
-def _number(value: float | str | None, digits: int) -> str:
+def _number(value: float | str | None, metric: str) -> str:
     if value is None or isinstance(value, str):
         return UNKNOWN
-    return "∞" if isinf(value) else f"{value:.{digits}f}"
+    form = SHORT.get(metric, BY_NAME[metric].written)
+    return "∞" if isinf(value) else f"{value:{form}}"
 
 
 def ablation_figure(

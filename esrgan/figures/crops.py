@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 from esrgan.errors import UserError
 from esrgan.figures.sheet import (
+    DPI,
     GAP,
     LINE,
     PAGE_WIDTH,
@@ -135,6 +136,26 @@ def draw_crops(examples: Sequence[CropExample], width: float = PAGE_WIDTH) -> Fi
     for line in zip(*below, strict=True):
         level(line)
     return sheet.figure
+
+
+def pages_of_crops(
+    examples: Sequence[CropExample], width: float, height: float
+) -> list[list[CropExample]]:
+    """The blocks of as many figures as it takes for none to be higher than this.
+
+    Args:
+        width, height: in inches; a block that is higher has a figure of its own.
+    """
+    pages: list[list[CropExample]] = []
+    left = 0.0
+    for example in examples:
+        high = _block(example, pixels(width)).height + 2 * GAP
+        if high > left:
+            pages.append([])
+            left = height * DPI + 2 * GAP  # no gap beneath the last one
+        pages[-1].append(example)
+        left -= high
+    return pages
 
 
 def _check(example: CropExample) -> None:

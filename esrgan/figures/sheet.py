@@ -28,13 +28,8 @@ DPI = 300
 # A paper's column and its page, in inches, and what is sensible at all.
 COLUMN_WIDTH, PAGE_WIDTH = 3.4, 7.0
 NARROWEST, WIDEST = 1.5, 40.0
-# The same by the templates of conferences and journals, those of the last two having one column.
-TEMPLATES = {
-    "cvpr": (3.28, 6.875),
-    "ieee": (3.5, 7.16),
-    "neurips": (5.5, 5.5),
-    "springer": (4.8, 4.8),
-}
+# The height of a page's text, of which a caption takes some lines.
+TEXT_HEIGHT, CAPTION_HEIGHT = 8.875, 0.9
 # Their text is set in Times; this is like it, and comes with matplotlib.
 SERIF: dict[Any, object] = {"font.family": "STIXGeneral", "mathtext.fontset": "stix"}
 # Points; below the smallest, texts are shortened instead.
@@ -49,6 +44,24 @@ FORMATS = (".png", ".pdf", ".svg")
 WRITING: dict[Any, object] = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "esrgan"}
 Rectangle = tuple[float, float, float, float]
 _writing = Lock()  # matplotlib's settings are global while a figure is written
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a paper has room for, in inches: its column, its page, and the height of its text."""
+
+    column: float
+    page: float
+    height: float
+
+
+# Those of the last two have one column.
+TEMPLATES = {
+    "cvpr": Template(3.28, 6.875, TEXT_HEIGHT),
+    "ieee": Template(3.5, 7.16, 9.3),
+    "neurips": Template(5.5, 5.5, 9.0),
+    "springer": Template(4.8, 4.8, 7.6),
+}
 
 
 @dataclass(frozen=True)
@@ -277,6 +290,20 @@ def save_figure(figure: Figure, path: Path) -> None:
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with atomic_path(path) as temporary, _writing, mpl.rc_context(WRITING):
         figure.savefig(temporary, format=kind, dpi=DPI, metadata=undated.get(kind))
+
+
+def save_figures(drawn: Sequence[tuple[Figure, str]], path: Path, width: float) -> dict[Path, str]:
+    """Write figures and captions as `save_figure`: crops.pdf, crops-2.pdf and so on.
+
+    Returns:
+        The LaTeX that includes each, by its file.
+    """
+    found = {}
+    for number, (figure, caption) in enumerate(drawn, start=1):
+        file = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        save_figure(figure, file)
+        found[file] = latex_figure(file, width, caption)
+    return found
 
 
 def latex_figure(path: Path, width: float, caption: str) -> str:

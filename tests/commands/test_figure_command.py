@@ -119,9 +119,10 @@ def test_the_plane_of_an_evaluation(
     assert "NIQE (fitted) (lower is better)" in written
     printed = capsys.readouterr().out
     assert f"\\includegraphics[width=3.4in]{{{path.as_posix()}}}" in printed
-    more = ["--regions", "--intervals", "--ours", "second"]
+    more = ["--regions", "--intervals", "--ours", "second", "--name", "second=Ours"]
     assert run("plane", evaluation, "-o", str(path), *more) == 0
-    assert "Region 3" in words_of(path)
+    assert {"Region 3", "Ours"} <= set(words_of(path))
+    assert "second" not in words_of(path)
     with refused("no method 'nobody'"):
         run("plane", evaluation, "-o", str(path), "--ours", "nobody")
 
@@ -138,6 +139,30 @@ def test_crops_have_the_numbers_of_the_evaluation(
             numbers = f"({score.psnr_y:.2f} / {score.ssim_y:.4f} / {score.niqe:.2f})"
             assert numbers in written
     assert "(PSNR / SSIM / NIQE (fitted))" in written
+
+
+def test_crops_of_several_pictures_have_chosen_metrics_names_and_pages(
+    tmp_path: Path, hr: Path, evaluation: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "crops.svg"
+    crops = [word for n in range(3) for word in ("--crop", str(n), "0", "24", "24")]
+    names = ["--name", "second=Ours", "picture.png=Noise"]
+    more = ["--metrics", "rmse_y", "brightness", *names, *crops, "--latex"]
+    words = [hr.name, "--evaluation", evaluation, "-o", str(path), *more]
+    assert run("crops", *words, "--for", "springer") == 0
+    second = tmp_path / "crops-2.svg"
+    printed = capsys.readouterr().out
+    assert "Part 1 of 2" in printed
+    assert "Part 2 of 2" in printed
+    assert f"]{{{second.as_posix()}}}" in printed
+    written = [*words_of(path), *words_of(second)]
+    assert [written.count(each) for each in ("Ours", "second", "picture")] == [3, 0, 0]
+    for score in load_results(Path(evaluation)).scores:
+        if score.alpha is None:
+            assert f"({score.rmse_y:.3f} / {score.brightness:+.2f})" in written
+    for page in (path, second):
+        (points,) = re.findall(r'<svg [^>]*?height="([\d.]+)pt"', page.read_text("utf-8"))
+        assert float(points) / 72 < 7.6 - 0.8
 
 
 def test_another_picture_of_the_same_name_is_refused(

@@ -103,6 +103,15 @@ def test_results_by_common_names(tmp_path, names, hr):
     assert matches == made
 
 
+@pytest.mark.parametrize("other", ["a.png", "a_ESRGAN.png", "a_out.png"])
+def test_two_results_of_a_method_are_ambiguous(tmp_path, refused, other):
+    folder_of(tmp_path, other, "a_ESRGAN_x4.png", "b_ESRGAN_x4.png", "b_esrgans.png", "c.png")
+    found = Candidates(list_images(tmp_path), tmp_path, "ESRGAN")
+    with refused(other, "a_ESRGAN_x4.png", "could belong to a.png"):
+        found.match("a.png")
+    assert [found.match(f"{name}.png").stem for name in "bc"] == ["b_ESRGAN_x4", "c"]
+
+
 def test_results_of_several_methods_in_one_folder(tmp_path, refused):
     folder_of(tmp_path, "a_RCAN_x4.png", "a_EDSR_x4.png", "b_RCAN_x4.png", "b_EDSR_x4.png")
     files = list_images(tmp_path)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
+from esrgan.evaluation.evaluate import Numbers
 from esrgan.evaluation.histogram import brightness_histogram
 from esrgan.figures import (
     COLUMN_WIDTH,
@@ -40,10 +41,11 @@ from esrgan.figures import (
     draw_strip,
     feature_maps,
     latex_figure,
+    pages_of_crops,
     save_figure,
     strip_side,
 )
-from esrgan.figures.compose import Example, Row, crops_of_example
+from esrgan.figures.compose import Example, Row, crops_figures, crops_of_example
 from esrgan.figures.sheet import RED
 from esrgan.networks import VGGFeatures
 from esrgan.pictures.images import to_tensor
@@ -242,6 +244,31 @@ def test_in_a_column_the_whole_picture_stands_among_the_crops(
     assert len(tops) * columns - (methods + 1) < columns  # no row is empty
     assert all("…" not in text.get_text() for text in figure.texts)
     assert boxes[0].width <= boxes[1].width + 0.01 or boxes[0].height <= boxes[1].height + 0.01
+
+
+def test_a_long_list_of_pictures_is_split_into_pages(photo: np.ndarray) -> None:
+    results = [MethodResult(f"method {n}", photo, NUMBERS) for n in range(5)]
+    blocks = [CropExample(f"picture {n}", photo, CROP, results) for n in range(7)]
+    pages = pages_of_crops(blocks, COLUMN_WIDTH, 4)
+    assert [block.title for page in pages for block in page] == [b.title for b in blocks]
+    heights = [draw_crops(page, COLUMN_WIDTH).get_figheight() for page in pages]
+    assert len(pages) > 1
+    assert max(heights) <= 4
+    for page, after in pairwise(pages):  # none has room for what follows
+        assert draw_crops([*page, after[0]], COLUMN_WIDTH).get_figheight() > 4
+    assert pages_of_crops(blocks, COLUMN_WIDTH, 0.1) == [[block] for block in blocks]
+
+
+def test_the_metrics_below_crops_are_chosen(photo: np.ndarray, refused) -> None:
+    numbers: Numbers = {"psnr_y": 30.0, "psnr_rgb": 28.5, "gmsd": 0.0625, "lpips": "no parameters"}
+    example = Example("photo", photo, [Row("a", photo, numbers=numbers), Row("HR", photo)])
+    chosen = ["psnr_y", "psnr_rgb", "gmsd", "lpips"]
+    ((figure, caption),) = crops_figures([example], "NIQE", metrics=chosen)
+    assert "(30.00 / 28.50 / 0.0625 / –)" in texts(figure)
+    assert "(PSNR-Y / PSNR-RGB / GMSD / LPIPS)" in texts(figure)
+    assert "PSNR-Y / PSNR-RGB / GMSD / LPIPS of the whole picture" in caption
+    with refused("no vif of these results; `evaluate -o DIR --columns vif` measures it"):
+        crops_figures([example], "NIQE", metrics=["vif"])
 
 
 def test_a_crop_that_is_not_given_is_where_the_methods_differ(photo: np.ndarray) -> None:

@@ -193,7 +193,9 @@ def _crops(
     what_it_is = "HR" if has_hr else "LR (bicubic)"
     title = wish.title or (what_it_is if whole else "")
     example = compose.Example(title, shown_whole(session), rows)
-    return compose.crops_figure([example], pristine.label, crops, wish.width, whole, has_hr)
+    metrics = () if has_hr else ("niqe",)
+    (drawn,) = compose.crops_figures([example], pristine.label, crops, wish.width, whole, metrics)
+    return drawn
 
 
 def _strip(

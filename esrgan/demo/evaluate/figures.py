@@ -6,7 +6,6 @@ is imported when the first one is drawn.
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +22,12 @@ from esrgan.pictures.images import crop_to_multiple, load_image, to_rgb, to_uint
 
 if TYPE_CHECKING:
     from esrgan.figures.compose import Drawn, Example
+    from esrgan.figures.sheet import Crop
 
 PLANE, FEATURES, CROPS, ABLATION = "plane", "features", "crops", "ablation"
 BRIGHTNESS, STRIP = "brightness", "strip"
-OF_CROPS = (CROPS, ABLATION, BRIGHTNESS, STRIP)
+OF_ONE_CROP = (BRIGHTNESS, STRIP)
+OF_CROPS = (CROPS, ABLATION, *OF_ONE_CROP)
 BEFORE, AFTER = "gan", "gan-after"
 SIDE = 64  # of a crop that was set by a click, in HR pixels
 # The picture in which crops are marked: its longer side, and their colour.
@@ -90,15 +91,13 @@ def draw(
         kind: PLANE, of all pictures, or another, of one.
         picture: one of `pictures`; the first if None.
         suffix, width: as in `figure_file`.
-        crops: of HR; the place where it varies most if there are none. BRIGHTNESS and STRIP show
-            the first only.
+        crops: of HR; the place where the methods differ most if there are none. BRIGHTNESS and
+            STRIP show the first only.
 
     Raises:
         UserError: there are no rows yet, the evaluation lacks what the figure shows, or a crop is
             not inside the picture.
     """
-    from esrgan.figures.compose import crops_of
-
     known = pictures(evaluation)
     picture = picture or next(iter(known), None)
     check_form(suffix, width)
@@ -106,19 +105,12 @@ def draw(
         raise UserError("There is nothing to draw yet: evaluate some pictures first.")
     folder = evaluation.folder / "figures" / _digest(width, crops)
     stem = Path(picture).stem
-    place = None
-    if kind in OF_CROPS:
-        hr = _hr(evaluation, picture)
-        found = crops_of(hr, crops)
-        crops = [(crop.x, crop.y, crop.width, crop.height) for crop in found]
-        if kind in (BRIGHTNESS, STRIP):
-            crops = crops[:1]
-        for crop in found:
-            crop.cut(hr)  # refuses what is outside
-        place = _marked(hr, crops, folder / f"{kind}-{stem}-crops.png")
-    figure, caption = _drawn(evaluation, kind, picture, width, crops)
-    name = kind if kind == PLANE else f"{kind}-{stem}"
-    return saved(figure, caption, folder, name, suffix, width, place)
+    if kind not in OF_CROPS:
+        name = kind if kind == PLANE else f"{kind}-{stem}"
+        return saved(*_without_crops(evaluation, kind, picture, width), folder, name, suffix, width)
+    (figure, caption), hr, shown = _of_crops(evaluation, kind, picture, width, crops)
+    place = _marked(hr, shown, folder / f"{kind}-{stem}-crops.png")
+    return saved(figure, caption, folder, f"{kind}-{stem}", suffix, width, place)
 
 
 def _digest(width: float, crops: Sequence[Box]) -> str:
@@ -138,55 +130,90 @@ def _hr(evaluation: Evaluation, picture: str) -> np.ndarray:
     return crop_to_multiple(whole, evaluation.results.scale)
 
 
-def _marked(hr: np.ndarray, crops: Sequence[Box], path: Path) -> Path:
+def _marked(hr: np.ndarray, crops: "Sequence[Crop]", path: Path) -> Path:
     """Write HR, made smaller for the page, with its crops marked."""
     height, width = hr.shape[:2]
     scale = min(1.0, PLACE_SIDE / max(width, height))
     image = Image.fromarray(hr).resize((round(width * scale), round(height * scale)))
     draw = ImageDraw.Draw(image)
-    for x, y, wide, high in crops:
-        corners = [scale * number for number in (x, y, x + wide, y + high)]
+    for crop in crops:
+        ends = crop.x, crop.y, crop.x + crop.width, crop.y + crop.height
+        corners = [scale * number for number in ends]
         draw.rectangle(corners, outline=MARK, width=3)
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
     return path
 
 
-def _drawn(
-    evaluation: Evaluation, kind: str, picture: str, width: float, crops: Sequence[Box]
-) -> "Drawn":
+def _without_crops(evaluation: Evaluation, kind: str, picture: str, width: float) -> "Drawn":
     from esrgan.figures import compose
 
-    results = evaluation.results
     if kind == PLANE:
-        return compose.plane_figure(results, width=width)
-    if kind == FEATURES:
-        return _features(_hr(evaluation, picture), Path(picture).stem, width)
+        return compose.plane_figure(evaluation.results, width=width)
+    return _features(_hr(evaluation, picture), Path(picture).stem, width)
+
+
+def _of_crops(
+    evaluation: Evaluation, kind: str, picture: str, width: float, crops: Sequence[Box]
+) -> "tuple[Drawn, np.ndarray, Sequence[Crop]]":
+    """The figure, HR, and the crops of it that are shown."""
+    from esrgan.figures import ablation_side, compose, strip_side
+
+    results = evaluation.results
     alphas = sorted({s.alpha for s in results.scores if s.alpha is not None})
     singles = [s.model for s in results.scores if s.picture == picture and s.alpha is None]
-    kept = partial(
-        compose.kept, results, evaluation.folder / KEPT, evaluation.folder / HR / picture
-    )
+    example = _example(evaluation, kind, picture, singles, alphas)
+    side = SIDE
+    if kind == STRIP:
+        side = strip_side(width, max(1, len(alphas)))
+    elif kind == ABLATION:
+        side = ablation_side(width, len(example.rows))
+    found = compose.crops_of_example(example, crops, side)
+    for crop in found:
+        crop.cut(example.hr)  # refuses what is outside
+    if kind == CROPS:
+        boxes = [(crop.x, crop.y, crop.width, crop.height) for crop in found]
+        (drawn,) = compose.crops_figures([example.with_hr()], results.niqe_label, boxes, width)
+    elif kind == ABLATION:
+        settings = {row.model: evaluation.settings[row.model] for row in example.rows}
+        drawn = compose.ablation_figure([example] * len(found), found, settings, width)
+    elif kind == STRIP:
+        drawn = compose.strip_figure(example, alphas, found[0], width)
+    else:
+        before, after = (row.picture for row in example.rows)
+        drawn = compose.brightness_figure(example, before, after, found[0], width)
+    return drawn, example.hr, found[:1] if kind in OF_ONE_CROP else found
+
+
+def _example(
+    evaluation: Evaluation,
+    kind: str,
+    picture: str,
+    singles: Sequence[str],
+    alphas: Sequence[float],
+) -> "Example":
+    """What a figure of crops shows of a picture.
+
+    Raises:
+        UserError: the evaluation lacks it.
+    """
+    from esrgan.figures import compose
+
+    names, modes, shown = singles, MODES, alphas
     if kind == CROPS:  # points of the network's curve where there is nothing else
-        example: Example = kept(singles, ["network"], () if singles else alphas)
-        return compose.crops_figure([example.with_hr()], results.niqe_label, crops, width)
-    if kind == ABLATION:
-        names = [name for name in singles if name in evaluation.settings]
+        modes, shown = ("network",), () if singles else alphas
+    elif kind == ABLATION:
+        names, shown = [name for name in singles if name in evaluation.settings], ()
         if not names:
             raise UserError("This figure compares models; evaluate some.")
-        settings = {name: evaluation.settings[name] for name in names}
-        example = kept(names)
-        boxes = compose.crops_of(example.hr, crops)
-        return compose.ablation_figure([example] * len(boxes), boxes, settings, width)
-    if kind == STRIP:
-        example = kept([], MODES, alphas)
-        (crop,) = compose.crops_of(example.hr, crops)
-        return compose.strip_figure(example, alphas, crop, width)
-    names = [_result_of(model, singles) for model in (BEFORE, AFTER)]
-    example = kept(names)
-    (crop,) = compose.crops_of(example.hr, crops)
-    before, after = (row.picture for row in example.rows)
-    return compose.brightness_figure(example, before, after, crop, width)
+    elif kind == STRIP:
+        names = []
+    else:
+        names, shown = [_result_of(model, singles) for model in (BEFORE, AFTER)], ()
+    if picture not in pictures(evaluation):
+        raise UserError("There is nothing to draw yet: evaluate some pictures first.")
+    hr = evaluation.folder / HR / picture
+    return compose.kept(evaluation.results, evaluation.folder / KEPT, hr, names, modes, shown)
 
 
 def _features(hr: np.ndarray, title: str, width: float) -> "Drawn":

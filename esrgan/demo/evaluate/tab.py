@@ -171,7 +171,7 @@ def _figure_parts() -> tuple[list[Any], gr.Checkbox, list[Any]]:
                 )
                 crops = gr.Textbox(
                     label="Crops: x y width height, one a line",
-                    info="In HR pixels; empty: where the picture varies most. Figs. 9 and 10 show "
+                    info="In HR pixels; empty: where the methods differ most. Figs. 9 and 10 show "
                     "the first.",
                     lines=1,
                     max_lines=MAX_CROPS,

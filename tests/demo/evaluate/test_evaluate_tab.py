@@ -27,7 +27,7 @@ from esrgan.evaluation.methods import model_settings
 from esrgan.evaluation.metrics import psnr
 from esrgan.evaluation.niqe import niqe
 from esrgan.evaluation.pairs import load_pair
-from esrgan.evaluation.results import load_results
+from esrgan.evaluation.results import load_results, picture_path
 from esrgan.figures import compose, draw_ablation
 from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
@@ -219,6 +219,22 @@ def test_a_figure_shows_the_crops_and_where_they_are(wish: Wish, refused: Refuse
     np.testing.assert_array_equal(marked, hr)
     with refused("not inside the picture of 216×208"):
         height((200, 0, 64, 64))
+
+
+def test_a_figure_without_crops_shows_where_the_methods_differ(wish: Wish) -> None:
+    state = last(replace(wish, alphas=[]))
+    kept = state.folder / evaluation.KEPT
+    scores = [s for s in state.results.scores if s.picture == "one.png" and s.model != "bicubic"]
+    first, second = (picture_path(kept, score) for score in scores)
+    changed = np.asarray(Image.open(first)).copy()
+    changed[100:140, 30:70] ^= 128
+    Image.fromarray(changed).save(second)
+    drawn = figures.draw(state, figures.CROPS, "one.png", "png", 7.0)
+    assert drawn.place is not None
+    shown = np.asarray(Image.open(drawn.place)).astype(int)
+    (ys, xs) = np.nonzero((shown == figures.MARK).all(axis=2))
+    assert xs.min() - 2 <= 30 <= 70 <= xs.max() + 2
+    assert ys.min() - 2 <= 100 <= 140 <= ys.max() + 2
 
 
 def test_a_click_sets_a_crop_around_it(wish: Wish, tmp_path: Path, refused: Refused) -> None:
