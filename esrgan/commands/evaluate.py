@@ -378,7 +378,9 @@ def _draw_crops(
     options: Namespace,
 ) -> str:
     """The figure of crops and the LaTeX that includes it; says which files."""
-    from esrgan.figures import CAPTION_HEIGHT, TEXT_HEIGHT, save_figures
+    import matplotlib as mpl
+
+    from esrgan.figures import CAPTION_HEIGHT, SERIF, TEXT_HEIGHT, save_figures
     from esrgan.figures.compose import crops_figures, kept, most_telling
 
     pictures = options.crops or [most_telling(found.values())]
@@ -391,8 +393,9 @@ def _draw_crops(
     known = {name for each in shown for row in each.rows for name in row.numbers}
     metrics = [name for name in options.columns if name in known - {*OF_METHODS}][:MOST_BELOW]
     height = TEXT_HEIGHT - CAPTION_HEIGHT
-    drawn = crops_figures(shown, label, width=CROPS_WIDTH, metrics=metrics, height=height)
-    written = save_figures(drawn, options.out / "crops.pdf", CROPS_WIDTH)
+    with mpl.rc_context(SERIF):  # as the text around it
+        drawn = crops_figures(shown, label, width=CROPS_WIDTH, metrics=metrics, height=height)
+        written = save_figures(drawn, options.out / "crops.pdf", CROPS_WIDTH)
     file = options.out / "crops.tex"
     with atomic_path(file) as temporary:
         temporary.write_text("\n\n".join(written.values()) + "\n", encoding="utf-8")

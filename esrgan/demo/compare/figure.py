@@ -157,7 +157,7 @@ def figure(
     check_form(wish.suffix, wish.width)
     session = ready(session)
     crops = marks.within(session.view.width, session.view.height).shown
-    crops = crops or (where_models_differ(session),)
+    crops = crops or (where_models_differ(session, _side(wish)),)
     numbers = {key: value for key, value in known.items() if key[0] == session.view.run}
     if wish.layout == STRIP:
         drawn = yield from _strip(session, crops, wish, numbers)
@@ -216,10 +216,17 @@ def _strip(
     return compose.strip_figure(example, STRIP_ALPHAS, crop, wish.width)
 
 
-def where_models_differ(session: Session) -> Rectangle:
+def _side(wish: FigureWish) -> int:
+    """Of a crop where none is marked; those of a strip fill it."""
+    from esrgan.figures import strip_side
+
+    return strip_side(wish.width, len(STRIP_ALPHAS)) if wish.layout == STRIP else CROP_SIDE
+
+
+def where_models_differ(session: Session, side: int = CROP_SIDE) -> Rectangle:
     """The square in which the pictures at α = 0 and 1 differ most."""
     results = session.comparison.results
-    return most_different((to_uint8(results["psnr"]), to_uint8(results["gan"])), CROP_SIDE)
+    return most_different((to_uint8(results["psnr"]), to_uint8(results["gan"])), side)
 
 
 def ready(session: Session | None) -> Session:
