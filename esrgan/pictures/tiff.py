@@ -5,6 +5,7 @@ tifffile reads them, with the decoders of imagecodecs.
 
 import io
 import logging
+import math
 import operator
 from functools import cached_property
 
@@ -91,6 +92,9 @@ class Tiff:
         """
         self._check()
         page = self._page
+        told = len(page.dataoffsets)
+        if told < math.prod(page.chunked):  # tifffile would fill the rest with black
+            raise ValueError(f"{told} of {math.prod(page.chunked)} strips or tiles")
         space = SPACES[page.photometric]
         pixels = page.asarray(maxworkers=1)
         if page.axes == "SYX":  # separate planes

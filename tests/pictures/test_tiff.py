@@ -1,6 +1,7 @@
 """TIFFs of all that cameras, scanners, microscopes and scripts write, at 8 bits and at more."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -195,3 +196,15 @@ def test_the_size_by_the_header(tmp_path):
         found = decode_image(path.read_bytes(), "a.tif")
         assert image_size(path) == found.shape[:2]
         assert found.shape[:2] == ((28, 20) if orientation > 4 else (20, 28))
+
+
+@DEPTHS
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_picture_without_all_its_strips_is_damaged_not_black(deepen, compression, refused):
+    """Nor does it take seconds to find out that millions of them are missing."""
+    data = bytearray(tiff(deepen(RGB), photometric="rgb", rowsperstrip=20, compression=compression))
+    (page,) = tifffile.TiffFile(io.BytesIO(data)).pages
+    for height in (21, 2**21):
+        struct.pack_into("<I", data, page.tags["ImageLength"].valueoffset, height)
+        with refused("tall.tif", "damaged or incomplete"):
+            decode_image(bytes(data), "tall.tif")
