@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from esrgan.errors import UserError
-from esrgan.inference import precision
-from esrgan.models.checkpoints import save_features, save_generator
-from esrgan.networks import RRDBConfig, RRDBNet, VGGFeatures
 from esrgan.web_page import policy_digest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+    from esrgan.networks import RRDBNet
+
+# What imports torch is imported where it is needed: what hands out the tests to workers needs none.
 
 # A shell that begins the tests in the background has them ignore Ctrl-C, and with them the
 # processes that they begin, some of which are to be ended by it.
@@ -38,10 +38,6 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nothing is timed in tests, nor kept in the user's cache folder.
 os.environ.setdefault("ESRGAN_BACKEND", "winograd")
-# Nor does it matter which precisions this machine's processor has units for.
-precision.CPU_FACTS = Path(os.devnull)
-# The networks here are tiny: more threads than one only wait for each other.
-torch.set_num_threads(1)
 # Nor is what the user keeps for NIQE of concern.
 os.environ["ESRGAN_HOME"] = os.devnull
 
@@ -60,31 +56,37 @@ CHROMIUM_FLAGS = [
 # Of all that waits for another process, in seconds. Nothing waits so long unless it failed. Under
 # load one download was seen to take nine seconds: Chromium writes a PNG when it is idle.
 PATIENCE = 180
-TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
+# Modules that take longest, in order. A worker takes a module as a whole (`--dist=loadfile`), and
+# the workers begin with these, so that none waits for another's last.
+LONGEST = (
+    *("test_train_loop", "test_page", "test_figures", "test_first_screen", "test_figures_panel"),
+    *("test_batch_tab", "test_evaluate_tab", "test_finetune_job", "test_finetune_tab"),
+    *("test_figure_command", "test_ablation", "test_package", "test_checkpoints", "test_cli"),
+    *("test_train_stages", "test_train_acceleration", "test_downloading", "test_requests"),
+)
 
 
-# Groups that take longest, with which the workers begin, so that none waits for another's last.
-LONGEST = ("served", "test_train_loop", "test_finetune_job", "test_ablation", "test_fuzz")
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A worker takes a module as a whole, and one of them all that needs the served page."""
-    groups = {item: _group(item) for item in items}
-    order = {group: place for place, group in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(groups[item], len(order)))
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
+    order = {module: place for place, module in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
-def _group(item: pytest.Item) -> str:
-    needs = item.fixturenames if isinstance(item, pytest.Function) else ()
-    return "served" if "address" in needs else item.path.stem
+@pytest.fixture(autouse=True, scope="session")
+def any_machine() -> None:
+    """Nothing depends on how many cores there are, nor for which precisions they have units."""
+    import torch
+
+    from esrgan.inference import precision
+
+    torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
+    precision.CPU_FACTS = Path(os.devnull)
 
 
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """Every test draws the same numbers whichever ran before it."""
+    import torch
+
     random.seed(0)
     torch.manual_seed(0)
 
@@ -104,18 +106,13 @@ def photo() -> np.ndarray:
     return np.stack([waves, checks + waves / 2, ramp], axis=2).clip(0, 255).astype(np.uint8)
 
 
-def related_models(folder: Path, network: RRDBNet, *names: str, factor: float) -> list[Path]:
-    """Weights files of these names; the parameters of each are `factor` times those before it."""
-    files = [folder / f"{name}.safetensors" for name in names]
-    for file in files:
-        save_generator(file, network, {})
-        for parameter in network.parameters():
-            parameter.data.mul_(factor)
-    return files
-
-
 @pytest.fixture
-def tiny_network() -> RRDBNet:
+def tiny_network() -> "RRDBNet":
+    import torch
+
+    from esrgan.networks import RRDBNet
+    from tests.tiny import TINY
+
     torch.manual_seed(0)
     return RRDBNet(TINY).eval()
 
@@ -180,6 +177,11 @@ def training_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def perceptual_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A perceptual network of a few hundred weights, untrained, as a file."""
+    import torch
+
+    from esrgan.models.checkpoints import save_features
+    from esrgan.networks import VGGFeatures
+
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("perceptual") / "vgg19.safetensors"
     save_features(path, VGGFeatures((2, 3, 4, 5, 6)), {})
@@ -275,8 +277,9 @@ def opened(browser: "Browser", address: str) -> Iterator[Callable[..., "Page"]]:
 
 
 def new_page(browser: "Browser", **options: Any) -> "Page":
-    """An empty page in a context of its own, which waits as long as `PATIENCE`."""
-    context = browser.new_context(**options)
+    """An empty page in a context of its own, which waits as long as `PATIENCE`; of a visitor who
+    likes no motion, unless it is said otherwise: α on its way repaints the page without end."""
+    context = browser.new_context(**{"reduced_motion": "reduce", **options})
     context.set_default_timeout(1000 * PATIENCE)
     return context.new_page()
 

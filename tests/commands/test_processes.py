@@ -16,8 +16,9 @@ from esrgan.commands.processes import Processes
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import save_image
-from tests.conftest import PATIENCE, TINY
+from tests.conftest import PATIENCE
 from tests.processes import ROOT, Forked, Together
+from tests.tiny import TINY
 
 PICTURES = 9
 

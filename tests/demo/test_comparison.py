@@ -17,7 +17,7 @@ from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.resize import imresize
-from tests.conftest import related_models
+from tests.tiny import related_models
 
 
 @pytest.fixture

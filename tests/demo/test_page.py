@@ -64,7 +64,7 @@ def fresh(browser: Browser, address: str) -> Iterator[Page]:
 @contextmanager
 def visit(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     """The page with the smallest example; every request must stay on this machine."""
-    settings = {"viewport": {"width": 1280, "height": 1000}, "reduced_motion": "reduce", **options}
+    settings = {"viewport": {"width": 1280, "height": 1000}, **options}
     opened = new_page(browser, **settings)
     elsewhere: list[str] = []
     opened.on(

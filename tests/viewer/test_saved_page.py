@@ -21,7 +21,8 @@ from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import save_image
 from esrgan.pictures.images import decode_image, load_image
 from esrgan.pictures.resize import imresize
-from tests.conftest import TINY, new_page
+from tests.conftest import new_page
+from tests.tiny import TINY
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
@@ -85,7 +86,7 @@ def opened(browser: "Browser") -> Iterator[Opened]:
             complaints.append(said.text)
 
     def open_page(file: Path, **options: Any) -> "Page":
-        settings = {"offline": True, "reduced_motion": "reduce", **LAPTOP, **options}
+        settings = {"offline": True, **LAPTOP, **options}
         page = new_page(browser, **settings)
         contexts.append(page.context)
         page.on("console", heard)

@@ -32,7 +32,8 @@ from esrgan.models.interpolation import interpolate_images, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.images import decode_image, load_image
-from tests.conftest import PATIENCE, related_models
+from tests.conftest import PATIENCE
+from tests.tiny import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

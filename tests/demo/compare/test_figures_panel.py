@@ -28,7 +28,8 @@ from esrgan.evaluation.niqe import load_pristine, niqe
 from esrgan.figures import draw_crops
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
-from tests.conftest import choose_picture, new_page, related_models
+from tests.conftest import choose_picture, new_page
+from tests.tiny import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -264,9 +265,7 @@ def page(
     with Image.open(EXAMPLE) as astronaut:
         face = tmp_path_factory.mktemp("uploads") / "face.png"
         astronaut.crop((160, 60, 368, 268)).save(face)
-    opened = new_page(
-        browser, viewport={"width": 800, "height": 844}, has_touch=True, reduced_motion="reduce"
-    )
+    opened = new_page(browser, viewport={"width": 800, "height": 844}, has_touch=True)
     opened.goto(address)
     expect(opened.locator("[data-pane=hr] canvas")).to_be_visible()
     choose_picture(opened, face)

@@ -24,7 +24,7 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
 
     def open_page(width: int, height: int, query: str = "", **options: Any) -> Page:
         phone = {"has_touch": True, "is_mobile": True} if width < 600 else {}
-        settings = {"reduced_motion": "reduce", **phone, **options}
+        settings = {**phone, **options}
         page = new_page(browser, viewport={"width": width, "height": height}, **settings)
         contexts.append(page.context)
         page.add_init_script(WATCH_SHIFTS)

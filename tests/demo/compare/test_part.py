@@ -19,7 +19,7 @@ def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     picture = np.full((400, 800), 255, np.uint8)
     picture[:300, :400] = np.random.default_rng(0).integers(0, 99, (300, 400))  # most detail
     Image.fromarray(picture).save(tmp_path / "large.png")
-    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = new_page(browser, viewport={"width": 1280, "height": 900})
     page.goto(address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     expect(page.locator(".part")).to_be_hidden()

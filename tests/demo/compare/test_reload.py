@@ -55,7 +55,7 @@ def test_reloading_brings_the_comparison_back(
 ) -> None:
     noise = np.random.default_rng(7).integers(0, 256, (20, 28, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "mine.png")
-    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = new_page(browser, viewport={"width": 1280, "height": 900})
     page.goto(address)
     viewer, slider = page.locator(".viewer"), page.locator("#network-alpha input")
     expect(viewer).to_have_attribute("data-complete", "true")

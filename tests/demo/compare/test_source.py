@@ -128,7 +128,7 @@ def test_a_jpeg_goes_through_the_models_for_photographs(
     from playwright.sync_api import expect
 
     Image.fromarray(clean[:32, :40]).save(tmp_path / "from the web.jpg", quality=60)
-    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = new_page(browser, viewport={"width": 1280, "height": 900})
     page.goto(address)
     viewer, question = page.locator(".viewer"), page.locator("#source")
     expect(viewer).to_have_attribute("data-complete", "true")

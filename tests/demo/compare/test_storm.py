@@ -35,7 +35,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     opened = new_page(
         browser,
         viewport={"width": 1280, "height": 900},
-        reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
     opened.goto(address)

@@ -22,7 +22,8 @@ from esrgan.demo.viewer import Alphas, Link
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import decode_image
 from esrgan.pictures.resize import imresize
-from tests.conftest import new_page, related_models
+from tests.conftest import new_page
+from tests.tiny import related_models
 
 AT = Alphas(network=0.3, image=0.6)
 PANES = ("psnr", "gan", "network", "image", "bicubic")
@@ -123,7 +124,7 @@ def test_what_is_no_blind_test_is_refused_in_words(
 
 @pytest.mark.browser
 def test_a_visitor_makes_one_of_the_example(browser: Browser, address: str, tmp_path: Path) -> None:
-    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = new_page(browser, viewport={"width": 1280, "height": 900})
     page.goto(address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     page.get_by_role("button", name="Blind test").click()

@@ -119,7 +119,7 @@ def test_pictures_that_are_gone_are_named_as_such(session: Session, refused: Ref
 def test_a_click_saves_the_comparison_at_hand(
     browser: Browser, opened: Callable[..., Page], tmp_path: Path
 ) -> None:
-    page = opened(viewport={"width": 1366, "height": 768}, reduced_motion="reduce")
+    page = opened(viewport={"width": 1366, "height": 768})
     page.locator("#examples img").nth(1).click()
     expect(page.locator(".viewer")).to_have_attribute("data-name", "astronaut")
     expect(page.locator(".viewer")).to_have_attribute("data-frames", re.compile(r"[2-9]|\d\d"))
@@ -130,7 +130,7 @@ def test_a_click_saves_the_comparison_at_hand(
         page.get_by_role("button", name="Save as a web page").click()
     assert download.value.suggested_filename == "astronaut_comparison.html"
     download.value.save_as(tmp_path / "page.html")
-    alone = new_page(browser, offline=True, reduced_motion="reduce")
+    alone = new_page(browser, offline=True)
     alone.goto((tmp_path / "page.html").as_uri())
     expect(alone.locator(".viewer")).to_have_attribute("data-complete", "true")
     expect(alone.locator("#network-alpha output")).to_have_text("0.30")

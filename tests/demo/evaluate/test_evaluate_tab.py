@@ -33,7 +33,7 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
-from tests.conftest import related_models
+from tests.tiny import related_models
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -1,0 +1,18 @@
+"""Networks of a few weights."""
+
+from pathlib import Path
+
+from esrgan.models.checkpoints import save_generator
+from esrgan.networks import RRDBConfig, RRDBNet
+
+TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
+
+
+def related_models(folder: Path, network: RRDBNet, *names: str, factor: float) -> list[Path]:
+    """Weights files of these names; the parameters of each are `factor` times those before it."""
+    files = [folder / f"{name}.safetensors" for name in names]
+    for file in files:
+        save_generator(file, network, {})
+        for parameter in network.parameters():
+            parameter.data.mul_(factor)
+    return files
