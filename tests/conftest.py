@@ -73,13 +73,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def any_machine() -> None:
-    """Nothing depends on how many cores there are, nor for which precisions they have units."""
-    import torch
+    from tests.processes import on_any_machine
 
-    from esrgan.inference import precision
-
-    torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
-    precision.CPU_FACTS = Path(os.devnull)
+    on_any_machine()
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import torch
 from torch.distributed import TCPStore
+
+from esrgan.inference import precision
 
 ROOT = Path(__file__).parent.parent
 PRELOADED = ["train.__main__", "esrgan.models.zoo"]
@@ -123,6 +126,12 @@ def forked_trainings() -> Iterator[None]:
         yield
 
 
+def on_any_machine() -> None:
+    """Nothing depends on how many cores there are, nor for which precisions they have units."""
+    torch.set_num_threads(1)  # the networks here are tiny: threads would only wait for each other
+    precision.CPU_FACTS = Path(os.devnull)
+
+
 def training() -> None:
     """`python -m train …`"""
     from train.__main__ import start
@@ -141,4 +150,5 @@ def _called(
     for descriptor, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
     sys.argv = ["forked", *words]
+    on_any_machine()
     call()

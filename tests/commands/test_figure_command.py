@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -17,6 +18,7 @@ from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
+from tests.tiny import TINY
 
 CROP = ["--crop", "8", "12", "24", "16"]
 ALPHAS = ["--alphas", "0", "0.5", "1"]
@@ -32,23 +34,25 @@ def hr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def models(tmp_path: Path, tiny_network: RRDBNet) -> list[str]:
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Two weights files; the second says what it was trained with."""
-    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    save_generator(first, tiny_network, {})
-    for parameter in tiny_network.parameters():
+    torch.manual_seed(0)
+    network, folder = RRDBNet(TINY), tmp_path_factory.mktemp("models")
+    first, second = folder / "first.safetensors", folder / "second.safetensors"
+    save_generator(first, network, {})
+    for parameter in network.parameters():
         parameter.data.mul_(1.1)
     loss = {"before_activation": True, "adversarial": "relativistic"}
-    save_generator(second, tiny_network, {"loss": loss})
+    save_generator(second, network, {"loss": loss})
     return [str(first), str(second)]
 
 
-@pytest.fixture
-def evaluation(tmp_path: Path, hr: Path, models: list[str]) -> str:
-    """The folder of an evaluation of both models and what is between them."""
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory, hr: Path, models: list[str]) -> str:
+    """The folder of an evaluation of both models and what is between them, which nobody changes."""
     words = ["evaluate", str(hr.parent), "--models", "bicubic", *models, *ALPHAS]
-    folder = str(tmp_path / "evaluation")
+    folder = str(tmp_path_factory.mktemp("evaluation") / "evaluation")
     assert run(*words, "--mode", "network", "image", "-o", folder) == 0
     return folder
 

@@ -144,14 +144,14 @@ def test_the_figure_shows_what_was_collected_else_the_mark_else_where_models_dif
         (Marks((200, 200, 64, 64), ((0, 0, 999, 9), FIRST)), [FIRST]),  # the rest does not fit
     ):
         seen.clear()
-        drawn(session, marks, wish(panes=("psnr",)))
+        drawn(session, marks, wish(panes=("psnr",), width=3.4))
         assert seen == expected
     seen.clear()
     changed = session.comparison.results["psnr"].copy()
     changed[100:140, 30:70] ^= 255
     results = {**session.comparison.results, "gan": changed}
     session = replace(session, comparison=replace(session.comparison, results=results))
-    drawn(session, Marks(), wish(panes=("psnr",)))
+    drawn(session, Marks(), wish(panes=("psnr",), width=3.4))
     ((x, y, width, height),) = seen
     assert (width, height) == (64, 64)
     assert x <= 30 <= 70 <= x + 64
