@@ -68,7 +68,7 @@ def session(picture: str, trio: Trio) -> Session:
 
 
 def wish(**changes: object) -> FigureWish:
-    settings = {"panes": ALL, "layout": figures.WHOLE, "suffix": "svg", "width": 7.0}
+    settings = {"panes": ALL, "layout": figures.WHOLE, "suffix": "svg", "width": 3.4}
     return FigureWish(**{**settings, **changes})  # type: ignore[arg-type]
 
 
@@ -91,7 +91,7 @@ def crops_drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int, in
 
 
 def test_below_each_crop_stand_the_numbers_of_the_whole_picture(session: Session) -> None:
-    wanted = wish(title="my cat", at=Alphas(network=0.3, image=0.6))
+    wanted = wish(title="my cat", at=Alphas(network=0.3, image=0.6), width=7.0)
     text = drawn(session, Marks(FIRST), wanted).file.read_text()
     comparison, hr = session.comparison, session.comparison.hr
     assert hr is not None
@@ -144,14 +144,14 @@ def test_the_figure_shows_what_was_collected_else_the_mark_else_where_models_dif
         (Marks((200, 200, 64, 64), ((0, 0, 999, 9), FIRST)), [FIRST]),  # the rest does not fit
     ):
         seen.clear()
-        drawn(session, marks, wish(panes=("psnr",), width=3.4))
+        drawn(session, marks, wish(panes=("psnr",)))
         assert seen == expected
     seen.clear()
     changed = session.comparison.results["psnr"].copy()
     changed[100:140, 30:70] ^= 255
     results = {**session.comparison.results, "gan": changed}
     session = replace(session, comparison=replace(session.comparison, results=results))
-    drawn(session, Marks(), wish(panes=("psnr",), width=3.4))
+    drawn(session, Marks(), wish(panes=("psnr",)))
     ((x, y, width, height),) = seen
     assert (width, height) == (64, 64)
     assert x <= 30 <= 70 <= x + 64
