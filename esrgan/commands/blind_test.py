@@ -11,13 +11,14 @@ from esrgan.commands.common import (
     add_picture_options,
     add_running_options,
     check_crop,
+    check_page_name,
     choose_methods,
     make_upscaler,
+    write_page,
 )
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR, named_folder
 from esrgan.inference.blend import MODES
-from esrgan.pictures.files import atomic_path
 from esrgan.studies.blind_test import (
     LIMIT,
     MAX_MB,
@@ -92,9 +93,7 @@ def run(options: Namespace) -> int:
         options.crop,
         options.max_mb,
     )
-    with atomic_path(options.out) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-        size = temporary.stat().st_size / 1e6
+    size = write_page(options.out, page)
     print(
         f"{options.out}: {size:.1f} MB, pictures: {pictures}, methods: {', '.join(methods)}; "
         f"questions a participant: {questions}"
@@ -104,8 +103,7 @@ def run(options: Namespace) -> int:
 
 def _check(options: Namespace) -> None:
     """Raises UserError if options don't go together, before anything is computed."""
-    if options.out.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"The page is written as .html, not {options.out.name}.")
+    check_page_name(options.out)
     check_crop(options.crop)
     needing = {"--models": options.models, "--alphas": options.alphas, "--lr": options.lr}
     needing["--reference"] = options.reference in ("hr", "lr")

@@ -25,6 +25,7 @@ from esrgan.models.interpolation import (
     share_ancestor,
 )
 from esrgan.networks import Generator
+from esrgan.pictures.files import atomic_path
 
 SMALLEST_CROP = 16
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -68,6 +69,19 @@ def check_crop(side: int | None) -> None:
     """Raises UserError if the side of a crop, in pixels, is too short to see anything."""
     if side is not None and side < SMALLEST_CROP:
         raise UserError(f"--crop is a side in pixels, {SMALLEST_CROP} or more.")
+
+
+def check_page_name(out: Path) -> None:
+    """Raises UserError: it is not the name of a web page."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"The page is written as .html, not {out.name}.")
+
+
+def write_page(out: Path, page: str) -> float:
+    """Write a web page; returns its MB."""
+    with atomic_path(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+        return temporary.stat().st_size / 1e6
 
 
 def make_upscaler(network: Generator, options: Namespace) -> Upscaler:

@@ -15,18 +15,18 @@ from esrgan.commands.common import (
     add_picture_options,
     add_running_options,
     check_crop,
+    check_page_name,
     make_upscaler,
     note_strangers,
+    write_page,
 )
 from esrgan.errors import UserError
 from esrgan.evaluation.methods import PAIR, labels
 from esrgan.evaluation.pairs import load_pair
 from esrgan.inference.blend import DEFAULT_ALPHA, Blend
-from esrgan.models import zoo
-from esrgan.models.interpolation import alpha_weights, check_same_shape
-from esrgan.networks import Generator
+from esrgan.models import interpolation, zoo
+from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import encode_for_browsers
-from esrgan.pictures.files import atomic_path
 from esrgan.pictures.images import load_image, to_rgb, to_uint8
 from esrgan.pictures.places import most_different
 from esrgan.pictures.resize import imresize
@@ -76,9 +76,7 @@ def run(options: Namespace) -> int:
     if not files:
         raise UserError("There is no picture to compare.")
     page = saved_page(_within(options.max_mb, _made(files, models, options)), options.title)
-    with atomic_path(options.out) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-        size = temporary.stat().st_size / 1e6
+    size = write_page(options.out, page)
     print(
         f"{options.out}: {size:.1f} MB, pictures: {len(files)}, values of α: {len(models.alphas)}"
     )
@@ -87,8 +85,7 @@ def run(options: Namespace) -> int:
 
 def _check(options: Namespace) -> None:
     """Raises UserError if options are wrong, before anything is computed."""
-    if options.out.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"The page is written as .html, not {options.out.name}.")
+    check_page_name(options.out)
     if len(options.models) not in (2, 3):
         raise UserError(f"Name two or three models, not {len(options.models)}.")
     if not 2 <= options.frames <= MOST_FRAMES:
@@ -148,7 +145,7 @@ def _models(options: Namespace) -> _Models:
     if len(scales) > 1:
         factors = " and ".join(f"×{scale}" for scale in scales)
         raise UserError(f"Only models of one scale can be compared, not {factors}.")
-    obstacle = _obstacle(networks[:2])
+    obstacle = interpolation.obstacle(networks[:2])
     if obstacle is None:
         note_strangers(networks[:2])
     steps = options.frames - 1 if obstacle is None else 1
@@ -158,17 +155,8 @@ def _models(options: Namespace) -> _Models:
         [round(step / steps, 2) for step in range(steps + 1)],
         {} if usual else titles_of(labels(options.models)),
         obstacle,
-        _obstacle(networks),
+        interpolation.obstacle(networks),
     )
-
-
-def _obstacle(networks: Sequence[Generator]) -> str | None:
-    """Why networks can't be interpolated, or None if they can."""
-    try:
-        check_same_shape(networks)
-    except UserError as error:
-        return str(error)
-    return None
 
 
 def _made(

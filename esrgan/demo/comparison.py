@@ -16,10 +16,9 @@ from esrgan.demo.server.decoding import load_image
 from esrgan.errors import UserError
 from esrgan.inference.blend import Blend
 from esrgan.inference.files import Upscale
-from esrgan.models import zoo
+from esrgan.models import interpolation, zoo
 from esrgan.models.interpolation import (
     alpha_weights,
-    check_same_shape,
     interpolate_images,
     share_ancestor,
 )
@@ -113,12 +112,7 @@ def obstacle(files: tuple[Path, ...]) -> str | None:
     first, *others = (zoo.builtin_config(file) for file in files)
     if first is not None and all(other == first for other in others):
         return None
-    networks = [upscaler(file).network for file in files]
-    try:
-        check_same_shape(networks)
-    except UserError as error:
-        return str(error)
-    return None
+    return interpolation.obstacle([upscaler(file).network for file in files])
 
 
 @lru_cache(maxsize=16)

@@ -98,6 +98,15 @@ def check_same_shape(networks: "Sequence[Generator]") -> None:
                 )
 
 
+def obstacle(networks: "Sequence[Generator]") -> str | None:
+    """Reason for which networks can't be interpolated, or None if they can."""
+    try:
+        check_same_shape(networks)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def share_ancestor(first: "Generator", second: "Generator") -> bool:
     """Whether network interpolation between two models makes sense.
 
