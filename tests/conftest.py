@@ -59,10 +59,8 @@ PATIENCE = 180
 # Modules that take longest, in order. A worker takes a module as a whole (`--dist=loadfile`), and
 # the workers begin with these, so that none waits for another's last.
 LONGEST = (
-    *("test_train_loop", "test_page", "test_figures", "test_first_screen", "test_figures_panel"),
-    *("test_batch_tab", "test_evaluate_tab", "test_finetune_job", "test_finetune_tab"),
-    *("test_figure_command", "test_ablation", "test_package", "test_checkpoints", "test_cli"),
-    *("test_train_stages", "test_train_acceleration", "test_downloading", "test_requests"),
+    *("test_page", "test_train_loop", "test_first_screen", "test_figures", "test_figures_panel"),
+    *("test_evaluate_tab", "test_checkpoints", "test_package", "test_decoding", "test_batch_tab"),
 )
 
 
