@@ -51,6 +51,7 @@ from esrgan.pictures.places import most_different
 BINS = 64
 # Sides that SSIM's window needs inside the border.
 SSIM_WINDOW = 11
+MOST_INSETS = 3  # crops of a picture in one block, each with a colour of its own
 # Of the numbers below a crop, where they are shorter than in tables.
 SHORT = {"niqe": ".2f", "pi": ".2f"}
 Drawn = tuple[Figure, str]  # with its caption
@@ -299,7 +300,7 @@ def crops_figures(
     metrics: Sequence[str] = (),
     height: float = inf,
 ) -> list[Drawn]:
-    """Fig. 7: a block an example and crop, with the numbers below each result that has any.
+    """Fig. 7: a block an example and its crops, with the numbers below each result that has any.
 
     Args:
         niqe_label: as of `Results`.
@@ -322,9 +323,9 @@ def crops_figures(
     names = metrics or ("psnr_y", "ssim_y", _perceptual(known))
     label = " / ".join(_title(name, names, niqe_label) for name in names)
     blocks = [
-        CropExample(each.name, each.hr, crop, _written(each, names), f"({label})", whole)
+        CropExample(each.name, each.hr, crops, _written(each, names), f"({label})", whole)
         for each in shown
-        for crop in crops_of_example(each, wanted)
+        for crops in _together(crops_of_example(each, wanted))
     ]
     unit = " (PSNR in dB; PSNR and SSIM of luma)" if "psnr_y" in names else ""
     caption = f"Results of the methods, with {label} of the whole picture{unit}."
@@ -334,6 +335,12 @@ def crops_figures(
     return [
         (draw_crops(page, width), caption + part) for page, part in zip(pages, parts, strict=True)
     ]
+
+
+def _together(crops: Sequence[Crop]) -> list[Sequence[Crop]]:
+    """Crops of one width stand in one block, but not too many; others in one each."""
+    most = MOST_INSETS if len({crop.width for crop in crops}) == 1 else 1
+    return [crops[first : first + most] for first in range(0, len(crops), most)]
 
 
 def _perceptual(known: Sequence[Numbers]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from math import ceil
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.text import Text
 
 from esrgan.errors import UserError
 from esrgan.figures.sheet import (
+    COLOURS,
     DPI,
     GAP,
     LINE,
@@ -29,6 +31,8 @@ PICTURE_SHARE = 0.3
 HEIGHT_SHARE = 0.5
 # Crops beside their picture may be made smaller by this, so that a block is not too high.
 SHRUNK = 0.75
+# The marks of several crops in one picture, which frame them too: red and Okabe and Ito's.
+MARKS = (RED, COLOURS[0], COLOURS[4])
 # Pixels: the height of two lines below a crop, and the width that they need, by the letter.
 CAPTION, CAPTION_WIDTH, LETTER = 2 * LINE + GAP, 200, 13
 
@@ -44,12 +48,12 @@ class MethodResult:
 
 @dataclass(frozen=True)
 class CropExample:
-    """A block of the figure: one crop of one picture.
+    """A block of the figure: one crop of a picture, or several, one below the other.
 
     Attributes:
         title: of the picture.
-        hr: what is shown whole, with the crop marked: without an HR, what stands for it.
-        crop: in HR pixels.
+        hr: what is shown whole, with the crops marked: without an HR, what stands for it.
+        crops: in HR pixels, of one width.
         results: from left to right, row by row; HR as the last one if it is to be shown.
         measures: what the numbers are, "(PSNR / SSIM / NIQE)".
         whole: whether the whole picture stands beside its crops.
@@ -57,10 +61,20 @@ class CropExample:
 
     title: str
     hr: np.ndarray
-    crop: Crop
+    crops: Sequence[Crop]
     results: Sequence[MethodResult]
     measures: str = ""
     whole: bool = True
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and height of the crops together, in HR pixels."""
+        return self.crops[0].width, sum(crop.height for crop in self.crops)
+
+    @property
+    def below(self) -> int:
+        """Pixels of the text below the crops and of the gaps between them."""
+        return CAPTION + (len(self.crops) - 1) * GAP
 
     @property
     def caption_width(self) -> int:
@@ -74,11 +88,12 @@ class _Block:
 
     columns: int
     rows: int
-    cell: tuple[int, int]
+    cell: tuple[int, int]  # of the crops together
     aspect: float  # of the whole picture, width over height
     room: int  # in which the block must fit
     share: float  # of it for the whole picture at least; 0 without it
     caption_width: int
+    below: int  # of the example
     in_grid: bool = False  # the whole picture is in the first place of the crops
 
     @property
@@ -93,7 +108,7 @@ class _Block:
 
     @property
     def height(self) -> int:
-        return self.heading + self.rows * (self.cell[1] + CAPTION)
+        return self.heading + self.rows * (self.cell[1] + self.below)
 
     @property
     def picture(self) -> tuple[int, int]:
@@ -116,7 +131,7 @@ class _Block:
 
 
 def draw_crops(examples: Sequence[CropExample], width: float = PAGE_WIDTH) -> Figure:
-    """A block an example: the whole picture with the crop marked, then the crop of each method.
+    """A block an example: the whole picture with the crops marked, then those of each method.
 
     Raises:
         UserError: there is none, a crop is not inside its picture, or a result's size differs
@@ -173,6 +188,8 @@ def _block(example: CropExample, width: int) -> _Block:
     counts = range(1, min(len(example.results), most) + 1)
     blocks = [_arranged(example, width, columns, share) for columns in counts]
     low = [block for block in blocks if block.height <= HEIGHT_SHARE * width]
+    if example.whole and len(example.crops) > 1:  # two rows of them leave more empty
+        low = [block for block in low if block.rows == 1]
     count = len(example.results)
 
     def worth(block: _Block) -> tuple[float, int, int]:
@@ -188,30 +205,32 @@ def _grid(example: CropExample, width: int) -> _Block:
     count, most = len(example.results) + 1, max(1, width // (example.caption_width + GAP))
     rows = ceil(count / min(count, most))
     columns = ceil(count / rows)
-    cell = shown_size(example.crop.width, example.crop.height, width // columns - GAP)
-    return _Block(columns, rows, cell, 1, width, 0, example.caption_width, in_grid=True)
+    cell = shown_size(*example.size, width // columns - GAP)
+    caption = example.caption_width, example.below
+    return _Block(columns, rows, cell, 1, width, 0, *caption, in_grid=True)
 
 
 def _arranged(example: CropExample, width: int, columns: int, share: float) -> _Block:
     """So many columns, and the crops as large as leaves room for the picture."""
-    crop, aspect = example.crop, example.hr.shape[1] / example.hr.shape[0]
+    (wide, high), aspect = example.size, example.hr.shape[1] / example.hr.shape[0]
     room = round(width * (1 - share)) // columns - GAP
-    cell = shown_size(crop.width, crop.height, room)
+    cell = shown_size(wide, high, room)
     rows = ceil(len(example.results) / columns)
-    block = _Block(columns, rows, cell, aspect, width, share, example.caption_width)
+    caption = example.caption_width, example.below
+    block = _Block(columns, rows, cell, aspect, width, share, *caption)
     while block.fits:
         cell = block.cell
-        block = replace(block, cell=(cell[0] + crop.width, cell[1] + crop.height))
+        block = replace(block, cell=(cell[0] + wide, cell[1] + high))
     largest = block = replace(block, cell=cell)
     least = SHRUNK * cell[0] if example.whole else cell[0]
-    while block.height > HEIGHT_SHARE * width and block.cell[0] > least + crop.width:
-        block = replace(block, cell=(block.cell[0] - crop.width, block.cell[1] - crop.height))
+    while block.height > HEIGHT_SHARE * width and block.cell[0] > least + wide:
+        block = replace(block, cell=(block.cell[0] - wide, block.cell[1] - high))
     return block if block.height <= HEIGHT_SHARE * width else largest
 
 
 def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> list[list[Text]]:
     """Returns what is written below each crop, line by line."""
-    crop, cell, (wide, high) = example.crop, block.cell, block.picture
+    cell, (wide, high) = block.cell, block.picture
     left = (sheet.width - block.width) // 2
     first = 0
     if block.in_grid:
@@ -231,12 +250,25 @@ def _draw(sheet: Sheet, example: CropExample, block: _Block, top: int) -> list[l
     for number, result in enumerate(example.results, start=first):
         row, column = divmod(number, block.columns)
         x = left + wide + GAP + column * block.pitch
-        y = top + block.heading + row * (cell[1] + CAPTION)
+        y = top + block.heading + row * (cell[1] + block.below)
         room = block.pitch - GAP
-        sheet.picture(crop.cut(result.picture), x + (room - cell[0]) // 2, y, cell)
+        bottom = _crops(sheet, example, result, (x + (room - cell[0]) // 2, y), cell[0])
         lines = result.name, result.numbers
-        below.append(_write_below(sheet, lines, x + room / 2, y + cell[1], room))
+        below.append(_write_below(sheet, lines, x + room / 2, bottom, room))
     return below
+
+
+def _crops(
+    sheet: Sheet, example: CropExample, result: MethodResult, corner: tuple[int, int], width: int
+) -> int:
+    """Those of a result, one below the other, framed as they are marked; returns where they end."""
+    x, y = corner
+    for crop, colour in zip(example.crops, cycle(MARKS), strict=False):
+        size = width, round(crop.height * width / crop.width)
+        edge = colour if len(example.crops) > 1 else None
+        sheet.picture(crop.cut(result.picture), x, y, size, edge)
+        y += size[1] + GAP
+    return y - GAP
 
 
 def _inside(shape: Sequence[int], room: tuple[int, int]) -> tuple[int, int]:
@@ -248,11 +280,11 @@ def _inside(shape: Sequence[int], room: tuple[int, int]) -> tuple[int, int]:
 def _whole(
     sheet: Sheet, example: CropExample, corner: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    """The whole picture with the crop marked."""
+    """The whole picture with the crops marked."""
     axes = sheet.picture(example.hr, *corner, size)
-    crop = example.crop
-    marked = (crop.x, crop.y), crop.width, crop.height
-    axes.add_patch(Rectangle(*marked, fill=False, edgecolor=RED, linewidth=1))
+    for crop, colour in zip(example.crops, cycle(MARKS), strict=False):
+        marked = (crop.x, crop.y), crop.width, crop.height
+        axes.add_patch(Rectangle(*marked, fill=False, edgecolor=colour, linewidth=1))
 
 
 def _write_below(

@@ -149,7 +149,7 @@ def test_crops_of_several_pictures_have_chosen_metrics_names_and_pages(
     tmp_path: Path, hr: Path, evaluation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "crops.svg"
-    crops = [word for n in range(3) for word in ("--crop", str(n), "0", "24", "24")]
+    crops = [word for n in range(9) for word in ("--crop", str(n), "0", "24", "24")]
     names = ["--name", "second=Ours", "picture.png=Noise"]
     more = ["--metrics", "rmse_y", "brightness", *names, *crops, "--latex"]
     words = [hr.name, "--evaluation", evaluation, "-o", str(path), *more]

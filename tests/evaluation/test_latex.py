@@ -52,7 +52,7 @@ def test_tables_and_a_figure_compile_in_two_columns(
     style = Style(["psnr_y", "ssim_y", "brightness", "niqe"], True, "HR")
     save_tables({"Set_5": Results(rows), "B100": Results(rows)}, tmp_path, style)
     results = [MethodResult(name, photo, "(31.20 / 0.9)") for name in ("bicubic", "net_g", "HR")]
-    figure = draw_crops([CropExample("a_1", photo, Crop(8, 8, 24, 16), results)], COLUMN_WIDTH)
+    figure = draw_crops([CropExample("a_1", photo, [Crop(8, 8, 24, 16)], results)], COLUMN_WIDTH)
     save_figure(figure, tmp_path / "crops.pdf")
     included = latex_figure(Path("crops.pdf"), COLUMN_WIDTH, "Crops of a_1 & others (50 %).")
     (tmp_path / "paper.tex").write_text(DOCUMENT.replace("FIGURE", included))
@@ -69,7 +69,7 @@ def test_fonts_of_figures_are_truetype(tmp_path: Path, photo: np.ndarray) -> Non
     if not tool:
         pytest.skip("pdffonts is not installed (poppler-utils)")
     results = [MethodResult("α = 0.8", photo, "(31.20)")]
-    example = CropExample("a", photo, Crop(8, 8, 24, 16), results)
+    example = CropExample("a", photo, [Crop(8, 8, 24, 16)], results)
     save_figure(draw_crops([example], COLUMN_WIDTH), tmp_path / "crops.pdf")
     told = subprocess.run(
         [tool, tmp_path / "crops.pdf"], capture_output=True, text=True, timeout=60

@@ -85,7 +85,7 @@ def strip(photo: np.ndarray, width: float) -> Figure:
 
 def crops(photo: np.ndarray, width: float, methods: int = 8) -> Figure:
     results = [MethodResult(f"method {n}", photo // (n + 1), NUMBERS) for n in range(methods)]
-    examples = [CropExample("a title", photo, CROP, results, "(PSNR / SSIM / NIQE)")] * 2
+    examples = [CropExample("a title", photo, [CROP], results, "(PSNR / SSIM / NIQE)")] * 2
     return draw_crops(examples, width)
 
 
@@ -218,7 +218,7 @@ def test_numbers_are_written_in_full(photo: np.ndarray, methods: int, width: flo
 def test_numbers_are_of_one_size(photo: np.ndarray) -> None:
     numbers = ["(1)", NUMBERS, f"({NUMBERS})"]
     results = [MethodResult(f"method {n}", photo, text) for n, text in enumerate(numbers)]
-    figure = draw_crops([CropExample("a title", photo, CROP, results)], COLUMN_WIDTH)
+    figure = draw_crops([CropExample("a title", photo, [CROP], results)], COLUMN_WIDTH)
     found = [text for text in figure.findobj(Text) if text.get_text() in numbers]
     assert len(found) == 3
     assert len({text.get_fontsize() for text in found}) == 1
@@ -226,7 +226,7 @@ def test_numbers_are_of_one_size(photo: np.ndarray) -> None:
 
 def test_five_crops_without_their_picture_fill_a_row(photo: np.ndarray) -> None:
     results = [MethodResult(f"method {n}", photo, NUMBERS) for n in range(5)]
-    figure = draw_crops([CropExample("a title", photo, CROP, results, whole=False)])
+    figure = draw_crops([CropExample("a title", photo, [CROP], results, whole=False)])
     assert len({axes.get_position().y0 for axes in pictures(figure)}) == 1
 
 
@@ -246,9 +246,34 @@ def test_in_a_column_the_whole_picture_stands_among_the_crops(
     assert boxes[0].width <= boxes[1].width + 0.01 or boxes[0].height <= boxes[1].height + 0.01
 
 
+@pytest.mark.parametrize("width", [COLUMN_WIDTH, PAGE_WIDTH])
+def test_several_crops_of_a_picture_stand_one_below_the_other(
+    photo: np.ndarray, width: float
+) -> None:
+    crops = [CROP, Crop(2, 30, CROP.width, 8)]
+    results = [MethodResult(f"method {n}", photo // (n + 1), NUMBERS) for n in range(4)]
+    figure = draw_crops([CropExample("a title", photo, crops, results)], width)
+    whole, *insets = pictures(figure)
+    assert [mark.get_bbox().bounds for mark in whole.patches] == [
+        (crop.x, crop.y, crop.width, crop.height) for crop in crops
+    ]
+    colours = [to_hex(mark.get_edgecolor()) for mark in whole.patches]
+    assert len(set(colours)) == 2
+    assert texts(figure).count(NUMBERS) == 4
+    for number, result in enumerate(results):
+        upper, lower = insets[2 * number : 2 * number + 2]
+        for axes, crop, colour in zip((upper, lower), crops, colours, strict=True):
+            shown = np.asarray(axes.images[0].get_array())
+            np.testing.assert_array_equal(shown, magnified(crop.cut(result.picture), shown))
+            assert to_hex(axes.spines["left"].get_edgecolor()) == colour
+        assert upper.get_position().x0 == lower.get_position().x0
+        gap = upper.get_position().y0 - lower.get_position().y1
+        assert round(gap * figure.get_figheight() * DPI) == 10
+
+
 def test_a_long_list_of_pictures_is_split_into_pages(photo: np.ndarray) -> None:
     results = [MethodResult(f"method {n}", photo, NUMBERS) for n in range(5)]
-    blocks = [CropExample(f"picture {n}", photo, CROP, results) for n in range(7)]
+    blocks = [CropExample(f"picture {n}", photo, [CROP], results) for n in range(7)]
     pages = pages_of_crops(blocks, COLUMN_WIDTH, 4)
     assert [block.title for page in pages for block in page] == [b.title for b in blocks]
     heights = [draw_crops(page, COLUMN_WIDTH).get_figheight() for page in pages]
@@ -479,7 +504,7 @@ def test_what_can_t_be_drawn_is_said(photo: np.ndarray, tmp_path: Path, refused)
     with refused("result of a method"):
         draw_crops([])
     with refused("x of y is 48×32", "HR 48×64"):
-        draw_crops([CropExample("y", photo, CROP, [MethodResult("x", photo[:32])])])
+        draw_crops([CropExample("y", photo, [CROP], [MethodResult("x", photo[:32])])])
     with refused("a model or more"):
         draw_ablation([], ["a"])
     with refused("one curve"):

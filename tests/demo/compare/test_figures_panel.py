@@ -83,7 +83,7 @@ def crops_drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, int, in
     seen: list[tuple[int, int, int, int]] = []
 
     def draw(blocks: list[Any], width: float) -> Figure:
-        seen.extend((b.crop.x, b.crop.y, b.crop.width, b.crop.height) for b in blocks)
+        seen.extend((c.x, c.y, c.width, c.height) for block in blocks for c in block.crops)
         return draw_crops(blocks, width)
 
     monkeypatch.setattr("esrgan.figures.compose.draw_crops", draw)
