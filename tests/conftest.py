@@ -64,6 +64,11 @@ LONGEST = (
 )
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: tests of the page wait for its server and browser."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {module: place for place, module in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
