@@ -29,7 +29,8 @@ def main() -> None:
     print("Starting …", flush=True)
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
-    from esrgan.demo.server import access, allocator, zero_gpu
+    os.environ.setdefault("MPLBACKEND", "agg")  # gradio asks at each event; to find one takes 0.5 s
+    from esrgan.demo.server import access, allocator, quick_import, zero_gpu
 
     access.open_to(options.host, options.share, options.allowed_host)
 
@@ -39,8 +40,9 @@ def main() -> None:
     from esrgan.demo.server.served import served_folder
 
     served_folder()  # before gradio is imported, which looks for it then
+    with quick_import.without_stubs():
+        from esrgan.demo.page import build, launch
     from esrgan.demo.choice import load_builtin
-    from esrgan.demo.page import build, launch
 
     page = build()
     launch(

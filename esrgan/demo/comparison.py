@@ -178,8 +178,13 @@ def shares(alpha: float, third: float) -> tuple[float, float, float]:
 
 def network_interpolated(comparison: Comparison, alpha: float, third: float = 0) -> np.ndarray:
     """The LR through the network at α (Eq. 4), of which `third` is the third model's share."""
-    parts = zip(comparison.trio.files, shares(alpha, third), strict=False)
-    return _upscaled(comparison.lr, tuple(part for part in parts if part[1] != 0))
+    return _upscaled(comparison.lr, parts_at(comparison.trio, alpha, third))
+
+
+def parts_at(trio: Trio, alpha: float, third: float = 0) -> Parts:
+    """The models of which the network at α consists; `third` is the third model's share."""
+    parts = zip(trio.files, shares(alpha, third), strict=False)
+    return tuple(part for part in parts if part[1] != 0)
 
 
 def _upscaled(lr: np.ndarray, parts: Parts) -> np.ndarray:

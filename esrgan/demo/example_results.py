@@ -8,16 +8,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.inference.blend import DEFAULT_ALPHA
-from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
-from esrgan.pictures.images import load_image
+from esrgan.pictures.images import crop_to_multiple, load_image
 from esrgan.pictures.resize import imresize
 
 # Of the shorter side, for screens of two pixels a CSS pixel; see #examples in page.css.
@@ -40,8 +40,18 @@ def main() -> None:
                 result = compute.network_of(parts)(lr)
                 temporary.write_bytes(encode_image(result, ".webp"))
         _write_thumbnail(name, path)
+    _write_given(load_image(examples.pictures()[examples.FIRST]))
     with atomic_path(examples.RESULTS / examples.MANIFEST) as temporary:
         temporary.write_text(json.dumps({"pictures": names}, indent=2) + "\n", "utf-8")
+
+
+def _write_given(hr: np.ndarray) -> None:
+    """Store what the first example shows without a model."""
+    hr = crop_to_multiple(hr, 4)
+    lr = imresize(hr, 1 / 4)
+    for pane, picture in {"lr": lr, "bicubic": imresize(lr, 4), "hr": hr}.items():
+        with atomic_path(examples.given_file(pane)) as temporary:
+            temporary.write_bytes(encode_image(picture, ".webp"))
 
 
 def _write_thumbnail(name: str, picture: Path) -> None:
@@ -55,12 +65,9 @@ def _write_thumbnail(name: str, picture: Path) -> None:
 
 def networks() -> list[compute.Parts]:
     """Networks whose results are stored: the three models, and the one where α begins."""
-    first, second, after = choice.builtin_trio().files
-    between = [
-        tuple(part for part in zip((first, second), alpha_weights(alpha), strict=True) if part[1])
-        for alpha in ENDS
-    ]
-    return [*between, ((after, 1.0),)]
+    trio = choice.builtin_trio()
+    between = [compute.parts_at(trio, alpha) for alpha in ENDS]
+    return [*between, compute.parts_at(trio, 0, third=1)]
 
 
 if __name__ == "__main__":

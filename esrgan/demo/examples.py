@@ -71,9 +71,19 @@ def stored(lr_digest: str, parts: Parts) -> np.ndarray | None:
     example = manifest().get("pictures", {}).get(lr_digest)
     if example is None:
         return None
-    weights = {_digest_of(file): share for file, share in parts if share}
-    file = RESULTS / file_name(example, weights)
+    file = result_file(example, parts)
     return load_image(file) if file.is_file() else None
+
+
+def result_file(example: str, parts: Parts) -> Path:
+    """File in which the result of these networks' weighted sum is stored, if it is."""
+    weights = {_digest_of(file): share for file, share in parts if share}
+    return RESULTS / file_name(example, weights)
+
+
+def given_file(pane: str) -> Path:
+    """File of what the first example shows without a model: pane "lr", "bicubic" or "hr"."""
+    return RESULTS / f"{FIRST}_{pane}.webp"
 
 
 def file_name(example: str, weights: dict[str, float]) -> str:

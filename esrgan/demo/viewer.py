@@ -111,7 +111,7 @@ class View(GradioModel):
     """State of a comparison in the browser.
 
     Attributes:
-        run: changes with every comparison.
+        run: changes with every comparison; "" of one that has not begun.
         width, height: of the results in pixels.
         scores: a line for each pane, by its name.
         titles: of the models' panes, where they are not the usual ones.

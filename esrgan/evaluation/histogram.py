@@ -1,7 +1,7 @@
 """The brightness of Fig. 9a: how bright a picture is, regardless of its texture."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import scipy  # whose parts load when first used: as much starts faster
 
 from esrgan.pictures.images import to_rgb
 
@@ -22,7 +22,9 @@ def brightness(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
         H×W float64 in [0, 255].
     """
     rgb = to_rgb(image) * (255 / np.iinfo(image.dtype).max)
-    return gaussian_filter(rgb @ GREY_WEIGHTS, sigma, mode="reflect")  # both steps are linear
+    return scipy.ndimage.gaussian_filter(
+        rgb @ GREY_WEIGHTS, sigma, mode="reflect"
+    )  # both steps are linear
 
 
 def brightness_shift(sr: np.ndarray, hr: np.ndarray) -> float:

@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
+from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
-from esrgan.demo import examples
 from esrgan.demo.example_results import networks
+from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
 
 
@@ -34,7 +35,18 @@ def test_every_stored_file_is_of_these_pictures_and_weights() -> None:
         for parts in networks()
     }
     there = {file.name for file in examples.RESULTS.iterdir()}
-    assert there == expected | {examples.MANIFEST}
+    given = {examples.given_file(pane).name for pane in ("lr", "bicubic", "hr")}
+    assert there == expected | given | {examples.MANIFEST}
+
+
+def test_what_the_first_example_shows_without_a_model_is_what_its_run_shows(tmp_path) -> None:
+    begun = compute.begin(
+        str(examples.pictures()[examples.FIRST]), is_hr=True, trio=choice.builtin_trio()
+    )
+    assert begun.hr is not None
+    shown = {"lr": begun.lr, "bicubic": imresize(begun.lr, 4), "hr": begun.hr}
+    for pane, picture in shown.items():
+        assert np.array_equal(load_image(examples.given_file(pane)), picture), pane
 
 
 def test_other_weights_and_other_pictures_have_no_stored_result(tmp_path) -> None:

@@ -83,7 +83,7 @@ def test_what_is_known_of_a_builtin_model_unloaded_is_true(name, tmp_path):
 
 
 def test_the_pages_own_files_weigh_little(tmp_path, monkeypatch):
-    """All that a browser loads before the comparison, but for gradio's scripts (0.7 MB)."""
+    """All that a browser loads at first but for gradio's scripts (0.7 MB)."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     from esrgan.demo.page import build
 
@@ -91,7 +91,11 @@ def test_the_pages_own_files_weigh_little(tmp_path, monkeypatch):
     files = {Path(found) for found in re.findall(r'"path": "(/[^"]+)"', text)}
     names = {file.stem for file in files}
     assert names >= set(examples.pictures())
-    assert sum(file.stat().st_size for file in files) < 350_000
+    stored = {file.name for file in examples.RESULTS.iterdir()}
+    comparison = {file for file in files if file.name in stored}
+    assert len(comparison) == 7  # LR, bicubic, HR, three models' and the one between them
+    assert sum(file.stat().st_size for file in comparison) < 900_000
+    assert sum(file.stat().st_size for file in files - comparison) < 350_000
     assert len(text.encode()) < 500_000
 
 

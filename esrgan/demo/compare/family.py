@@ -20,10 +20,9 @@ FIRST_MODELS_VARIABLE = "ESRGAN_MODELS"
 def model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.Column, gr.File, list[gr.Dropdown]]:
     """Controls: the family, the fine-tuned model, and, in a part of their own, the visitor's files
     and any two or three models."""
-    official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
     family = gr.Dropdown(
         families(),
-        value=OFFICIAL if official else BUILTIN,
+        value=OFFICIAL if first_models() == choice.OFFICIAL else BUILTIN,
         label="Models",
         elem_id="models",
     )
@@ -36,6 +35,12 @@ def model_choice() -> tuple[gr.Dropdown, gr.Dropdown, gr.Column, gr.File, list[g
     parts, own, trio = model_chooser.two_or_three()
     family.input(told(shown_choices), [family, own, *trio], [tuned, parts, *trio], **QUIETLY)
     return family, tuned, parts, own, trio
+
+
+def first_models() -> tuple[str, ...]:
+    """Names of the models that visitors see first."""
+    official = os.environ.get(FIRST_MODELS_VARIABLE) == "official"
+    return choice.OFFICIAL if official else choice.BUILTIN
 
 
 def families() -> list[str]:

@@ -15,6 +15,7 @@ from esrgan.demo.compare import figure as compute
 from esrgan.demo.compare.animation import AnimationWish
 from esrgan.demo.compare.figure import FigureWish, Known, Marks
 from esrgan.demo.compare.session import Session
+from esrgan.demo.film import Film
 from esrgan.demo.server.housekeeping import seconds_kept
 from esrgan.demo.server.messages import QUIETLY, told
 from esrgan.demo.server.stopping import Runs, StoppedError
@@ -96,12 +97,10 @@ def _animation_panel(session: gr.State, marks: gr.State) -> None:
             picture = gr.Image(
                 show_label=False, buttons=["fullscreen"], interactive=False, elem_id="animation"
             )
-            video = gr.Video(
-                show_label=False, autoplay=True, loop=True, interactive=False, elem_id="video"
-            )
+            film = Film(elem_id="film")
             file = gr.DownloadButton("Download", elem_id="animation-file")
     inputs = [session, marks, region, mode, suffix, steps, seconds, captioned]
-    work.does(animate, inputs, [work.status, product, picture, video, file])
+    work.does(animate, inputs, [work.status, product, picture, film, file])
 
 
 def mark(session: Session | None, marks: Marks, event: gr.EventData) -> Iterator[tuple[Marks, str]]:
@@ -180,6 +179,6 @@ def _shown(animation: Path) -> tuple[Any, ...]:
     return (
         gr.Column(visible=True),
         gr.Image(None if is_video else name, visible=not is_video),
-        gr.Video(name if is_video else None, visible=is_video),
+        Film(value=name if is_video else None, visible=is_video),
         gr.DownloadButton(f"Download {animation.name}", value=animation),
     )

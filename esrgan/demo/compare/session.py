@@ -1,12 +1,13 @@
 """Session of a visitor: the comparison, and its view in the browser."""
 
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from gradio.data_classes import ImageData
+from PIL import Image
 
+from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.comparison import Comparison
 from esrgan.demo.limits import MAX_UPLOAD_PIXELS
@@ -239,11 +240,45 @@ def nothing(run: str, state: State, words: str, progress: float = 0.0) -> View:
     )
 
 
-def awaited(name: str, width: int, height: int, panes: Sequence[str]) -> View:
-    """View that keeps the places of a comparison which has not begun yet."""
-    view = nothing("", "running", "Starting …")
+def opening(models: tuple[str, ...]) -> View:
+    """View of the first example, of no run yet: what the page opens with, before the server is
+    asked for anything. Of the built-in models it has the stored pictures, which are those that
+    their run will show; of others it keeps the places.
+
+    Args:
+        models: names of `zoo.MODELS`.
+    """
+    name = examples.FIRST
+    width, height = Image.open(examples.given_file("hr")).size
+    view = nothing("", "running", "Starting …").model_copy(
+        update={
+            "name": name,
+            "width": width,
+            "height": height,
+            "panes": panes(len(models), True, None),
+            "detail": examples.DETAILS[name],
+            "link": Link(example=name, kind="hr", models=models),
+        }
+    )
+    return _with_stored(view) if models == choice.BUILTIN else view
+
+
+def _with_stored(view: View) -> View:
+    """The view with the first example's stored pictures; without, if the weights are others."""
+    trio = choice.builtin_trio()
+    frames = {
+        alpha: examples.result_file(view.name, compute.parts_at(trio, alpha))
+        for alpha in (*END_ALPHAS.values(), FIRST.network)
+    }
+    pictures = {pane: examples.given_file(pane) for pane in ("lr", "bicubic", "hr")}
+    pictures["after"] = examples.result_file(view.name, compute.parts_at(trio, 0, third=1))
+    if not all(file.is_file() for file in (*frames.values(), *pictures.values())):
+        return view
     return view.model_copy(
-        update={"name": name, "width": width, "height": height, "panes": tuple(panes)}
+        update={
+            "frames": [Frame(alpha=a, file=ImageData(path=str(f))) for a, f in frames.items()],
+            "pictures": [Picture(name=p, file=ImageData(path=str(f))) for p, f in pictures.items()],
+        }
     )
 
 

@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, kept, web_page
 from esrgan.demo.compare.arrival import AS_HR, AS_LR, Arrival, arrive, new_wish
-from esrgan.demo.compare.family import CLEAN, PHOTO, families, model_choice, named_by, trio_of
+from esrgan.demo.compare.family import (
+    CLEAN,
+    PHOTO,
+    families,
+    first_models,
+    model_choice,
+    named_by,
+    trio_of,
+)
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import (
     Controls,
@@ -26,10 +33,10 @@ from esrgan.demo.compare.session import (
     add_between,
     add_result,
     at_rest,
-    awaited,
     begin,
     finished,
     nothing,
+    opening,
     stopped,
 )
 from esrgan.demo.compare.source import asked, is_asked, proposed, question
@@ -55,8 +62,6 @@ INTRO = (
     "A small picture made four times larger: by a network trained for the least error (**PSNR**), "
     "by one trained to look real (**GAN**), and by all between. **Drag the slider.**"
 )
-# The panes of the built-in models on an example, for which places are kept.
-FIRST_PANES = ("lr", "bicubic", "hr", *compute.RESULTS, "network", "image")
 PASTE = Path(__file__).with_name("paste.js")
 RELOAD = Path(__file__).with_name("reload.js")
 # JavaScript that downloads what the hidden button holds, once that is there.
@@ -107,8 +112,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
             family, tuned, parts, own, trio = model_choice()
             source = question()
     with gr.Column(elem_id="stage"):
-        first = Image.open(pictures[examples.FIRST])
-        viewer = Viewer(value=awaited(examples.FIRST, *first.size, FIRST_PANES), elem_id="viewer")
+        viewer = Viewer(value=opening(first_models()), elem_id="viewer")
         stop = gr.Button("Stop", size="sm", elem_id="stop")
         saved = gr.DownloadButton(visible="hidden", elem_id="web-page")
     figures_panel.build(session, viewer)

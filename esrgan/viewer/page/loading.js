@@ -26,7 +26,7 @@ import {setMark} from './zoom.js';
  */
 export async function load(view) {
   if (!view) return;
-  if (!view.run) return reserve(view);
+  if (!view.run) return open(view);
   if (state.over.has(view.run)) return; // a late word of a comparison that another has replaced
   if (view.run !== state.run) begin(view);
   const mine = state.run, far = progressOf(view);
@@ -45,7 +45,7 @@ export async function load(view) {
   if (latest) {
     state.scores = view.scores;
     state.link = view.link;
-    state.keys = view.frames.map(frame => frame.alpha).filter(key => state.bitmaps.has(String(key))).sort((a, b) => a - b);
+    state.keys = keysThere();
   }
   if (view.exact && view.exact.file.url !== state.exact?.file.url) await takeExact(view.exact, mine);
   if (waiting || view.exact) { updateNetwork(); updateImage(); }
@@ -67,27 +67,53 @@ export function progressOf({pictures, frames, complete}) {
   return pictures.length + frames.length + Number(complete);
 }
 
-/** @param {View} view of which only the size and the panes are known */
-function reserve(view) {
-  Object.assign(state, {width: view.width, height: view.height, expected: view.panes, stale: null});
+/**
+ * Show what the page opens with, or only keep its places where something else was asked for.
+ * @param {View} view of no run yet
+ */
+async function open(view) {
+  const {width, height, name, detail, link} = view;
+  Object.assign(state, {width, height, expected: view.panes, stale: null});
   report(view);
   offerPanes();
   draw();
+  if (!view.frames.length || !isFirstLook()) return;
+  Object.assign(state, {name, detail, link});
+  await fetchAll(view, state.run);
+  state.keys = keysThere();
+  updateNetwork();
+  updateImage();
+  offerPanes();
+  state.root.dataset.empty = 'false';
+  state.stale = null;
+  draw();
+}
+
+/** Whether the page was opened as such: with no address of a comparison, and not again. */
+function isFirstLook() {
+  const [how] = performance.getEntriesByType('navigation');
+  return location.search === '' && how instanceof PerformanceNavigationTiming && how.type === 'navigate';
+}
+
+/** α of the key frames that are there. */
+function keysThere() {
+  return [...state.bitmaps.keys()].map(Number).filter(key => !Number.isNaN(key)).sort((a, b) => a - b);
 }
 
 /** @param {View} view the first of a comparison */
 function begin(view) {
   state.over.add(state.run);
-  const {run, width, height, name, detail} = view;
-  Object.assign(state, {run, width, height, name, detail, expected: view.panes});
+  const {run, width, height, name, detail} = view, opened = state.run === null && sameLink(view.link, state.link);
+  if (!opened) {
+    forgetPictures();
+    Object.assign(state, {detail, zoom: null, onlyPane: null});
+  }
+  Object.assign(state, {run, width, height, name, expected: view.panes, far: 0, exact: null});
   state.titles = {...usualTitles(), ...view.titles};
   state.obstacle = view.obstacle ?? null;
   state.thirdObstacle = view.third_obstacle ?? null;
   Object.assign(state.root.dataset, {run, name, complete: false, frames: 0, empty: !width});
   delete state.root.dataset.error;
-  for (const bitmap of state.bitmaps.values()) bitmap.close();
-  Object.assign(state, {asked: new Set(), originals: new Map(), bitmaps: new Map(), bytes: new Map(), maps: new Map()});
-  Object.assign(state, {far: 0, keys: [], exact: null, zoom: null, onlyPane: null});
   state.curves.clear();
   if (state.mark) setMark(null);
   if (view.start) {
@@ -100,6 +126,21 @@ function begin(view) {
   restore(view.link);
   const [x, y, w, h] = view.link.mark;
   if (x + w <= width && y + h <= height) setMark({x, y, w, h});
+}
+
+/**
+ * Whether two comparisons are of one example and the same models, and show the same pictures.
+ * @param {import('./state.js').Link} one
+ * @param {import('./state.js').Link} other
+ */
+function sameLink(one, other) {
+  return one.example !== '' && one.example === other.example && one.kind === other.kind
+    && one.models.length > 0 && one.models.join() === other.models.join();
+}
+
+function forgetPictures() {
+  for (const bitmap of state.bitmaps.values()) bitmap.close();
+  Object.assign(state, {asked: new Set(), originals: new Map(), bitmaps: new Map(), bytes: new Map(), maps: new Map(), keys: []});
 }
 
 /** @param {import('./state.js').Link} link that was followed to this comparison */

@@ -323,13 +323,13 @@ def test_an_animation_is_shown_and_downloaded(page: "Page") -> None:
     assert page.locator("#animation img").evaluate(width) == 640
     page.locator("#animation-format").get_by_text("MP4").click()
     page.locator("#animation-start").click()
-    video = page.locator("#video video")
+    video = page.locator("#film video")
     expect(video).to_be_visible()
     expect(page.locator("#animation img")).to_be_hidden()
-    page.wait_for_function("document.querySelector('#video video').readyState === 4")
+    page.wait_for_function("document.querySelector('#film video').readyState === 4")
     told = video.evaluate("v => [v.videoWidth, v.videoHeight, v.duration, v.loop, v.error]")
     assert [*told[:2], round(told[2], 1), *told[3:]] == [640, 670, 4, True, None]
-    page.wait_for_function("document.querySelector('#video video').currentTime > 0.2")
+    page.wait_for_function("document.querySelector('#film video').currentTime > 0.2")
     with page.expect_download() as download:
         page.locator("#animation-file").click()
     assert download.value.suggested_filename == "alpha.mp4"

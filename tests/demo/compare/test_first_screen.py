@@ -92,6 +92,53 @@ def test_four_pictures_stand_side_by_side_on_a_laptops_first_screen(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_the_page_opens_with_pictures_before_the_server_answers_anything(
+    visit: Callable[..., Page], address: str
+) -> None:
+    page = visit(1440, 900).context.new_page()
+    asked: list[str] = []
+    held: list[Route] = []
+    released = False
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/queue/join*", lambda it: it.continue_() if released else held.append(it))
+    page.goto(address)
+    wait_until_painted(page, *FIRST_ROW)
+    page.locator("#network-alpha input").press("Home")  # and the slider moves them
+    expect(page.locator(".viewer")).to_have_attribute("data-network", "0")
+    painted = "pane => document.querySelector(`[data-pane=${pane}] canvas`).toDataURL()"
+    assert page.evaluate(painted, "network") == page.evaluate(painted, "psnr")
+    shown = page.evaluate(painted, "gan")
+    released = True
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-pane=gan] figcaption")).to_contain_text("PSNR")
+    assert page.evaluate(painted, "gan") == shown
+    # The comparison that began does not fetch them again.
+    again = [url for url in asked if url.endswith(("lr.webp", "1.00.webp"))]
+    assert [url.split("/")[-1] for url in again] == ["chelsea_lr.webp"]
+
+
+def test_an_address_that_asks_for_something_else_opens_without_them(
+    visit: Callable[..., Page], address: str
+) -> None:
+    page = visit(1440, 900).context.new_page()
+    held: list[Route] = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/queue/join*", lambda route: held.append(route))  # never answered
+    page.goto(f"{address}/?example=coffee")
+    page.wait_for_selector("[data-pane=gan].waiting")
+    # The small pictures to choose from are drawn after the viewer.
+    page.wait_for_function(
+        """() => {
+            const images = [...document.querySelectorAll('#examples img')];
+            return images.length > 5 && images.every(image => image.complete);
+        }"""
+    )
+    assert page.locator(".pane:not([hidden], .waiting)").count() == 0
+    assert not [url for url in asked if url.endswith("chelsea_lr.webp")]
+
+
 def test_a_phone_shows_one_picture_to_wipe_with_the_slider_below(
     visit: Callable[..., Page],
 ) -> None:

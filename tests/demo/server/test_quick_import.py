@@ -1,0 +1,39 @@
+"""gradio's import, quicker."""
+
+import importlib
+import inspect
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from esrgan.demo.server.quick_import import without_stubs
+
+COMPONENT = """
+import gradio as gr
+
+class Note(gr.HTML):
+    pass
+"""
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_no_stub_is_written_beside_a_component(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: bool
+) -> None:
+    file = tmp_path / "note_component.py"
+    file.write_text(COMPONENT, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = inspect.getfile
+    with without_stubs() if quick else nullcontext():
+        module = importlib.import_module(file.stem)
+    del sys.modules[file.stem]
+    assert file.with_suffix(".pyi").exists() != quick
+    assert inspect.getfile is before
+    assert issubclass(module.Note, module.gr.HTML)
+
+
+def test_other_classes_have_their_files_meanwhile() -> None:
+    with without_stubs():
+        assert Path(inspect.getfile(nullcontext)).name == "contextlib.py"
