@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 import threading
 from argparse import ArgumentParser
 
@@ -56,9 +57,12 @@ def main() -> None:
     if not zero_gpu.on_zero_gpu():
         loading.start()
     try:
-        page.block_thread()
+        page.block_thread()  # until Ctrl-C, after which the server is closed
     finally:
-        loading.cancel()  # one that has begun is waited for: torch can't be left half imported
+        loading.cancel()
+    # Python's own end would wait for what still computes, or abort in the middle of a network.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

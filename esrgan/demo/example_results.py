@@ -21,7 +21,7 @@ from esrgan.pictures.images import crop_to_multiple, load_image
 from esrgan.pictures.resize import imresize
 
 # Of the shorter side, for screens of two pixels a CSS pixel; see #examples in page.css.
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 168, 80
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 140, 80
 ENDS = (0.0, 1.0, DEFAULT_ALPHA)
 
 
@@ -32,9 +32,9 @@ def main() -> None:
     examples.manifest.cache_clear()
     names = {}
     for name, path in tqdm(examples.pictures().items(), unit="picture"):
-        lr = imresize(load_image(path), 1 / 4)
+        lr = lr_of(name)
         names[examples.digest(lr)] = name
-        for parts in networks():
+        for parts in networks(name):
             weights = {hashlib.sha256(f.read_bytes()).hexdigest(): share for f, share in parts}
             with atomic_path(examples.RESULTS / examples.file_name(name, weights)) as temporary:
                 result = compute.network_of(parts)(lr)
@@ -63,11 +63,19 @@ def _write_thumbnail(name: str, picture: Path) -> None:
         small.save(temporary, "WEBP", quality=THUMBNAIL_QUALITY)
 
 
-def networks() -> list[compute.Parts]:
-    """Networks whose results are stored: the three models, and the one where α begins."""
-    trio = choice.builtin_trio()
+def lr_of(name: str) -> np.ndarray:
+    """What the models see of an example."""
+    picture = examples.load(name)
+    return picture if name in examples.photographs() else imresize(picture, 1 / 4)
+
+
+def networks(name: str) -> list[compute.Parts]:
+    """Networks whose results of an example are stored: those of the models that are proposed for
+    it, and the one where α begins."""
+    photo = name in examples.photographs()
+    trio = choice.photo_trio() if photo else choice.builtin_trio()
     between = [compute.parts_at(trio, alpha) for alpha in ENDS]
-    return [*between, compute.parts_at(trio, 0, third=1)]
+    return between if photo else [*between, compute.parts_at(trio, 0, third=1)]
 
 
 if __name__ == "__main__":

@@ -21,12 +21,15 @@ FIRST = "chelsea"
 RESULTS = assets.EXAMPLES / "results"
 THUMBNAILS = assets.EXAMPLES / "thumbnails"
 MANIFEST = "results.json"
-# x, y and width of the place to look at first: where the models differ for the eye.
+# x, y and width of the place to look at first, in pixels of the result: where the models differ for
+# the eye.
 DETAILS = {
     "astronaut": (108, 10, 200),
     "chelsea": (92, 42, 170),
     "coffee": (300, 190, 200),
     "grass": (200, 130, 170),
+    "cat": (150, 60, 290),
+    "hopper": (205, 190, 270),
     "motorcycle": (290, 220, 230),
     "rocket": (240, 180, 190),
 }
@@ -36,8 +39,18 @@ Parts = Sequence[tuple[Path, float]]
 
 def pictures() -> dict[str, Path]:
     """Files of the examples by name, in the order in which they are shown: the first one first."""
+    return originals() | photographs()
+
+
+def originals() -> dict[str, Path]:
+    """Those that are clean and large enough to be shrunk and compared with what comes out."""
     found = {path.stem: path for path in sorted(assets.EXAMPLES.glob("*.png"))}
     return {FIRST: found[FIRST], **found}
+
+
+def photographs() -> dict[str, Path]:
+    """Those that are small JPEGs, as web pages show them: to be made larger as they are."""
+    return {path.stem: path for path in sorted(assets.EXAMPLES.glob("*.jpg"))}
 
 
 def thumbnail(name: str) -> Path:

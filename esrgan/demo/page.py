@@ -78,6 +78,13 @@ def _guarded(page: gr.Blocks) -> Any:
     return lifespan
 
 
+def _theme() -> gr.Theme:
+    """gradio's own, but that small print can be read: its grey is too pale for WCAG's AA."""
+    return gr.themes.Default(font=FONTS).set(
+        block_info_text_color="*neutral_500", block_info_text_color_dark="*neutral_400"
+    )
+
+
 def launch(page: gr.Blocks, **options: Any) -> Any:
     """Serve the page; `options` are those of `gr.Blocks.launch`."""
     # The copies of the examples, which are made once.
@@ -94,7 +101,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
         blocks=page,
     )
     return page.launch(
-        theme=gr.themes.Default(font=FONTS),
+        theme=_theme(),
         css_paths=STYLE,
         max_file_size=MAX_PICTURE_BYTES,
         ssr_mode=False,

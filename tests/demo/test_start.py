@@ -1,9 +1,12 @@
 """What the page's start waits for."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from PIL import Image
 from esrgan.demo import examples
 from esrgan.demo.example_results import THUMBNAIL_SIDE
 from esrgan.models import zoo
-from tests.conftest import PATIENCE
+from tests.conftest import PATIENCE, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 # The page as `python app.py` builds it, and what its first visitor is shown before the slider's
@@ -52,6 +55,36 @@ def test_the_first_screen_is_there_before_torch(tmp_path, monkeypatch):
         timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_server_in_the_middle_of_a_network(tmp_path):
+    from gradio_client import Client, handle_file
+    from gradio_client.utils import Status
+
+    Image.new("RGB", (400, 300), "olive").save(tmp_path / "large.png")
+    Image.new("RGB", (8, 8), "olive").save(tmp_path / "small.png")
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "served")},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}", server)
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        picture = handle_file(tmp_path / "large.png")
+        small = handle_file(tmp_path / "small.png")  # so that the networks are ready
+        client.predict(picture=small, alpha=0.3, api_name="/upscale")
+        job = client.submit(picture=picture, alpha=0.3, api_name="/upscale")
+        while job.status().code != Status.PROCESSING:
+            time.sleep(0.02)
+        server.send_signal(signal.SIGINT)
+        _, complaints = server.communicate(timeout=PATIENCE)
+        assert (server.returncode, complaints) == (0, b"")
+    finally:
+        server.kill()
 
 
 def test_commands_are_listed_without_numpy_and_torch():

@@ -104,7 +104,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
                 components=[upload],
                 samples=[[str(examples.thumbnail(name))] for name in pictures],
                 type="index",
-                label="or one of these",
+                label="or one of these; the last two are JPEGs from the web",
                 elem_id="examples",
             )
         with gr.Column(min_width=300, scale=4, elem_id="wishes"):
@@ -154,8 +154,8 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     gr.on([kind.change, family.change], asked, [kind, family], source, **QUIETLY)
     offered.click(None, js=_to_viewer("wished"))
     offered.click(
-        lambda number: (str([*pictures.values()][number]), AS_HR, CLEAN, new_wish(), None, None),
-        offered,
+        _example,
+        [offered, family],
         [upload, kind, source, request, address, place],
         trigger_mode="always_last",
         **QUIETLY,
@@ -197,6 +197,14 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         **QUIETLY,
     )
     return upload, viewer
+
+
+def _example(number: int, family: str) -> tuple[Any, ...]:
+    """An example, as what it is good for: a clean one to be shrunk first, a JPEG as it is."""
+    name, file = [*examples.pictures().items()][number]
+    if name in examples.photographs():
+        return str(file), AS_LR, proposed(str(file), AS_LR, family), new_wish(), None, None
+    return str(file), AS_HR, CLEAN, new_wish(), None, None
 
 
 def _uploaded(upload: str | None, kind: str, family: str) -> tuple[Any, ...]:
@@ -279,7 +287,8 @@ def _begun(
         zoom=address.zoom if address else None,
     )
     start = Alphas(**address.alphas) if address else None
-    detail = examples.DETAILS[example] if example and is_hr else ()
+    as_proposed = is_hr != (example in examples.photographs())
+    detail = examples.DETAILS[example] if example and as_proposed else ()
     return begin(run, comparison, link, start, upload.stem, detail)
 
 

@@ -206,7 +206,7 @@ def evaluate(
     """Measure, showing rows as soon as they are there."""
     own = source == AS_OWN
     wish = Wish(
-        _paths(hr) if own else list(examples.pictures().values()),
+        _paths(hr) if own else list(examples.originals().values()),
         _paths(lr) if own else (),
         _paths(results) if own else (),
         (name or "").strip(),

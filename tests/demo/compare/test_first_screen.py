@@ -65,6 +65,11 @@ def wait_until_painted(page: Page, *panes: str) -> None:
         )
 
 
+def wait_until_begun(page: Page) -> None:
+    """Until a comparison of one's own is on show, not only what the page opens with."""
+    expect(page.locator(".viewer")).to_have_attribute("data-run", re.compile("."))
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
 def test_four_pictures_stand_side_by_side_on_a_laptops_first_screen(
     visit: Callable[..., Page], size: tuple[int, int]
@@ -251,7 +256,7 @@ def test_while_another_is_wished_for_the_old_one_is_dimmed_and_named(
     visit: Callable[..., Page],
 ) -> None:
     page = visit(1280, 900)
-    wait_until_painted(page, *FIRST_ROW)
+    wait_until_begun(page)
     page.route("**/queue/join*", lambda _: None)  # the server does not hear of it
     page.locator("#examples img").nth(1).click()
     expect(page.locator(".news")).to_contain_text("What is dimmed is of the comparison before.")
@@ -315,6 +320,7 @@ def test_a_copied_link_brings_back_how_it_was_looked_at(
     visit: Callable[..., Page], address: str
 ) -> None:
     page = visit(1280, 900, permissions=["clipboard-read", "clipboard-write"])
+    wait_until_begun(page)
     wait_until_painted(page, *FIRST_ROW)
     page.locator("[data-mode=wipe]").click()
     page.locator(".pair .left").select_option("psnr")
@@ -341,6 +347,11 @@ def test_no_barrier_that_axe_finds(visit: Callable[..., Page], size: tuple[int, 
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     page.add_style_tag(content="*, ::before, ::after { transition: none !important; }")
     assert_no_barrier(page)
+    page.locator("#examples .gallery-item").last.click()  # a JPEG, of which something is asked
+    expect(page.locator("#source")).to_contain_text("a JPEG of quality")
+    expect(page.locator(".viewer")).to_have_attribute("data-name", [*examples.pictures()][-1])
+    expect(page.locator("[data-pane=gan]")).not_to_have_class(re.compile("waiting"))
+    assert_no_barrier(page)
     page.emulate_media(color_scheme="dark")
     expect(page.locator("body.dark")).to_be_visible()
     assert_no_barrier(page)
@@ -349,7 +360,9 @@ def test_no_barrier_that_axe_finds(visit: Callable[..., Page], size: tuple[int, 
 def assert_no_barrier(page: Page) -> None:
     page.add_script_tag(path=AXE)
     # Ours; what gradio draws by itself is not ours to mend.
-    found = page.evaluate("axe.run('.viewer', {resultTypes: ['violations']})")
+    found = page.evaluate(
+        "axe.run({include: ['.viewer', '#source']}, {resultTypes: ['violations']})"
+    )
     told = [
         (rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found["violations"]
     ]

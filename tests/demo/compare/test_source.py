@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from esrgan.demo import choice
+from esrgan.demo import choice, examples
 from esrgan.demo.compare.arrival import AS_HR, AS_LR
 from esrgan.demo.compare.family import ANY, BUILTIN, CLEAN, OFFICIAL, PHOTO, trio_of
 from esrgan.demo.compare.session import Latest
@@ -117,6 +117,30 @@ def test_a_comparison_is_by_the_models_of_the_answer(
     assert session is not None
     assert not isinstance(session, gr.State)
     assert view.link.models == names
+
+
+@pytest.mark.browser
+def test_an_example_from_the_web_is_made_larger_by_the_models_for_photographs(
+    browser: "Browser", address: str
+) -> None:
+    from playwright.sync_api import expect
+
+    page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.goto(f"{address}/?example=coffee")
+    number = [*examples.pictures()].index("hopper")
+    page.locator("#examples .gallery-item").nth(number).click()
+    viewer, question = page.locator(".viewer"), page.locator("#source")
+    expect(viewer).to_have_attribute("data-name", "hopper")
+    expect(page.locator("#kind").get_by_label(AS_LR)).to_be_checked()
+    expect(question.get_by_label(PHOTO)).to_be_checked()
+    expect(question).to_contain_text("a JPEG of quality 70")
+    expect(page.locator("[data-pane=gan] figcaption")).to_contain_text("640×752")
+    expect(page.locator("[data-pane=hr]")).to_be_hidden()
+    page.locator("#examples .gallery-item").first.click()
+    expect(viewer).to_have_attribute("data-name", examples.FIRST)
+    expect(page.locator("#kind").get_by_label(AS_HR)).to_be_checked()
+    expect(question).to_be_hidden()
+    page.context.close()
 
 
 @pytest.mark.slow
