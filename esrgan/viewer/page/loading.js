@@ -26,7 +26,7 @@ import {setMark} from './zoom.js';
  */
 export async function load(view) {
   if (!view) return;
-  if (!view.run) return open(view);
+  if (!view.run) return openWith(view);
   if (state.over.has(view.run)) return; // a late word of a comparison that another has replaced
   if (view.run !== state.run) begin(view);
   const mine = state.run, far = progressOf(view);
@@ -71,7 +71,7 @@ export function progressOf({pictures, frames, complete}) {
  * Show what the page opens with, or only keep its places where something else was asked for.
  * @param {View} view of no run yet
  */
-async function open(view) {
+async function openWith(view) {
   const {width, height, name, detail, link} = view;
   Object.assign(state, {width, height, expected: view.panes, stale: null});
   report(view);

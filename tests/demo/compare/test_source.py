@@ -127,6 +127,7 @@ def test_an_example_from_the_web_is_made_larger_by_the_models_for_photographs(
 
     page = new_page(browser, viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     page.goto(f"{address}/?example=coffee")
+    expect(page.locator(".viewer")).to_have_attribute("data-name", "coffee")
     number = [*examples.pictures()].index("hopper")
     page.locator("#examples .gallery-item").nth(number).click()
     viewer, question = page.locator(".viewer"), page.locator("#source")
