@@ -309,6 +309,7 @@ def test_many_ends_of_a_gan_run_leave_no_trace(
     assert not list(run.rglob(".*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(
     arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
 ) -> None:

@@ -369,6 +369,7 @@ def assert_no_barrier(page: Page) -> None:
     assert told == []
 
 
+@pytest.mark.slow
 def test_every_control_of_the_viewer_is_reached_by_tab_and_shows_it(
     visit: Callable[..., Page],
 ) -> None:

@@ -13,6 +13,7 @@ from tests.conftest import choose_picture, new_page
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     browser: Browser, address: str, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from tests.demo.finetune.helpers import ended, wait_until
 from tests.processes import Forked
 
 
+@pytest.mark.slow
 def test_a_run_from_start_to_result(
     settings: Settings, pictures: list[str], tmp_path: Path, refused
 ) -> None:
