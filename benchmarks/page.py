@@ -74,8 +74,8 @@ requestAnimationFrame(function look() {{
     else requestAnimationFrame(look);
 }});
 """
-# A picture of the comparison, in a folder of its own with a random name.
-RESULT = re.compile(r"/file=.*/[0-9a-f]{32}/[^/]+$")
+# A picture of the comparison: in a folder of its own with a random name, or one of those stored.
+RESULT = re.compile(r"/file=.*/([0-9a-f]{32}/[^/]+|[0-9a-f]{64}/[a-z]+_[^/]+\.webp)$")
 SINCE_FIRST_PAINT = """() => window.painted
     - performance.getEntriesByName('first-contentful-paint')[0].startTime"""
 
