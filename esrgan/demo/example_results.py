@@ -3,7 +3,6 @@
 `python -m esrgan.demo.example_results`
 """
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -35,8 +34,7 @@ def main() -> None:
         lr = lr_of(name)
         names[examples.digest(lr)] = name
         for parts in networks(name):
-            weights = {hashlib.sha256(f.read_bytes()).hexdigest(): share for f, share in parts}
-            with atomic_path(examples.RESULTS / examples.file_name(name, weights)) as temporary:
+            with atomic_path(examples.result_file(name, parts)) as temporary:
                 result = compute.network_of(parts)(lr)
                 temporary.write_bytes(encode_image(result, ".webp"))
         _write_thumbnail(name, path)

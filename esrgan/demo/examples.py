@@ -25,10 +25,10 @@ MANIFEST = "results.json"
 # the eye.
 DETAILS = {
     "astronaut": (108, 10, 200),
+    "cat": (150, 60, 290),
     "chelsea": (92, 42, 170),
     "coffee": (300, 190, 200),
     "grass": (200, 130, 170),
-    "cat": (150, 60, 290),
     "hopper": (205, 190, 270),
     "motorcycle": (290, 220, 230),
     "rocket": (240, 180, 190),

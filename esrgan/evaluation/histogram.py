@@ -22,9 +22,8 @@ def brightness(image: np.ndarray, sigma: float = SIGMA) -> np.ndarray:
         H×W float64 in [0, 255].
     """
     rgb = to_rgb(image) * (255 / np.iinfo(image.dtype).max)
-    return scipy.ndimage.gaussian_filter(
-        rgb @ GREY_WEIGHTS, sigma, mode="reflect"
-    )  # both steps are linear
+    grey = rgb @ GREY_WEIGHTS  # before the filter, as both steps are linear
+    return scipy.ndimage.gaussian_filter(grey, sigma, mode="reflect")
 
 
 def brightness_shift(sr: np.ndarray, hr: np.ndarray) -> float:

@@ -249,7 +249,8 @@ def opening(models: tuple[str, ...]) -> View:
         models: names of `zoo.MODELS`.
     """
     name = examples.FIRST
-    width, height = Image.open(examples.given_file("hr")).size
+    with Image.open(examples.given_file("hr")) as hr:
+        width, height = hr.size
     view = nothing("", "running", "Starting …").model_copy(
         update={
             "name": name,

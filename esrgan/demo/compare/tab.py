@@ -104,7 +104,7 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
                 components=[upload],
                 samples=[[str(examples.thumbnail(name))] for name in pictures],
                 type="index",
-                label="or one of these; the last two are JPEGs from the web",
+                label="or one of these; the last two are JPEGs as on the web",
                 elem_id="examples",
             )
         with gr.Column(min_width=300, scale=4, elem_id="wishes"):
