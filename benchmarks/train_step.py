@@ -191,6 +191,7 @@ def main() -> None:
         result[name] = {
             "seconds": values,
             "iterations_per_second": 1 / statistics.median(values),
+            "samples_per_second": size / statistics.median(values),
             "times_plain": statistics.median(
                 plain / own for plain, own in zip(seconds["plain"], values, strict=True)
             ),

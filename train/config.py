@@ -141,6 +141,8 @@ class PSNRConfig(RunConfig):
         optimizer: "adam", or "adamw", whose weight decay is not part of the gradient.
         weight_decay: of the generator.
         lr: a folder of LR pictures for each of `data`, "" where LR is to be made, or none at all.
+        data_on_device: keep all training pictures in the device's memory, where they fit half of
+            it: crops are then taken there, and no loader is needed. The samples are the same.
         degradation: how LR is made: "bicubic" (the paper's), "photo" (mild: what phones and web
             pages do) or "real" (Real-ESRGAN's, in two orders).
         data_weights: how often each of `data` is drawn from, in proportion; none: by area.
@@ -158,6 +160,8 @@ class PSNRConfig(RunConfig):
             best weights are then the run's result.
         best_by: the figure of the validation by which the best weights are kept; "lpips" and
             "dists" need `pyiqa`.
+        metric_weights: a folder with the parameters of these two, as `evaluate --metric-weights`
+            has it, if pyiqa has not got them.
         freeze: parts of the generator that are not trained: names of weights or what they begin
             with, e.g. ["conv_first", "body.0"].
     """
@@ -168,6 +172,7 @@ class PSNRConfig(RunConfig):
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: Amount = 0.0
     lr: tuple[str, ...] = ()
+    data_on_device: bool = False
     degradation: DegradationName = "bicubic"
     data_weights: tuple[Positive, ...] = ()
     generator: RRDBConfig | SRResNetConfig | None = None
@@ -179,6 +184,7 @@ class PSNRConfig(RunConfig):
     validation_degrade: Annotated[str, AfterValidator(_recipe)] = CLEAN
     hold_out: CountOrZero = 0
     best_by: Figure = "psnr_y"
+    metric_weights: str | None = None
     freeze: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,8 +6,9 @@ one with any number of loader processes, sees exactly the pictures of an uninter
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from esrgan.errors import UserError
 from esrgan.evaluation.pairs import Pair
 from esrgan.pictures.degradations import DEGRADATIONS, Degradation, DegradationName
 from train.sources import (
+    Margins,
     Memory,
     Picture,
     PictureCache,
@@ -36,6 +38,28 @@ PREFETCHED = 4
 HELD_OUT_SIDE = 256
 # Loader processes for one accelerator, at most: prepared pictures need no more.
 MOST_WORKERS = 16
+
+
+class Croppable(Protocol):
+    """What crops can be taken from: a picture of height and width, and its margins."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def margins(self) -> Margins: ...
+
+
+Found = TypeVar("Found", bound=Croppable)
+
+
+class Place(NamedTuple):
+    """Where an HR crop begins, in pixels of its picture, and how it is turned and flipped."""
+
+    top: int
+    left: int
+    turns: int
+    flip: bool
 
 
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -83,15 +107,26 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, number))
-        count = int(self._starts[-1])
-        _, (hr, lr, margins) = first_sound(self._picture, lambda: self._at(rng.random()), count)
-        top = self._offset(rng, hr.shape[0], margins.top, margins.bottom)
-        left = self._offset(rng, hr.shape[1], margins.left, margins.right)
-        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+        (hr, lr, _), (top, left, turns, flip) = self.drawn(rng, self.picture)
         size, scale = self.crop_size, self.scale
         crops = aligned_crops(hr, top, left, size, scale, lr, self.degradation, rng)
         small, large = (augmented(crop, turns, flip) for crop in crops)
         return small, large
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are; of samples there is no end."""
+        return int(self._starts[-1])
+
+    def drawn(
+        self, rng: np.random.Generator, pictures: Callable[[int], Found | None]
+    ) -> tuple[Found, Place]:
+        """What a sample is of: one of the pictures, which may be damaged, and a place in it."""
+        _, found = first_sound(pictures, lambda: self._at(rng.random()), self.count)
+        (height, width), margins = found.size, found.margins
+        top = self._offset(rng, height, margins.top, margins.bottom)
+        left = self._offset(rng, width, margins.left, margins.right)
+        return found, Place(top, left, int(rng.integers(4)), bool(rng.integers(2)))
 
     def hold_out(self, most: int) -> list[Pair]:
         """Draw some pictures no more, and give the middle of each, as LR and HR.
@@ -109,7 +144,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         chosen = [candidates[(2 * n + 1) * len(candidates) // (2 * count)] for n in range(count)]
         pairs = []
         for number in chosen:
-            picture = self._picture(number)
+            picture = self.picture(number)
             if picture is not None:
                 name, rng = f"{number:05d}.png", np.random.default_rng((self.seed, number))
                 pairs.append(central_pair(name, picture, self.scale, self.degradation, rng))
@@ -123,7 +158,8 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
         room = (side - before - after - self.crop_size) // self.scale
         return before + self.scale * int(rng.integers(0, room + 1))
 
-    def _picture(self, number: int) -> Picture | None:
+    def picture(self, number: int) -> Picture | None:
+        """A picture by its number among those of all sources; None if it is damaged."""
         source = int(np.searchsorted(self._starts, number, side="right")) - 1
         return self.sources[source][number - int(self._starts[source])]
 
@@ -311,7 +347,7 @@ def batches(
         num_workers=workers,
         prefetch_factor=PREFETCHED if workers else None,
         pin_memory=device.type == "cuda",
-        worker_init_fn=_become_worker,
+        worker_init_fn=become_worker,
     )
     try:
         for first, second in loader:
@@ -335,5 +371,6 @@ def default_workers(device: torch.device) -> int:
     return max(1, min(MOST_WORKERS, (cores or 1) // ranks - 1))
 
 
-def _become_worker(_worker: int) -> None:
+def become_worker(_worker: int) -> None:
+    """A stop is none of a loader process's."""
     ignore_stop_requests()

@@ -98,7 +98,11 @@ class Share(Dataset[Any]):
         self.step, self.first = world_size(), rank()
 
     def __getitem__(self, number: int) -> Any:
-        return self.whole[number * self.step + self.first]
+        return self.whole[self.number_of(number)]
+
+    def number_of(self, own: int) -> int:
+        """The number, among all samples, of one of this process's."""
+        return own * self.step + self.first
 
 
 class _GlobalMean(torch.autograd.Function):

@@ -20,6 +20,7 @@ from train.acceleration import ran_out_of_memory
 from train.checkpoint import CheckpointWriter, remains
 from train.config import Config, learning_rate, to_settings
 from train.data import batches
+from train.device_data import DeviceData
 from train.journal import (
     Journal,
     Silence,
@@ -188,9 +189,12 @@ def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> It
         UserError: as `batches`, or a loader process was ended from outside.
     """
     share, size = distributed.Share(stage.dataset), distributed.local_share(config.batch_size)
-    loader = batches(share, size, start, config.iterations, config.num_workers, device)
+    workers, stop = config.num_workers, config.iterations
     try:
-        yield from loader
+        if stage.resident is None:
+            yield from batches(share, size, start, stop, workers, device)
+        else:
+            yield from DeviceData(stage.resident, device, workers).batches(share, size, start, stop)
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

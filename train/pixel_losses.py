@@ -5,6 +5,7 @@ without a gradient; each returns a scalar.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 
 from esrgan.errors import UserError
 from esrgan.evaluation import histogram
-from esrgan.evaluation.learned_metrics import learned_loss
+from esrgan.evaluation.learned_metrics import learned_loss, parameters_in
 
 OwnLoss = Literal["l1", "charbonnier", "ms_ssim", "fft", "filtered_l1", "ldl"]
 LearnedLoss = Literal["lpips", "dists"]
@@ -119,15 +120,20 @@ def _local_variance(values: Tensor) -> Tensor:
     return neighbours.var(dim=1).view_as(values)
 
 
-def loss_called(name: LossName, device: torch.device) -> Loss:
+def loss_called(name: LossName, device: torch.device, weights: str | None = None) -> Loss:
     """One of `LOSSES`, or a learned distance by `pyiqa`, whose network stays as it is.
+
+    Args:
+        weights: a folder of its parameters, if pyiqa has not got them.
 
     Raises:
         UserError: that can't be had.
     """
     if name not in ("lpips", "dists"):
         return LOSSES[name]
-    network = learned_loss(name, device)
+    folder = Path(weights) if weights else None
+    with parameters_in(folder):
+        network = learned_loss(name, device, folder)
     if isinstance(network, str):
         raise UserError(f"losses: {name} can't be had here: {network}.")
     distance = network

@@ -20,11 +20,12 @@ from train.config import CONFIGS, Config, StageName, make_config, to_settings
 
 PRESETS = Path(__file__).parent / "presets"
 # Settings that name folders and files.
-FOLDERS = ("data", "lr", "validation", "validation_lr")
+FOLDERS = ("data", "lr", "validation", "validation_lr", "metric_weights")
 FILES = ("init", "init_discriminator", "init_partial", "perceptual")
 # What a run that goes on may change without a word: how long, where, how it is watched.
 FREE = {
-    *("iterations", "device", "num_workers", "compile", "compile_mode", "trackers"),
+    *("iterations", "device", "num_workers", "data_on_device", "compile", "compile_mode"),
+    *("trackers", "metric_weights"),
     *("save_every", "save_minutes", "sample_every", "log_every", "keep"),
     *("validation", "validation_lr", "validation_degrade", "best_by"),
 }

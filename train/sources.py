@@ -62,6 +62,11 @@ class Picture(NamedTuple):
     lr: np.ndarray | None = None
     margins: Margins = Margins()
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of HR."""
+        return self.hr.shape[0], self.hr.shape[1]
+
 
 class Source(ABC):
     """Pictures by number; None if one turns out to be damaged, of which a warning is given once.

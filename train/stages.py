@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from esrgan.errors import UserError
 from esrgan.evaluation.colour import flat_deviation
 from esrgan.evaluation.evaluate import Measures, measure, niqe_or_reason
-from esrgan.evaluation.learned_metrics import DISTANCES, learned_distance
+from esrgan.evaluation.learned_metrics import DISTANCES, learned_distance, parameters_in
 from esrgan.evaluation.metrics import SSIM_WINDOW
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.pairs import Pair, load_pair, pair_files
@@ -46,6 +46,7 @@ from train.acceleration import (
 )
 from train.config import Config, Figure, GANConfig, PSNRConfig, VGGConfig
 from train.data import ClassDataset, PairDataset
+from train.device_data import why_not_on
 from train.losses import (
     PerceptualLoss,
     RelativisticAverageGANLoss,
@@ -78,6 +79,7 @@ class Stage(ABC):
         optimizers: by name, likewise; `rates` holds each one's share of the scheduled rate.
         scaler: of fp16's gradients; a checkpoint holds its state too.
         best_by: the figure of `validate` by which the best weights are chosen, if there is one.
+        resident: the data set, if it is to be kept in the device's memory.
         start_counts: the weights that it starts from are a model's, and may be the best ones.
         weights_name: of the file of the weights that are the run's result.
         parts: in which a batch is computed; `accumulate`, or more where memory is short.
@@ -86,6 +88,7 @@ class Stage(ABC):
     """
 
     dataset: PairDataset | ClassDataset
+    resident: PairDataset | None = None
     modules: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
     rates: dict[str, float]
@@ -236,6 +239,8 @@ class PSNRStage(Stage):
             config.data_weights,
             config.degradation,
         )
+        if config.data_on_device:
+            self._settle()
         self.held_out = bool(config.hold_out) and not config.validation
         if self.held_out:
             self.validation = self._hold_out()
@@ -243,8 +248,10 @@ class PSNRStage(Stage):
             pairs = validation_pairs(config.validation, config.validation_lr, scale)
             recipe = Recipe.of(config.validation_degrade)
             self.validation = [replace(pair, lr=recipe(pair.lr, pair.name)) for pair in pairs]
-        self.losses = {name: loss_called(name, device) for name in config.losses}
-        self.measures = measures_for(config.best_by)
+        self.losses = {
+            name: loss_called(name, device, config.metric_weights) for name in config.losses
+        }
+        self.measures = measures_for(config.best_by, config.metric_weights)
         self.figure = self._figure()
         if self.validation:
             self.best_by = f"validation/{self.figure}"
@@ -256,6 +263,14 @@ class PSNRStage(Stage):
             )
         if config.compile:
             compile_in_place([self.generator], config.compile_mode)
+
+    def _settle(self) -> None:
+        """Have the pictures kept in the device's memory, if they can be."""
+        why_not = why_not_on(self.device, self.dataset)
+        if why_not:
+            self.notes.append(why_not)
+        else:
+            self.resident = self.dataset
 
     def _hold_out(self) -> list[Pair]:
         pairs = self.dataset.hold_out(self.config.hold_out)
@@ -610,8 +625,11 @@ def build_stage(config: Config, device: torch.device) -> Stage:
             return VGGStage(config, device)
 
 
-def measures_for(best_by: Figure) -> Measures:
+def measures_for(best_by: Figure, weights: str | None) -> Measures:
     """What a validation measures; a learned distance only if the best weights are chosen by it.
+
+    Args:
+        weights: a folder of its parameters, if pyiqa has not got them.
 
     Raises:
         UserError: that one can't be had.
@@ -619,7 +637,9 @@ def measures_for(best_by: Figure) -> Measures:
     measures = Measures(load_pristine())
     if best_by not in DISTANCES:
         return measures
-    distance = learned_distance(best_by)
+    folder = Path(weights) if weights else None
+    with parameters_in(folder):
+        distance = learned_distance(best_by, folder)
     if isinstance(distance, str):
         raise UserError(f"best_by={best_by} can't be measured here: {distance}.")
     return replace(measures, learned={**measures.learned, best_by: distance})

@@ -73,15 +73,17 @@ def learned_metrics(
     return {name: _metric(name, folder) for name in names}
 
 
-def learned_distance(name: str) -> Metric | str:
-    """One of `DISTANCES`, or why it can't be had."""
-    return _metric(name)
+def learned_distance(name: str, folder: Path | None = None) -> Metric | str:
+    """One of `DISTANCES`, or why it can't be had; `folder` as of `learned_metrics`."""
+    return _metric(name, folder)
 
 
-def learned_loss(name: str, device: "torch.device") -> "nn.Module | str":
+def learned_loss(
+    name: str, device: "torch.device", folder: Path | None = None
+) -> "nn.Module | str":
     """One of `DISTANCES` as a loss of N×3×H×W in [0, 1], whose weights don't change; or why it
-    can't be had."""
-    module = _module(name, device, as_loss=True)
+    can't be had; `folder` as of `learned_metrics`."""
+    module = _module(name, device, folder, as_loss=True)
     return module if isinstance(module, str) else module.eval().requires_grad_(False)
 
 

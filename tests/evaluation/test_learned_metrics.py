@@ -26,6 +26,7 @@ from esrgan.evaluation.learned_metrics import (
 from esrgan.evaluation.methods import bicubic, ground_truth
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.results import Results, Score
+from tests.learned import save_random_lpips
 
 PYIQA = '''
 import os, sys
@@ -199,14 +200,7 @@ def test_what_is_of_methods_has_no_interval_and_differs_from_nothing() -> None:
 
 @pytest.mark.skipif(not importlib.util.find_spec("pyiqa"), reason="pyiqa is not installed")
 def test_pyiqa_takes_parameters_from_a_folder(tmp_path: Path, photo: np.ndarray) -> None:
-    from torchvision.models import alexnet
-
-    torch.manual_seed(0)
-    lpips, trunk = PARAMETERS["lpips"]
-    torch.save(alexnet(weights=None).state_dict(), tmp_path / trunk)
-    widths = (64, 192, 384, 256, 256)
-    lins = {f"lin{n}.model.1.weight": torch.rand(1, wide, 1, 1) for n, wide in enumerate(widths)}
-    torch.save(lins, tmp_path / lpips)
+    save_random_lpips(tmp_path)
     with parameters_in(tmp_path):
         metric = learned_metrics(("lpips",), tmp_path)["lpips"]
     assert callable(metric)

@@ -27,7 +27,13 @@ from train.stages import build_stage
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-STAGES: dict[str, StageName] = {"psnr": "psnr", "gan": "gan", "accumulated": "gan", "unet": "gan"}
+STAGES: dict[str, StageName] = {
+    "psnr": "psnr",
+    "psnr in parts": "psnr",
+    "gan": "gan",
+    "gan in parts": "gan",
+    "unet in parts": "gan",
+}
 CPU = torch.device("cpu")
 # Of Adam, which with a smaller one makes whole steps of gradients that are rounding errors alone.
 EPSILON = 1e-6
@@ -90,9 +96,14 @@ def settings(training_pictures: Path, perceptual_file: Path) -> dict[str, Any]:
     }
     psnr = {**load_preset("psnr", "tiny"), **common, "iterations": 10}
     gan = {**load_preset("gan", "tiny"), **common, **second}
-    accumulated = {**gan, "accumulate": 2}
-    unet = {**accumulated, "discriminator": "unet"}
-    return {"psnr": psnr, "gan": gan, "accumulated": accumulated, "unet": unet}
+    parts, unet = {"accumulate": 2}, {"discriminator": "unet"}
+    return {
+        "psnr": psnr,
+        "psnr in parts": {**psnr, **parts},
+        "gan": gan,
+        "gan in parts": {**gan, **parts},
+        "unet in parts": {**gan, **parts, **unet},
+    }
 
 
 def trained(stage: StageName, settings: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +206,7 @@ def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(STAGES)[1:])
-def test_two_processes_equal_one_with_adversaries_too(
+def test_two_processes_equal_one_in_parts_and_with_adversaries_too(
     name: str, settings: dict[str, Any], tmp_path: Path
 ) -> None:
     assert_equal_to_one(name, settings, of_two_processes(name, settings, tmp_path))

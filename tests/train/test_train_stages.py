@@ -1,6 +1,10 @@
 """train/stages.py: each stage's step against a plain one, averages, and what is exported."""
 
+import importlib.util
+import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from torch.nn import functional as F
 
 from esrgan import assets
 from esrgan.evaluation.evaluate import Measures, evaluate
+from esrgan.evaluation.learned_metrics import PARAMETERS
 from esrgan.evaluation.methods import Method
 from esrgan.evaluation.niqe import load_pristine
 from esrgan.evaluation.pairs import pair_files
@@ -23,6 +28,7 @@ from esrgan.networks import RRDBNet, SRResNet, UNetDiscriminator
 from esrgan.pictures.folders import list_images
 from esrgan.pictures.images import load_image, rgb_to_y
 from esrgan.pictures.resize import imresize
+from tests.learned import save_random_lpips
 from train.config import StageName, make_config
 from train.data import batches
 from train.pixel_losses import LOSSES
@@ -169,15 +175,57 @@ def test_the_best_may_be_chosen_by_a_learned_distance(
         return float(sr.mean() - hr.mean())
 
     validation = {"validation": str(training_pictures), "best_by": "dists"}
-    monkeypatch.setattr("train.stages.learned_distance", lambda _name: "pyiqa not installed")
+    monkeypatch.setattr("train.stages.learned_distance", lambda *_: "pyiqa not installed")
     with refused("best_by=dists", "pyiqa not installed"):
         build("psnr", **validation)
-    monkeypatch.setattr("train.stages.learned_distance", lambda _name: brighter)
+    monkeypatch.setattr("train.stages.learned_distance", lambda *_: brighter)
     stage = build("psnr", **validation)
     upscaler = Upscaler(stage.averaged(), CPU)
     expected = [brighter(upscaler(pair.lr), pair.hr) for pair in stage.validation]
     assert stage.best_by == "validation/dists"
     assert stage.validate()["validation/dists"] == pytest.approx(np.mean(expected))
+
+
+def test_learned_distances_take_their_parameters_from_a_folder(
+    build, training_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    """As a figure of the validation and as a loss; pyiqa seeks them in torch's hub."""
+    found: list[set[str]] = []
+
+    def create_metric(name: str, **_options: object) -> torch.nn.Module:
+        found.append({file.name for file in Path(torch.hub.get_dir(), "pyiqa").iterdir()})
+        return torch.nn.Identity()
+
+    monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    monkeypatch.setattr("esrgan.evaluation.learned_metrics._fetch", lambda *_: None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
+    folder = tmp_path / "parameters"
+    for learned in ({"best_by": "dists"}, {"losses": {"dists": 1.0}}):
+        settings = {**learned, "validation": str(training_pictures), "metric_weights": str(folder)}
+        with refused("no folder"):
+            build("psnr", **settings)
+        folder.mkdir()
+        with refused("dists", f"no {PARAMETERS['dists'][0]} in {folder}"):
+            build("psnr", **settings)
+        assert not found
+        for name in PARAMETERS["dists"]:
+            (folder / name).touch()
+        build("psnr", **settings)
+        assert found.pop() >= set(PARAMETERS["dists"])
+        shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pyiqa"), reason="pyiqa is not installed")
+def test_the_best_is_chosen_by_pyiqa_s_lpips(build, training_pictures: Path, tmp_path) -> None:
+    """With random parameters in place of the trained ones."""
+    save_random_lpips(tmp_path)
+    settings = {"best_by": "lpips", "losses": {"lpips": 1.0}, "metric_weights": str(tmp_path)}
+    stage = build("psnr", validation=str(training_pictures), **settings)
+    before = stage.validate()["validation/lpips"]
+    for batch in some_batches(stage, 3):
+        stage.step(*batch)
+    assert 0 < stage.validate()["validation/lpips"] != before
 
 
 def test_a_missing_validation_folder_is_found_at_once(build, tmp_path: Path, refused) -> None:

@@ -174,6 +174,49 @@ def test_a_visitor_trains_a_model_and_compares_it(
 
 
 @pytest.mark.browser
+def test_a_visitor_chooses_another_moment_than_the_best(
+    served: str, browser: Browser, runs: Path, tiny_network: RRDBNet, tmp_path: Path
+) -> None:
+    """A finished run of 50 iterations, of which 25 and 50 have pictures of their own size."""
+    name = "2026-01-01-1200-gan-mine"
+    folder = runs / name
+    for seed, weights in enumerate(
+        ["generator", "best/generator", "samples/0000025", "samples/0000050"]
+    ):
+        tiny_network.conv_last.bias.data.fill_(seed)
+        save_generator(folder / f"{weights}.safetensors", tiny_network, {})
+    for number, picture in enumerate(["gain", "samples/0000025", "samples/0000050"]):
+        pixels = np.full((40, 60 + number, 3), 80 * number, np.uint8)
+        (folder / f"{picture}.png").write_bytes(encode_image(pixels))
+    (folder / "config.json").write_text('{"iterations": 50, "stage": "gan"}')
+    (folder / "gain.json").write_text('{"words": "Better by far."}')
+    (folder / "log.txt").touch()
+    (folder / "process.json").write_text('{"pid": 999999999, "started": "never", "time": 2}')
+    write_status(folder, Status("finished", 50, 50))
+
+    visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
+    visitor.goto(served)
+    stop_the_first_comparison(visitor)
+    visitor.get_by_role("tab", name="Fine-tune").click()
+    expect(visitor.locator("#train-status")).to_contain_text("Better by far.")
+    moment, sample = visitor.locator("#train-moment input"), visitor.locator("#train-sample img")
+    expect(moment).to_have_value("the best")
+    for chosen, width, bias in (("iteration 25", 61, 2), ("iteration 50", 62, 3)):
+        moment.click()
+        visitor.get_by_role("option", name=chosen).click()
+        expect(moment).to_have_value(chosen)
+        expect(sample).to_have_js_property("naturalWidth", width)
+        with visitor.expect_download() as download:
+            visitor.locator("#train-download").click()
+        download.value.save_as(tmp_path / "result.safetensors")
+        found = load_generator(tmp_path / "result.safetensors").conv_last.bias
+        assert found is not None
+        assert (found == bias).all()
+    expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
+    visitor.context.close()
+
+
+@pytest.mark.browser
 def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     served: str, browser: Browser, idle: list[list[str]]
 ) -> None:
