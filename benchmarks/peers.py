@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from spandrel.architectures.__arch_helpers import block as spandrel_blocks
-from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet as SpandrelRRDBNet
 from torch import Tensor, nn
 
 from esrgan.inference.upscale import Upscaler
@@ -46,6 +44,10 @@ def ours(network: Generator, device: torch.device, dtype: torch.dtype = torch.fl
 
 def spandrel_network(network: RRDBNet) -> nn.Module:
     """spandrel's RRDBNet, which has the same layers in the same order, with our weights."""
+    # Only here: they take seconds.
+    from spandrel.architectures.__arch_helpers import block as spandrel_blocks
+    from spandrel.architectures.ESRGAN.__arch.RRDB import RRDBNet as SpandrelRRDBNet
+
     config = network.config
     f, g = config.num_features, config.growth_channels
     peer: nn.Module = SpandrelRRDBNet(num_filters=f, num_blocks=config.num_blocks)

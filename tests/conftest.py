@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # processes that they begin, some of which are to be ended by it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# The many processes that tests begin compile the project once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nothing is timed in tests, nor kept in the user's cache folder.
 os.environ.setdefault("ESRGAN_BACKEND", "winograd")
 # Nor is what the user keeps for NIQE of concern.

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from torch import nn
+
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBConfig, RRDBNet
 
@@ -16,3 +18,12 @@ def related_models(folder: Path, network: RRDBNet, *names: str, factor: float) -
         for parameter in network.parameters():
             parameter.data.mul_(factor)
     return files
+
+
+def vgg_layers(depth: int, narrower: int = 1, *, batch_norm: bool = False) -> nn.Sequential:
+    """torchvision's convolutions of VGG16 or VGG19, so many times narrower, with random weights."""
+    from torchvision.models.vgg import cfgs, make_layers  # only here: it takes seconds
+
+    layout = cfgs[{16: "D", 19: "E"}[depth]]
+    narrow = [width if isinstance(width, str) else width // narrower for width in layout]
+    return make_layers(narrow, batch_norm)

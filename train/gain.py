@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from esrgan.evaluation.evaluate import measure
 from esrgan.inference.upscale import Upscaler
@@ -54,7 +54,8 @@ class Gain:
     def interval(self) -> tuple[float, float]:
         """Of the mean difference, with `CONFIDENCE` (Student's t), of two pictures or more."""
         found = self.differences()
-        reach = t.ppf((1 + CONFIDENCE) / 2, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5
+        spread = found.std(ddof=1) / len(found) ** 0.5
+        reach = stdtrit(len(found) - 1, (1 + CONFIDENCE) / 2) * spread
         return float(found.mean() - reach), float(found.mean() + reach)
 
     def words(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from esrgan.errors import UserError
 from esrgan.figures.sheet import (
@@ -116,5 +116,5 @@ def _with_interval(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = len(curves)
     if count < 2:
         return curves.mean(axis=0), np.zeros(curves.shape[1])
-    reach = t.ppf(0.975, count - 1) * curves.std(axis=0, ddof=1) / count**0.5
+    reach = stdtrit(count - 1, 0.975) * curves.std(axis=0, ddof=1) / count**0.5
     return curves.mean(axis=0), reach

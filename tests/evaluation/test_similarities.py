@@ -1,7 +1,6 @@
 """Similarities: on piq's own scale, of what is said, and known answers."""
 
 import numpy as np
-import piq
 import pytest
 import torch
 from skimage.color import rgb2ycbcr
@@ -34,6 +33,8 @@ def colours(picture: np.ndarray) -> torch.Tensor:
 
 
 def test_they_equal_piqs_own_of_luma_and_of_colours(hr: np.ndarray, sr: np.ndarray) -> None:
+    import piq  # only here: it takes seconds
+
     ys, all_colours = (luma(sr), luma(hr)), (colours(sr), colours(hr))
     expected = {
         "ms_ssim": piq.multi_scale_ssim(*ys),

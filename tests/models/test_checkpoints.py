@@ -16,8 +16,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
-from torchvision.models import resnet18
-from torchvision.models.vgg import cfgs, make_layers
 
 from esrgan.models.checkpoints import (
     load_features,
@@ -28,6 +26,7 @@ from esrgan.models.checkpoints import (
 )
 from esrgan.models.weights_file import PREFIXES, WRAPPERS
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig, VGGFeatures
+from tests.tiny import vgg_layers
 
 State = dict[str, Tensor]
 
@@ -413,7 +412,7 @@ def test_foreign_metadata_is_passed_over(tmp_path, state):
 def vgg() -> nn.Sequential:
     """torchvision's VGG19 features at a sixteenth of the width."""
     torch.manual_seed(0)
-    return make_layers([v if v == "M" else v // 16 for v in cfgs["E"]], batch_norm=False)
+    return vgg_layers(19, 16)
 
 
 def torchvisions_conv2_2(vgg: nn.Sequential, x: Tensor) -> Tensor:
@@ -447,7 +446,7 @@ def test_features_round_trip_under_torchvisions_names(tmp_path, vgg):
 def vgg16() -> nn.Sequential:
     """torchvision's VGG16 features at a sixteenth of the width."""
     torch.manual_seed(1)
-    return make_layers([v if v == "M" else v // 16 for v in cfgs["D"]], batch_norm=False)
+    return vgg_layers(16, 16)
 
 
 def named(vgg: nn.Sequential, name: str, kernel: str = "weight") -> dict[str, Tensor]:
@@ -525,7 +524,7 @@ def test_a_vgg_without_one_of_its_layers_is_refused(path, vgg16, refused):
 
 
 def test_vgg_with_batch_norm_is_refused(path, refused):
-    layers = make_layers([v if v == "M" else 4 for v in cfgs["E"]], batch_norm=True)
+    layers = vgg_layers(19, 16, batch_norm=True)
     torch.save({f"features.{k}": v for k, v in layers.state_dict().items()}, path)
     with refused("model.pth", "VGG19"):
         load_features(path)
@@ -702,6 +701,8 @@ def test_other_files_are_named(path, refused):
 
 
 def test_another_architecture(path, refused):
+    from torchvision.models import resnet18
+
     torch.save(resnet18().state_dict(), path)
     with refused("model.pth is not an ESRGAN generator"):
         load_generator(path)

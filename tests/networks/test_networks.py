@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import vgg16, vgg19
-from torchvision.models.vgg import cfgs, make_layers
 
 from esrgan.networks import (
     RRDBConfig,
@@ -21,6 +19,7 @@ from esrgan.networks import (
     build_generator,
 )
 from esrgan.networks.vgg import block_widths, convolutions, torchvision_index
+from tests.tiny import vgg_layers
 
 CONVOLUTIONS = convolutions(depth=19)
 VGG_LAYERS = ["conv1_1", "relu1_2", "conv2_2", "relu3_1", "conv3_4", "conv5_4", "relu5_4"]
@@ -193,8 +192,7 @@ def test_the_unet_halves_its_input_three_times(size, refused):
 @pytest.fixture
 def torchvisions() -> nn.Sequential:
     """torchvision's VGG19 features at an eighth of the width, with random biases."""
-    layout = [value if value == "M" else value // 8 for value in cfgs["E"]]
-    features = make_layers(layout, batch_norm=False).eval()
+    features = vgg_layers(19, 8).eval()
     for module in features:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
@@ -233,10 +231,10 @@ def test_before_activation_has_negative_values_and_after_has_none(ours):
     torch.testing.assert_close(found["relu5_4"], found["conv5_4"].clamp(min=0))
 
 
-@pytest.mark.parametrize(("depth", "published"), [(16, vgg16), (19, vgg19)])
-def test_full_width_has_the_published_tensors(depth, published):
+@pytest.mark.parametrize("depth", [16, 19])
+def test_full_width_has_the_published_tensors(depth):
     with torch.device("meta"):
-        theirs = published().features.state_dict()
+        theirs = vgg_layers(depth).state_dict()
         found = VGGFeatures(depth=depth).state_dict()
     shapes = [tensor.shape for tensor in found.values()]
     assert shapes == [tensor.shape for tensor in theirs.values()]
