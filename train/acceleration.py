@@ -1,8 +1,8 @@
 """Autocast, TF32 and `torch.compile`: steps faster than in plain float32."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from esrgan.errors import UserError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 CompileMode = Literal["default", "reduce-overhead", "max-autotune"]
+Function = TypeVar("Function", bound=Callable[..., Any])
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -42,12 +43,22 @@ def set_up_cuda(tf32: bool) -> None:
 
 def compile_in_place(networks: Iterable[nn.Module], mode: CompileMode) -> None:
     """Compile networks at their first call; the names of their weights stay."""
-    from torch._functorch import config as autograd_config  # not imported with torch
-
-    # The discriminator's graph is gone through twice: its buffers must outlive the first time.
-    autograd_config.donated_buffer = False
+    _keep_buffers()
     for network in networks:
         network.compile(mode=mode)
+
+
+def compiled(function: Function, mode: CompileMode) -> Function:
+    """A function that is compiled at its first call."""
+    _keep_buffers()
+    return cast(Function, torch.compile(function, mode=mode))
+
+
+def _keep_buffers() -> None:
+    """The discriminator's graph is gone through twice: its buffers must outlive the first time."""
+    from torch._functorch import config as autograd_config  # not imported with torch
+
+    autograd_config.donated_buffer = False
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ E[·] is the mean over the mini-batch, of all processes where there are several;
 this process's pictures, and the mean over the processes that of the batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -62,12 +62,35 @@ class StandardGANLoss:
         return real(fake_logits)
 
 
-def gradient_penalty(real_logits: Tensor, pictures: Tensor) -> Tensor:
-    """R1 = E[‖∇_x C(x_r)‖²] (Mescheder et al., "Which training methods for GANs do actually
-    converge?", 2018) from C(x_r), N×1 (or N×1×H×W, whose mean over the pixels is taken), and the
-    N×3×H×W pictures x_r, which require a gradient."""
-    of_pictures = real_logits.flatten(1).mean(1)  # N
-    (slopes,) = torch.autograd.grad(of_pictures.sum(), pictures, create_graph=True)
+def penalised_logits(discriminator: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """C(x) of N×3×H×W real pictures, and R1 = E[‖∇_x C(x)‖²] (Mescheder et al., "Which training
+    methods for GANs do actually converge?", 2018); of a logit a pixel, by their mean."""
+    seen = x.detach().requires_grad_()
+    logits = discriminator(seen)
+    (slopes,) = torch.autograd.grad(_sum_of_pictures(logits.to(x.dtype)), seen, create_graph=True)
+    return logits, _mean_square_norm(slopes)
+
+
+def penalised_logits_in_one_graph(
+    discriminator: Callable[[Tensor], Tensor], x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same for `torch.compile`, which differentiates what it compiles once only: the first
+    gradient is part of that. Not with batch normalisation, whose statistics change meanwhile."""
+
+    def summed(seen: Tensor) -> tuple[Tensor, Tensor]:
+        logits = discriminator(seen)
+        return _sum_of_pictures(logits.to(x.dtype)), logits
+
+    slopes, logits = torch.func.grad(summed, has_aux=True)(x)
+    return logits, _mean_square_norm(slopes)
+
+
+def _sum_of_pictures(logits: Tensor) -> Tensor:
+    """N×1 or N×1×H×W -> Σ_n C(x_n)"""
+    return logits.flatten(1).mean(1).sum()
+
+
+def _mean_square_norm(slopes: Tensor) -> Tensor:
     return slopes.square().sum(dim=(1, 2, 3)).mean()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -40,6 +41,7 @@ from train.acceleration import (
     autocast,
     chosen_precision,
     compile_in_place,
+    compiled,
     compiler_errors_told,
     gradient_scaler,
     ran_out_of_memory,
@@ -51,8 +53,9 @@ from train.losses import (
     PerceptualLoss,
     RelativisticAverageGANLoss,
     StandardGANLoss,
-    gradient_penalty,
     mean_square,
+    penalised_logits,
+    penalised_logits_in_one_graph,
 )
 from train.pixel_losses import loss_called
 from train.starting_weights import frozen, initial_discriminator, initial_generator
@@ -409,16 +412,23 @@ class GANStage(PSNRStage):
             crops = [self.dataset[number][1] for number in range(NORMALISING_CROPS)]
             self.perceptual.normalise(unit_range(torch.stack(crops).to(device)))
             self.modules["feature scales"] = self.perceptual.scales
+        self.penalised = penalised_logits
         if config.compile:
-            networks: list[nn.Module] = [self.perceptual.features]
+            self._compile(config)
+
+    def _compile(self, config: GANConfig) -> None:
+        networks: list[nn.Module] = [self.perceptual.features]
+        normalised = any(isinstance(part, _BatchNorm) for part in self.discriminator.modules())
+        if config.gradient_penalty and normalised:
+            self.notes.append(
+                "the discriminator is not compiled: with batch normalisation, torch.compile has "
+                "not the second derivatives that R1 needs"
+            )
+        else:
+            networks.append(self.discriminator)
             if config.gradient_penalty:
-                self.notes.append(
-                    "the discriminator is not compiled: R1 needs its second derivatives, which "
-                    "torch.compile has not"
-                )
-            else:
-                networks.append(self.discriminator)
-            compile_in_place(networks, config.compile_mode)
+                self.penalised = compiled(penalised_logits_in_one_graph, config.compile_mode)
+        compile_in_place(networks, config.compile_mode)
 
     @property
     def steps(self) -> int:
@@ -476,16 +486,18 @@ class GANStage(PSNRStage):
         penalty = self.config.gradient_penalty
         # Cut from G, so that each network gets its own gradient.
         shown = seen_sr.detach().requires_grad_()
-        truth = seen_hr.detach().requires_grad_(penalty > 0)
+        truth = seen_hr.detach()
         with self.autocast():
-            real_logits = self.discriminator(truth).float()
+            if penalty:
+                real_logits, steepness = self.penalised(self.discriminator, truth)
+            else:
+                real_logits, steepness = self.discriminator(truth), truth.new_zeros(())
             fake_logits = self.discriminator(shown).float()
+        real_logits = real_logits.float()
         adversarial = self.adversarial.generator(real_logits, fake_logits)
         (towards_real,) = torch.autograd.grad(self.share(adversarial), shown, retain_graph=True)
         discriminator = self.adversarial.discriminator(real_logits, fake_logits)
-        objective = discriminator
-        if penalty:
-            objective = discriminator + penalty / 2 * gradient_penalty(real_logits, truth)
+        objective = discriminator + penalty / 2 * steepness
         self.share(objective).backward(inputs=list(self.discriminator.parameters()))
         losses = {
             "loss/adversarial": adversarial,

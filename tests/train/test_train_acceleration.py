@@ -141,18 +141,26 @@ def broken_compiler(*_arguments: Any, **_options: Any) -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("penalty", [0, 0.1], ids=["plain", "R1"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"gradient_penalty": 1e5},  # far above the loss, of an untrained discriminator
+        pytest.param({"gradient_penalty": 1e5, "discriminator": "unet"}, marks=pytest.mark.slow),
+    ],
+    ids=["plain", "R1", "R1 of a U-Net"],
+)
 def test_compiled_networks_give_the_same_step(
-    build: Build, backend: str, penalty: float, monkeypatch: pytest.MonkeyPatch
+    build: Build, backend: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With R1, which needs the discriminator's second derivatives, all but that is compiled."""
+    """Also R1, which takes the discriminator's second derivatives."""
     monkeypatch.setattr("torch.compile", partial(torch.compile, backend=backend))
-    plain, compiled = (
-        build("gan", compile=each, gradient_penalty=penalty) for each in (False, True)
-    )
-    assert any("R1" in note for note in compiled.notes) == (penalty > 0)
+    plain, compiled = (build("gan", compile=each, **changes) for each in (False, True))
+    assert not compiled.notes
     for expected, found in zip(stepped(plain), stepped(compiled), strict=True):
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    for exact, gradient in zip(gradients(plain), gradients(compiled), strict=True):
+        assert (gradient - exact).norm() < 1e-3 * exact.norm()
     assert plain.modules["generator"].state_dict().keys() == (
         compiled.modules["generator"].state_dict().keys()
     )
@@ -166,8 +174,18 @@ def test_the_compiler_is_asked_for_its_mode(build: Build, monkeypatch: pytest.Mo
         return call
 
     monkeypatch.setattr("torch.compile", compiled)
-    build("gan", compile=True, compile_mode="reduce-overhead")
+    options = {"compile": True, "compile_mode": "reduce-overhead"}
+    build("gan", **options)
     assert modes == ["reduce-overhead"] * 3  # generator, perceptual network, discriminator
+    build("gan", **options, gradient_penalty=0.1)
+    assert modes == ["reduce-overhead"] * 7  # and the penalty
+
+
+def test_batch_normalisation_beside_r1_is_not_compiled(build: Build) -> None:
+    changes = {"discriminator_batch_norm": True, "gradient_penalty": 0.1}
+    (note,) = build("gan", compile=True, **changes).notes
+    assert "the discriminator is not compiled" in note
+    assert not build("gan", **changes).notes
 
 
 @pytest.mark.parametrize(

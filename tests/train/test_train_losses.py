@@ -12,7 +12,8 @@ from train.losses import (
     PerceptualLoss,
     RelativisticAverageGANLoss,
     StandardGANLoss,
-    gradient_penalty,
+    penalised_logits,
+    penalised_logits_in_one_graph,
 )
 
 
@@ -216,12 +217,17 @@ def test_perceptual_gradients_reach_sr_only(
     assert all(parameter.grad is None for parameter in features.parameters())
 
 
-def test_the_gradient_penalty_of_a_linear_discriminator_is_its_squared_slope() -> None:
+@pytest.mark.parametrize("penalised", [penalised_logits, penalised_logits_in_one_graph])
+def test_the_penalty_of_a_linear_discriminator_is_its_squared_slope(penalised) -> None:
     torch.manual_seed(2)
     slope = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
-    pictures = torch.rand(6, 3, 4, 5, dtype=torch.float64, requires_grad=True)
-    logits = (pictures * slope).sum(dim=(1, 2, 3)).unsqueeze(1)
-    penalty = gradient_penalty(logits, pictures)
+    pictures = torch.rand(6, 3, 4, 5, dtype=torch.float64)
+
+    def discriminator(x: Tensor) -> Tensor:
+        return (x * slope).sum(dim=(1, 2, 3)).unsqueeze(1)
+
+    logits, penalty = penalised(discriminator, pictures)
+    assert torch.equal(logits, discriminator(pictures))
     assert penalty.item() == pytest.approx(slope.square().sum().item())
     (towards_steeper,) = torch.autograd.grad(penalty, slope)
     torch.testing.assert_close(towards_steeper, 2 * slope)
