@@ -134,14 +134,22 @@ def cases() -> Path:
     return CASES
 
 
-@pytest.fixture(scope="session")
-def genuine() -> Path:
-    """The folder with `RealESRGAN_x4plus.pth` and `RealESRGAN_x4plus_anime_6B.pth`, which
-    ESRGAN_GENUINE_MODELS names; the test is skipped where it is absent."""
+PUBLISHED = [
+    "RealESRGAN_x4plus_anime_6B.pth",  # of 6 blocks
+    "RealESRGAN_x4plus.pth",  # of 23, as the next
+    "RealSR_DF2K.pth",  # RealSR's
+]
+
+
+@pytest.fixture(scope="session", params=PUBLISHED)
+def published(request: pytest.FixtureRequest) -> Path:
+    """A weights file of others in the folder that ESRGAN_GENUINE_MODELS names; the test is skipped
+    where it is absent."""
     folder = os.environ.get("ESRGAN_GENUINE_MODELS")
-    if not folder:
-        pytest.skip("the published weights are not at hand (ESRGAN_GENUINE_MODELS)")
-    return Path(folder)
+    file = Path(folder or "", request.param)
+    if not folder or not file.is_file():
+        pytest.skip(f"{file.name} is not at hand (ESRGAN_GENUINE_MODELS)")
+    return file
 
 
 @pytest.fixture

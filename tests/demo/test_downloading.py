@@ -174,26 +174,30 @@ def test_compare_shows_how_far_and_stops_and_fails(visitor: Page, server: Server
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    ("tab", "choice", "start", "status"),
+    ("tab", "name", "choice"),
     [
-        ("Batch", "#batch-first", "#batch-start", "#batch-status"),
-        ("Fine-tune", "#train-from", "#train-start", "#train-status"),
+        ("Batch", "batch", "#batch-first"),
+        ("Evaluate", "evaluate", "#evaluate-models"),
+        ("Fine-tune", "train", "#train-from"),
     ],
 )
 def test_other_tabs_show_it_too(
-    visitor: Page, server: Server, tab: str, choice: str, start: str, status: str
+    visitor: Page, server: Server, tab: str, name: str, choice: str
 ) -> None:
+    title = zoo.MODELS["official-gan"].title
     visitor.get_by_role("tab", name=tab).click()
-    visitor.locator(f"{choice} input").first.click()
-    visitor.get_by_role("option", name="RRDB_ESRGAN_x4 (official)").click()
+    if tab == "Evaluate":
+        visitor.locator(choice).get_by_label(title).check()
+    else:
+        visitor.locator(f"{choice} input").first.click()
+        visitor.get_by_role("option", name=title).click()
     if tab == "Batch":
         photo = assets.EXAMPLES / "coffee.png"
         visitor.locator("#batch-files input[type=file]").set_input_files(photo)
         expect(visitor.locator("#batch-files")).to_contain_text("coffee")
-    visitor.locator(start).click()
-    expect(visitor.locator(status)).to_contain_text(
-        "Downloading official-gan.safetensors: 1 of", timeout=PATIENCE
-    )
-    visitor.locator(start.replace("start", "stop")).click()
-    expect(visitor.locator(status)).not_to_contain_text("Downloading", timeout=PATIENCE)
+    visitor.locator(f"#{name}-start").click()
+    status = visitor.locator(f"#{name}-status")
+    expect(status).to_contain_text("Downloading official-gan.safetensors: 1 of", timeout=PATIENCE)
+    visitor.locator(f"#{name}-stop").click()
+    expect(status).not_to_contain_text("Downloading", timeout=PATIENCE)
     assert not is_here(source_of("official-gan"))

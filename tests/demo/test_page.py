@@ -466,9 +466,9 @@ def test_own_models_and_what_is_wrong_with_them(fresh: Page, tmp_path: Path) -> 
     np.testing.assert_array_equal(saved(fresh, "gan"), ends[0])
 
 
-def test_genuine_weights_of_others(fresh: Page, genuine: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_genuine_weights_of_others(fresh: Page, published: Path, tmp_path: Path) -> None:
     """At one end; at the other the same, but for its last layer."""
-    published = genuine / "RealESRGAN_x4plus_anime_6B.pth"
     networks = [load_generator(published) for _ in range(2)]
     networks[1].conv_last.weight.data.mul_(0.5)
     save_generator(tmp_path / "paler.safetensors", networks[1], {}, half=False)

