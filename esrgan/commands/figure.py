@@ -16,6 +16,7 @@ from esrgan.commands.common import (
     named_otherwise,
 )
 from esrgan.errors import UserError
+from esrgan.evaluation.evaluate import BASIC
 from esrgan.evaluation.methods import COMPARATORS, PAIR, Selection, labels, model_settings
 from esrgan.evaluation.niqe import own_pristine
 from esrgan.evaluation.renaming import renamed, renaming
@@ -40,6 +41,7 @@ from esrgan.figures.compose import (
     ablation_figure,
     brightness_figure,
     brightness_set_figure,
+    check_metrics,
     crops_figures,
     crops_of_example,
     features_figure,
@@ -269,6 +271,7 @@ def crops(options: Namespace) -> int:
         shown = _kept(options, files, models, options.alphas, options.mode)
         shown = [example.with_hr() for example in shown]
     else:
+        check_metrics(options.metrics, BASIC)
         models = models or ["bicubic", *PAIR]
         chosen = _chosen(options, models, options.alphas, options.mode, options.results)
         pristine = own_pristine()

@@ -214,6 +214,9 @@ def measure(sr: np.ndarray, hr: np.ndarray, scale: int, measures: Measures) -> N
     }
 
 
+BASIC = ("psnr_y", "ssim_y", "niqe")
+
+
 def basic_numbers(
     sr: np.ndarray,
     hr: np.ndarray,
@@ -221,7 +224,7 @@ def basic_numbers(
     pristine: PristineModel,
     luma: Channel = "y",
 ) -> Numbers:
-    """PSNR-Y, SSIM-Y and NIQE of one SR picture, as tables and figures show them.
+    """PSNR-Y, SSIM-Y and NIQE (`BASIC`) of one SR picture, as tables and figures show them.
 
     Args:
         pristine: NIQE's model; others and errors as `measure`.

@@ -3,7 +3,7 @@
 Plain data in, a figure and its caption out. Nothing is computed again of what `evaluate` kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import inf, isinf
@@ -314,12 +314,8 @@ def crops_figures(
         UserError: as `draw_crops`, or no result has one of the metrics.
     """
     known = [row.numbers for each in shown for row in each.rows if row.numbers]
-    missing = [name for name in metrics if known and not any(name in n for n in known)]
-    if missing:
-        raise UserError(
-            f"There is no {missing[0]} of these results; `evaluate -o DIR --columns {missing[0]}` "
-            "measures it, and --evaluation DIR takes it from there."
-        )
+    if known:
+        check_metrics(metrics, {name for each in known for name in each})
     names = metrics or ("psnr_y", "ssim_y", _perceptual(known))
     label = " / ".join(_title(name, names, niqe_label) for name in names)
     blocks = [
@@ -335,6 +331,16 @@ def crops_figures(
     return [
         (draw_crops(page, width), caption + part) for page, part in zip(pages, parts, strict=True)
     ]
+
+
+def check_metrics(metrics: Sequence[str], known: Collection[str]) -> None:
+    """Raises UserError: one of the metrics that are wanted is not among those known."""
+    missing = [name for name in metrics if name not in known]
+    if missing:
+        raise UserError(
+            f"There is no {missing[0]} of these results; `evaluate -o DIR --columns {missing[0]}` "
+            "measures it, and --evaluation DIR takes it from there."
+        )
 
 
 def _together(crops: Sequence[Crop]) -> list[Sequence[Crop]]:

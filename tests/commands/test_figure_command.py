@@ -169,6 +169,11 @@ def test_crops_of_several_pictures_have_chosen_metrics_names_and_pages(
         assert float(points) / 72 < 7.6 - 0.8
 
 
+def test_a_metric_that_is_not_measured_here_is_refused_before_any_model_is_read(refused) -> None:
+    with refused("no lpips", "--evaluation"):
+        run("crops", "absent.png", "--models", "absent.pth", "--metrics", "lpips", "-o", "x.png")
+
+
 def test_another_picture_of_the_same_name_is_refused(
     tmp_path: Path, hr: Path, evaluation: str, refused
 ) -> None:
