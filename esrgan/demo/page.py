@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import gradio as gr
 from fastapi.exceptions import RequestValidationError
+from gradio.route_utils import BUILD_PATH_LIB
 
 from esrgan.demo import api
 from esrgan.demo.batch import tab as batch_tab
@@ -15,6 +16,7 @@ from esrgan.demo.compare import tab as compare_tab
 from esrgan.demo.evaluate import tab as evaluate_tab
 from esrgan.demo.finetune import tab as finetune_tab
 from esrgan.demo.limits import MAX_PICTURE_BYTES
+from esrgan.demo.server.assets import Assets
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.messages import QUIETLY
@@ -72,7 +74,8 @@ def _guarded(page: gr.Blocks) -> Any:
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.state_holder = Sessions(page, seconds_kept())
         quota = Quota(served_folder(), seconds_kept())
-        app.middleware_stack = Guard(app.middleware_stack, share_link, quota)
+        answered = Assets(app.middleware_stack, Path(BUILD_PATH_LIB))
+        app.middleware_stack = Guard(answered, share_link, quota)
         yield
 
     return lifespan
