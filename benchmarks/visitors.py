@@ -32,8 +32,8 @@ from PIL import Image
 from benchmarks.machine import describe_machine
 from benchmarks.server import Server, running
 from esrgan.demo import choice, point
-from esrgan.demo.compare.arrival import AS_HR
 from esrgan.demo.compare.family import BUILTIN, CLEAN
+from esrgan.demo.compare.source import AS_HR
 from esrgan.demo.server.visitors import COOKIE
 
 # How long the server keeps files here, so that their going can be seen; no answer takes so long. It

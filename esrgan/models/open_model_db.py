@@ -140,7 +140,10 @@ def _read(address: str) -> bytes:
 
 def _missing(model: str, error: Exception) -> UserError:
     if not isinstance(error, urllib.error.HTTPError):
-        return UserError(f"OpenModelDB's catalogue can't be reached, and {model} is not here yet.")
+        return UserError(
+            f"OpenModelDB's catalogue can't be reached, and {model} is not here yet; try again "
+            "later, or give the file if you have it."
+        )
     if error.code != 404:
         return UserError(f"OpenModelDB's catalogue answered with {error.code}; try later.")
     return UserError(

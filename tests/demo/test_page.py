@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from esrgan.demo.compare.arrival import AS_HR, AS_LR
+from esrgan.demo.compare.source import AS_HR, AS_LR
 from esrgan.evaluation.histogram import brightness
 from esrgan.evaluation.metrics import psnr, ssim
 from esrgan.inference.upscale import Upscaler

@@ -18,9 +18,9 @@ from esrgan.demo.compare.family import (
 )
 from esrgan.demo.compare.page_link import Address
 from esrgan.demo.compare.session import Controls, Latest, Session
+from esrgan.demo.compare.source import AS_HR, AS_LR, proposed
 from esrgan.demo.server.stopping import Runs
 
-AS_LR, AS_HR = "Make it 4× larger", "Test it: shrink, restore, compare with the original"
 UNCHANGED: Any = gr.skip()
 
 
@@ -71,14 +71,11 @@ def _first() -> Arrival:
 def _named(address: Address) -> Arrival:
     if address.wrong:
         gr.Warning(f"Not understood in the address, and left out: {', '.join(address.wrong)}.")
-    arrival = Arrival(
-        upload=str(address.example),
-        kind=AS_HR if address.is_hr else AS_LR,
-        address=address,
-        request=new_wish(),
-    )
+    upload, kind = str(address.example), AS_HR if address.is_hr else AS_LR
+    arrival = Arrival(upload=upload, kind=kind, address=address, request=new_wish())
     if not address.models:
-        return arrival
+        answer = UNCHANGED if address.is_hr else proposed(upload, kind, BUILTIN)
+        return arrival._replace(source=answer)
     usual = {choice.BUILTIN: (BUILTIN, CLEAN), choice.OFFICIAL: (OFFICIAL, CLEAN)}
     if not address.is_hr:
         usual |= {choice.PHOTO: (BUILTIN, PHOTO), choice.REAL: (OFFICIAL, PHOTO)}

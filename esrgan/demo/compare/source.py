@@ -9,13 +9,13 @@ from pathlib import Path
 import gradio as gr
 
 from esrgan.demo import choice
-from esrgan.demo.compare.arrival import AS_LR
 from esrgan.demo.compare.family import BUILTIN, CLEAN, OFFICIAL, PHOTO
 from esrgan.demo.limits import MAX_PICTURE_PIXELS
 from esrgan.demo.server.decoding import load_image
 from esrgan.errors import UserError
 from esrgan.pictures.compression import TRACES, blockiness, jpeg_quality
 
+AS_LR, AS_HR = "Make it 4× larger", "Test it: shrink, restore, compare with the original"
 # A JPEG of this quality or above is as good as clean.
 FINE_QUALITY = 95
 

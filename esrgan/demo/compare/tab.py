@@ -15,7 +15,7 @@ import gradio as gr
 from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, kept, web_page
-from esrgan.demo.compare.arrival import AS_HR, AS_LR, Arrival, arrive, new_wish
+from esrgan.demo.compare.arrival import Arrival, arrive, new_wish
 from esrgan.demo.compare.family import (
     CLEAN,
     PHOTO,
@@ -39,7 +39,7 @@ from esrgan.demo.compare.session import (
     opening,
     stopped,
 )
-from esrgan.demo.compare.source import asked, is_asked, proposed, question
+from esrgan.demo.compare.source import AS_HR, AS_LR, asked, is_asked, proposed, question
 from esrgan.demo.comparison import Comparison, Trio
 from esrgan.demo.downloading import arriving
 from esrgan.demo.server.housekeeping import seconds_kept

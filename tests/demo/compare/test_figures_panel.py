@@ -15,9 +15,9 @@ from esrgan.demo import comparison as compute
 from esrgan.demo.compare import animation
 from esrgan.demo.compare import figure as figures
 from esrgan.demo.compare.animation import AnimationWish
-from esrgan.demo.compare.arrival import AS_HR, AS_LR
 from esrgan.demo.compare.figure import FigureWish, Marks
 from esrgan.demo.compare.session import Session, add_result, begin
+from esrgan.demo.compare.source import AS_HR, AS_LR
 from esrgan.demo.comparison import Trio
 from esrgan.demo.figure_file import FigureFile
 from esrgan.demo.limits import MAX_CROPS

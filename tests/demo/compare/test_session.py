@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from esrgan.demo import comparison as compute
-from esrgan.demo.compare.arrival import AS_HR
 from esrgan.demo.compare.family import BUILTIN, CLEAN
 from esrgan.demo.compare.session import (
     Latest,
@@ -20,6 +19,7 @@ from esrgan.demo.compare.session import (
     begin,
     finished,
 )
+from esrgan.demo.compare.source import AS_HR
 from esrgan.demo.compare.tab import compare, exactly, stop_comparing
 from esrgan.demo.comparison import Trio
 from esrgan.demo.server.stopping import Runs

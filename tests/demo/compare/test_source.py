@@ -10,10 +10,11 @@ from PIL import Image
 from skimage import data
 
 from esrgan.demo import choice, examples
-from esrgan.demo.compare.arrival import AS_HR, AS_LR
+from esrgan.demo.compare import page_link
+from esrgan.demo.compare.arrival import _named
 from esrgan.demo.compare.family import ANY, BUILTIN, CLEAN, OFFICIAL, PHOTO, trio_of
 from esrgan.demo.compare.session import Latest
-from esrgan.demo.compare.source import asked, estimate, is_asked, proposed
+from esrgan.demo.compare.source import AS_HR, AS_LR, asked, estimate, is_asked, proposed
 from esrgan.demo.compare.tab import compare
 from esrgan.demo.server.stopping import Runs
 from esrgan.models import zoo
@@ -117,6 +118,15 @@ def test_a_comparison_is_by_the_models_of_the_answer(
     assert session is not None
     assert not isinstance(session, gr.State)
     assert view.link.models == names
+
+
+def test_an_address_without_models_has_the_answer_of_the_file() -> None:
+    for query, answer in (({"example": "cat"}, PHOTO), ({"example": "coffee"}, CLEAN)):
+        source = _named(page_link.read({**query, "as": "lr"})).source
+        assert (source.value, source.visible) == (answer, True)
+        assert "JPEG" in source.info
+    named = page_link.read({"example": "cat", "as": "lr", "models": "psnr,gan,gan-after"})
+    assert _named(named).source == CLEAN
 
 
 @pytest.mark.browser

@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from esrgan.demo import examples
-from esrgan.demo.compare.arrival import AS_HR, AS_LR
 from esrgan.demo.compare.family import ANY, BUILTIN
+from esrgan.demo.compare.source import AS_HR, AS_LR
 from tests.conftest import new_page
 
 CLICKS = int(os.environ.get("ESRGAN_STORM", "3"))

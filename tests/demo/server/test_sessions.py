@@ -12,8 +12,8 @@ from gradio.routes import App
 
 from esrgan.demo.batch.job import Batch
 from esrgan.demo.batch.tab import ONE, upscale_all
-from esrgan.demo.compare.arrival import AS_LR
 from esrgan.demo.compare.session import Latest
+from esrgan.demo.compare.source import AS_LR
 from esrgan.demo.compare.tab import compare
 from esrgan.demo.evaluate.tab import AS_EXAMPLES, evaluate
 from esrgan.demo.server import sessions
