@@ -67,13 +67,14 @@ class Watch:
         if differences and min(differences) > DELTA_E_GROWTH * self._smallest_delta_e:
             found["colours"] = (
                 f"the colours differ from HR by ΔE {differences[-1]:.2f}, and once did by "
-                f"{self._smallest_delta_e:.2f}; raise pixel_weight or the weights of shallow layers"
+                f"{self._smallest_delta_e:.2f}; in the second stage raise pixel_weight or the "
+                "weights of shallow layers"
             )
         deviations = _column(self._validations, "validation/flat")
         if deviations and min(deviations) > FLAT:
             found["flat"] = (
-                f"flat white, grey or black comes out up to {deviations[-1]:.0f} levels off; raise "
-                "pixel_weight, lower gan_weight, or train on"
+                f"flat white, grey or black comes out up to {deviations[-1]:.0f} levels off; train "
+                "on, or in the second stage raise pixel_weight or lower gan_weight"
             )
         return found
 

@@ -3,6 +3,7 @@
 A run is a folder below `runs_folder()`, and all that is known of it is read from there.
 """
 
+import filecmp
 import os
 import time
 from collections.abc import Sequence
@@ -102,6 +103,17 @@ def moments(folder: Path) -> dict[str, Path]:
     best = folder / "best" / weights_path(folder).name
     found = {"the best": best} if best.is_file() else {}
     return found | {f"iteration {n}": path for n, path in kept_weights(folder).items()}
+
+
+def result_of(folder: Path) -> str | None:
+    """The moment whose weights are a run's result: the best one, unless another was chosen."""
+    found, result = moments(folder), weights_path(folder)
+    chosen = (
+        name
+        for name, path in found.items()
+        if result.is_file() and filecmp.cmp(path, result, shallow=False)
+    )
+    return next(chosen, next(iter(found), None))
 
 
 def _ending(folder: Path) -> tuple[State, str]:

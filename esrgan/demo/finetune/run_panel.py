@@ -9,7 +9,7 @@ import pandas as pd
 
 from esrgan.demo import finetuned
 from esrgan.demo.finetune import job
-from esrgan.demo.finetune.run import Run, curve, look, moments, picture
+from esrgan.demo.finetune.run import Run, curve, look, moments, picture, result_of
 from esrgan.demo.server.messages import QUIETLY, duration, told
 from esrgan.demo.server.served import shared_copy
 from esrgan.errors import UserError
@@ -163,7 +163,8 @@ def _download(run: Run) -> gr.DownloadButton:
 
 def _moments(run: Run) -> gr.Dropdown:
     names = [] if run.alive else list(moments(run.folder))
-    return gr.Dropdown(names, value=next(iter(names), None), visible=len(names) > 1)
+    value = result_of(run.folder) if names else None
+    return gr.Dropdown(names, value=value, visible=len(names) > 1)
 
 
 def _sample(file: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from esrgan.demo.finetune import job
-from esrgan.demo.finetune.run import SHOWN_POINTS, curve, look, moments, picture
+from esrgan.demo.finetune.run import SHOWN_POINTS, curve, look, moments, picture, result_of
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.run_folder import Status, weights_path, write_status
@@ -60,8 +60,10 @@ def test_a_moment_of_a_run_that_has_ended_becomes_its_result(
     assert run.gain == "Better by far."
     assert picture(run) == folder / "gain.png"
     assert list(moments(folder)) == ["the best", "iteration 25", "iteration 50"]
+    assert result_of(folder) == "the best"
     for seed, moment in ((2, "iteration 25"), (3, "iteration 50"), (1, "the best")):
         job.choose("run", moment)
+        assert result_of(folder) == moment
         bias = load_generator(weights_path(folder)).conv_last.bias
         assert bias is not None
         assert (bias == seed).all()

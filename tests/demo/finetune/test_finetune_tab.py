@@ -213,6 +213,11 @@ def test_a_visitor_chooses_another_moment_than_the_best(
         assert found is not None
         assert (found == bias).all()
     expect(visitor.locator("[data-testid=toast-body]")).to_have_count(0)
+
+    visitor.reload()
+    stop_the_first_comparison(visitor)
+    visitor.get_by_role("tab", name="Fine-tune").click()
+    expect(moment).to_have_value("iteration 50")
     visitor.context.close()
 
 
