@@ -1,6 +1,5 @@
 """What the page shows when it is opened: by its address, or by what it showed before a reload."""
 
-import uuid
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -44,11 +43,6 @@ class Arrival(NamedTuple):
     viewer: Any = UNCHANGED
 
 
-def new_wish() -> str:
-    """A value that the tab's `request` has never had."""
-    return uuid.uuid4().hex
-
-
 def arrive(left: str, runs: Runs, latest: Latest, request: gr.Request) -> Arrival:
     """The page as it was left before a reload, or as its address asks for, or as at first.
 
@@ -61,18 +55,18 @@ def arrive(left: str, runs: Runs, latest: Latest, request: gr.Request) -> Arriva
         if session.controls is not None:
             return _back(session, session.controls, address, runs, latest)
     named = {key: value for key, value in request.query_params.items() if key in page_link.PARTS}
-    return _named(page_link.read(named)) if named else _first()
+    return _named(page_link.read(named), runs) if named else _first(runs)
 
 
-def _first() -> Arrival:
-    return Arrival(family=gr.Dropdown(families()), request=new_wish())
+def _first(runs: Runs) -> Arrival:
+    return Arrival(family=gr.Dropdown(families()), request=runs.wish())
 
 
-def _named(address: Address) -> Arrival:
+def _named(address: Address, runs: Runs) -> Arrival:
     if address.wrong:
         gr.Warning(f"Not understood in the address, and left out: {', '.join(address.wrong)}.")
     upload, kind = str(address.example), AS_HR if address.is_hr else AS_LR
-    arrival = Arrival(upload=upload, kind=kind, address=address, request=new_wish())
+    arrival = Arrival(upload=upload, kind=kind, address=address, request=runs.wish())
     if not address.models:
         answer = UNCHANGED if address.is_hr else proposed(upload, kind, BUILTIN)
         return arrival._replace(source=answer)
@@ -110,7 +104,7 @@ def _back(
         *trio,
     )
     if session.view.state == "running":
-        return arrival._replace(address=address, request=new_wish())
+        return arrival._replace(address=address, request=runs.wish())
     runs.latest = session.view.run
     session = kept.keep(latest.compared(kept.looked_at(session, address)))
     return arrival._replace(session=session, viewer=session.view)

@@ -15,7 +15,7 @@ import gradio as gr
 from esrgan.demo import choice, examples
 from esrgan.demo import comparison as compute
 from esrgan.demo.compare import figures_panel, kept, web_page
-from esrgan.demo.compare.arrival import Arrival, arrive, new_wish
+from esrgan.demo.compare.arrival import Arrival, arrive
 from esrgan.demo.compare.family import (
     CLEAN,
     PHOTO,
@@ -127,26 +127,27 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         api_visibility="undocumented",
     )
     begun.failure(None, js=_to_viewer("refused"))
+    request.change(None, js=_to_viewer("asked"))
     # Each wish counts, also one that comes while the server still answers another.
     each: dict[str, Any] = {"trigger_mode": "multiple", **QUIETLY}
     wish: dict[str, Any] = {"js": _to_viewer("wished"), **each}
     gr.on(
         [upload.clear, family.input, source.input, tuned.input, *(m.input for m in trio)],
-        lambda: (new_wish(), None),
-        None,
+        lambda runs: (runs.wish(), None),
+        runs,
         [request, address],
         **wish,
     )
     upload.upload(None, js=_to_viewer("wished"))
     upload.upload(
         _uploaded,
-        [upload, own_kind, family],
+        [upload, own_kind, family, runs],
         [kind, source, request, address, place],
         **each,
     )
     kind.input(
-        lambda kind: (kind, new_wish(), None, None),
-        kind,
+        lambda kind, runs: (kind, runs.wish(), None, None),
+        [kind, runs],
         [own_kind, request, address, place],
         **each,
     )
@@ -155,12 +156,12 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     offered.click(None, js=_to_viewer("wished"))
     offered.click(
         _example,
-        [offered, family],
+        [offered, family, runs],
         [upload, kind, source, request, address, place],
         trigger_mode="always_last",
         **QUIETLY,
     )
-    viewer.apply(told(_part_wished), None, [place, request], **each)
+    viewer.apply(told(_part_wished), runs, [place, request], **each)
     tab.select(lambda: gr.Dropdown(families()), None, family, **QUIETLY)
     arrival = Arrival(
         upload=upload,
@@ -199,20 +200,20 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     return upload, viewer
 
 
-def _example(number: int, family: str) -> tuple[Any, ...]:
+def _example(number: int, family: str, runs: Runs) -> tuple[Any, ...]:
     """An example, as what it is good for: a clean one to be shrunk first, a JPEG as it is."""
     name, file = [*examples.pictures().items()][number]
     if name in examples.photographs():
-        return str(file), AS_LR, proposed(str(file), AS_LR, family), new_wish(), None, None
-    return str(file), AS_HR, CLEAN, new_wish(), None, None
+        return str(file), AS_LR, proposed(str(file), AS_LR, family), runs.wish(), None, None
+    return str(file), AS_HR, CLEAN, runs.wish(), None, None
 
 
-def _uploaded(upload: str | None, kind: str, family: str) -> tuple[Any, ...]:
-    return kind, proposed(upload, kind, family), new_wish(), None, None
+def _uploaded(upload: str | None, kind: str, family: str, runs: Runs) -> tuple[Any, ...]:
+    return kind, proposed(upload, kind, family), runs.wish(), None, None
 
 
-def _part_wished(event: gr.EventData) -> tuple[tuple[int, int, int, int], str]:
-    return place_of(event), new_wish()
+def _part_wished(runs: Runs, event: gr.EventData) -> tuple[tuple[int, int, int, int], str]:
+    return place_of(event), runs.wish()
 
 
 def compare(
@@ -233,6 +234,9 @@ def compare(
 ) -> Iterator[tuple[Session | None, View]]:
     """Run one picture through the models, showing each result as soon as it is there, until the
     visitor wishes for another comparison."""
+    if wish != runs.wished:  # a later one overtook it
+        yield gr.skip(), gr.skip()
+        return
     session = None
     with runs.running() as run:
         try:

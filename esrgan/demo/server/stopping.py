@@ -25,14 +25,20 @@ class Runs:
 
     Attributes:
         latest: the name of the run that was begun last, "" before the first.
+        wished: the name of the last wish, "" before the first.
         given_up: names of wishes that were stopped before their run began; None for the first one,
             stopped before it had a name.
     """
 
     def __init__(self) -> None:
-        self.latest = ""
+        self.latest = self.wished = ""
         self.given_up: set[str | None] = set()
         self._at_work = False
+
+    def wish(self) -> str:
+        """The name of a new wish: runs of those before it, if they come later, are not wanted."""
+        self.wished = uuid.uuid4().hex
+        return self.wished
 
     def begin(self) -> str:
         """The name of a new run, which is the latest from now on."""

@@ -3,7 +3,7 @@
 
 import {centreShown, repaint, zoomOf} from './drawing.js';
 import {listen} from './hands.js';
-import {refused, wished} from './news.js';
+import {asked, refused, wished} from './news.js';
 import {expected, shortTitle, updateImage, updateNetwork} from './pictures.js';
 import {copyLink, download, savePage} from './saving.js';
 import {find, rangeOf, state} from './state.js';
@@ -135,6 +135,7 @@ export function connect() {
   new ResizeObserver(() => repaint()).observe(panes);
   addEventListener('scroll', () => { state.scrolledAt = performance.now(); }, {capture: true, passive: true});
   find('.alphas', HTMLElement).replaceChildren(...state.stripAlphas.map(() => document.createElement('span')));
+  root.addEventListener('asked', asked);
   root.addEventListener('wished', wished);
   root.addEventListener('refused', refused);
   const phone = matchMedia(PHONE).matches;

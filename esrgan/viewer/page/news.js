@@ -26,6 +26,11 @@ export function wished() {
   tell('wished', state.width ? `Asking for it … ${OF_BEFORE}` : 'Asking for it …');
 }
 
+/** What was wished for is asked for now: of what was on its way before it, nothing counts any more. */
+export function asked() {
+  if (state.run !== null) wished();
+}
+
 /** What was wished for has not begun, and a message of its own says why. */
 export function refused() {
   if (state.root.dataset.state === 'wished') tell('failed', state.width ? `That did not begin. ${OF_BEFORE}` : 'That did not begin.');

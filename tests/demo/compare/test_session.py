@@ -99,7 +99,7 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
         "",
         None,
         None,
-        "wish",
+        runs.wish(),
     )
     first = compare(runs, latest, *wish)
     shown = [next(first)[0] for _ in range(4)][-1]
@@ -112,23 +112,38 @@ def test_only_the_latest_of_a_visitors_comparisons_goes_on(
     assert {view.run for _, view in second} == {newer.run}
 
 
-@pytest.mark.parametrize("known", ["this", None])
+def test_a_wish_that_a_later_one_overtook_does_not_begin(
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    Image.fromarray(photo).save(tmp_path / "x.png")
+    runs = Runs()
+    wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, CLEAN, None, None, *ENDS, None, None)
+    earlier, later = runs.wish(), runs.wish()
+    first = compare(runs, Latest(), *wish, later)
+    assert next(first)[0] is not None
+    assert list(compare(runs, Latest(), *wish, earlier)) == [NOTHING]
+    assert next(first)[0] is not None  # it goes on
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_a_wish_that_was_stopped_before_it_began_does_not_begin(
-    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str | None
+    photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """The browser does not know its first wish yet when the page has just come."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo).save(tmp_path / "x.png")
     runs = Runs()
-    stop_comparing(runs, known)
+    this = runs.wish()
+    stop_comparing(runs, this if known else None)
     wish = (str(tmp_path / "x.png"), AS_HR, BUILTIN, CLEAN, None, None, *ENDS, None, None)
-    ((session, view),) = compare(runs, Latest(), *wish, "this")
+    ((session, view),) = compare(runs, Latest(), *wish, this)
     assert session is None
     assert (view.state, view.words) == ("stopped", "Stopped.")
-    assert next(compare(runs, Latest(), *wish, "another"))[0] is not None
+    assert next(compare(runs, Latest(), *wish, runs.wish()))[0] is not None
     runs.stop()
     stop_comparing(runs, None)  # nothing is there to be stopped, nor to come
-    assert next(compare(runs, Latest(), *wish, "a third"))[0] is not None
+    assert next(compare(runs, Latest(), *wish, runs.wish()))[0] is not None
 
 
 def test_what_rests_takes_nothing_from_a_comparison_that_has_gone_on(session: Session) -> None:

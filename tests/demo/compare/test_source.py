@@ -114,7 +114,8 @@ def test_a_comparison_is_by_the_models_of_the_answer(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     Image.fromarray(photo[:24, :24]).save(tmp_path / "x.jpg", quality=50)
     wish = (str(tmp_path / "x.jpg"), kind, BUILTIN, PHOTO, None, None, *NO_CHOICE)
-    session, view = next(compare(Runs(), Latest(), *wish, None, None, "wish"))
+    runs = Runs()
+    session, view = next(compare(runs, Latest(), *wish, None, None, runs.wish()))
     assert session is not None
     assert not isinstance(session, gr.State)
     assert view.link.models == names
@@ -122,11 +123,11 @@ def test_a_comparison_is_by_the_models_of_the_answer(
 
 def test_an_address_without_models_has_the_answer_of_the_file() -> None:
     for query, answer in (({"example": "cat"}, PHOTO), ({"example": "coffee"}, CLEAN)):
-        source = _named(page_link.read({**query, "as": "lr"})).source
+        source = _named(page_link.read({**query, "as": "lr"}), Runs()).source
         assert (source.value, source.visible) == (answer, True)
         assert "JPEG" in source.info
     named = page_link.read({"example": "cat", "as": "lr", "models": "psnr,gan,gan-after"})
-    assert _named(named).source == CLEAN
+    assert _named(named, Runs()).source == CLEAN
 
 
 @pytest.mark.browser

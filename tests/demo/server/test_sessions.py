@@ -149,7 +149,7 @@ def test_a_comparison_that_can_not_begin_is_not_at_work(tmp_path: Path) -> None:
     runs = Runs()
     file = str(tmp_path / "notes.png")
     *_, (session, view) = compare(
-        runs, Latest(), file, AS_LR, "", "", None, [], "", "", "", None, None, "wish"
+        runs, Latest(), file, AS_LR, "", "", None, [], "", "", "", None, None, runs.wish()
     )
     assert session is None
     assert (view.state, view.pictures, view.panes) == ("failed", [], ())
