@@ -1,11 +1,13 @@
 """Ma's score, LPIPS, DISTS and FID, from `pyiqa` where it is installed and has its parameters, or
 can fetch them."""
 
+import atexit
 import hashlib
 import importlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -182,13 +184,23 @@ def parameters_in(folder: Path | None) -> Iterator[None]:
         raise UserError(f"There is no folder {folder}.")
     files = [file for place in (*_hub_folders(), folder) for file in place.glob("*.*")]
     by_name = {file.name: file.resolve() for file in files}  # the folder's own before others
-    with tempfile.TemporaryDirectory() as home:
-        for place in HUB_FOLDERS:
-            Path(home, "hub", place).mkdir(parents=True)
-            for name, file in by_name.items():
-                Path(home, "hub", place, name).symlink_to(file)
-        with _environment(TORCH_HOME=home):
-            yield
+    home = _home()
+    for place in HUB_FOLDERS:
+        there = home / "hub" / place
+        shutil.rmtree(there, ignore_errors=True)
+        there.mkdir(parents=True)
+        for name, file in by_name.items():
+            (there / name).symlink_to(file)
+    with _environment(TORCH_HOME=str(home)):
+        yield
+
+
+@cache
+def _home() -> Path:
+    """One place for the whole process: pyiqa keeps to the home that it was imported with."""
+    home = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
 
 
 @contextmanager

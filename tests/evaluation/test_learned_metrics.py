@@ -68,6 +68,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A pyiqa of few lines, and the file in which it writes what it is asked for, and where."""
     (tmp_path / "pyiqa.py").write_text(PYIQA)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pyiqa", raising=False)  # the real one
     monkeypatch.setenv("ASKED", str(tmp_path / "asked"))
     _fetch.cache_clear()
     yield tmp_path / "asked"
