@@ -25,6 +25,7 @@ from esrgan.run_folder import (
 
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
 ENDED: tuple[State, ...] = ("finished", "stopped")
+BEST = "the best"  # of the moments of a run
 SHOWN_POINTS = 150  # of a curve; there are two in one plot
 
 
@@ -68,7 +69,7 @@ def look(name: str) -> Run:
         left = _seconds_left(process.get("time", 0), metrics, iterations)
         return Run(folder, "running", iteration, iterations, stage, left)
     state, message = _ending(folder)
-    gain = str(read_json(gain_path(folder)).get("words", "")) if state in ENDED else ""
+    gain = _gain(folder) if state in ENDED else ""
     return Run(folder, state, iteration, iterations, stage, None, message, gain)
 
 
@@ -87,9 +88,14 @@ def curve(metrics: Sequence[dict[str, float]], name: str) -> list[tuple[float, f
 
 def picture(run: Run) -> Path | None:
     """What is shown of a run: its latest sample; when it has ended, what was gained on the pictures
-    that were held out, if any were: rows of before, after and HR."""
-    gained = gain_picture_path(run.folder)
-    return gained if run.gain and gained.is_file() else latest_sample(run.folder)
+    that were held out, if any were: rows of before, after and HR. Of another moment than the best,
+    if one was chosen, its sample."""
+    if run.gain:
+        gained, other = gain_picture_path(run.folder), _other_than_best(run.folder)
+        shown = moments(run.folder)[other].with_suffix(".png") if other else gained
+        if shown.is_file():
+            return shown
+    return latest_sample(run.folder)
 
 
 def latest_sample(folder: Path) -> Path | None:
@@ -101,7 +107,7 @@ def moments(folder: Path) -> dict[str, Path]:
     """The weights that can be a run's result, by what they are called: the best ones, and those
     beside its sample pictures."""
     best = folder / "best" / weights_path(folder).name
-    found = {"the best": best} if best.is_file() else {}
+    found = {BEST: best} if best.is_file() else {}
     return found | {f"iteration {n}": path for n, path in kept_weights(folder).items()}
 
 
@@ -114,6 +120,20 @@ def result_of(folder: Path) -> str | None:
         if result.is_file() and filecmp.cmp(path, result, shallow=False)
     )
     return next(chosen, next(iter(found), None))
+
+
+def _other_than_best(folder: Path) -> str | None:
+    """The moment that was chosen in place of the best one."""
+    result = result_of(folder)
+    return None if result == BEST else result
+
+
+def _gain(folder: Path) -> str:
+    """What was gained on the pictures that were held out, in words; "" if none were."""
+    words, other = str(read_json(gain_path(folder)).get("words", "")), _other_than_best(folder)
+    if words and other:
+        return f"The result is {other}; what was gained was measured of {BEST} only."
+    return words
 
 
 def _ending(folder: Path) -> tuple[State, str]:

@@ -54,7 +54,8 @@ def test_a_moment_of_a_run_that_has_ended_becomes_its_result(
     (folder / "log.txt").touch()
     (folder / "process.json").write_text('{"pid": 999999999, "started": "never", "time": 2}')
     (folder / "gain.json").write_text('{"words": "Better by far."}')
-    Image.new("RGB", (9, 9)).save(folder / "gain.png")
+    for file in ("gain", *files[2:]):
+        Image.new("RGB", (9, 9)).save(folder / f"{file}.png")
     write_status(folder, Status("finished", 50, 50))
     run = look("run")
     assert run.gain == "Better by far."
@@ -64,6 +65,10 @@ def test_a_moment_of_a_run_that_has_ended_becomes_its_result(
     for seed, moment in ((2, "iteration 25"), (3, "iteration 50"), (1, "the best")):
         job.choose("run", moment)
         assert result_of(folder) == moment
+        told = look("run").gain
+        assert told == "Better by far." if moment == "the best" else moment in told
+        shown = {1: "gain.png", 2: "samples/0000025.png", 3: "samples/0000050.png"}
+        assert picture(look("run")) == folder / shown[seed]
         bias = load_generator(weights_path(folder)).conv_last.bias
         assert bias is not None
         assert (bias == seed).all()
