@@ -32,7 +32,14 @@ def figure_form(name: str, width: float) -> list[gr.components.Component]:
 def download_parts(name: str) -> list[gr.components.Component]:
     """Downloads of a figure, its file and its LaTeX: `name`-file and `name`-latex."""
     file = gr.DownloadButton("Download", elem_id=f"{name}-file")
-    latex = gr.Code(label="LaTeX", language="latex", elem_id=f"{name}-latex", interactive=False)
+    latex = gr.Textbox(  # `gr.Code` is an editor of a third of the page's scripts
+        label="LaTeX",
+        lines=4,
+        buttons=["copy"],
+        interactive=False,
+        elem_id=f"{name}-latex",
+        elem_classes="code",
+    )
     return [file, latex]
 
 

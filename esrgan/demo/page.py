@@ -27,7 +27,7 @@ from esrgan.demo.server.sessions import Sessions
 from esrgan.demo.server.waiting import FairQueue
 
 QUEUE_LENGTH = 32
-FONTS = ("system-ui", "sans-serif")
+FONTS, MONOSPACED = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 STYLE = Path(__file__).with_name("page.css")
 TITLE = (
     "# ESRGAN: everything between PSNR and GAN <small>[the paper](https://arxiv.org/abs/1809.00219)"
@@ -83,7 +83,7 @@ def _guarded(page: gr.Blocks) -> Any:
 
 def _theme() -> gr.Theme:
     """gradio's own, but that small print can be read: its grey is too pale for WCAG's AA."""
-    return gr.themes.Default(font=FONTS).set(
+    return gr.themes.Default(font=FONTS, font_mono=MONOSPACED).set(
         block_info_text_color="*neutral_500", block_info_text_color_dark="*neutral_400"
     )
 
