@@ -230,11 +230,11 @@ def compare(
     third: str,
     address: Address | None,
     place: tuple[int, int, int, int] | None,
-    wish: str,
+    wish: str | None,
 ) -> Iterator[tuple[Session | None, View]]:
     """Run one picture through the models, showing each result as soon as it is there, until the
-    visitor wishes for another comparison."""
-    if wish != runs.wished:  # a later one overtook it
+    visitor wishes for another comparison. Programs name no wish."""
+    if wish not in (None, runs.wished):  # a later one overtook it
         yield gr.skip(), gr.skip()
         return
     session = None

@@ -58,7 +58,7 @@ class Runs:
         if run == self.latest:
             self.stop()
 
-    def gave_up(self, wish: str) -> bool:
+    def gave_up(self, wish: str | None) -> bool:
         """Whether a wish was stopped before its run began, which is so for one wish only."""
         stopped = bool(self.given_up & {wish, None})
         self.given_up.discard(None)

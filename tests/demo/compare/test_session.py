@@ -124,6 +124,7 @@ def test_a_wish_that_a_later_one_overtook_does_not_begin(
     assert next(first)[0] is not None
     assert list(compare(runs, Latest(), *wish, earlier)) == [NOTHING]
     assert next(first)[0] is not None  # it goes on
+    assert next(compare(runs, Latest(), *wish, None))[0] is not None  # a program's
 
 
 @pytest.mark.parametrize("known", [True, False])
