@@ -65,6 +65,7 @@ def main() -> None:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
 
+PATIENCE = 120_000  # ms, for a comparison to its end
 FOUR_PAINTED = """() => document.querySelector('.viewer')?.dataset.empty === 'false'
     && document.querySelectorAll('.pane:not([hidden], .waiting)').length >= 4"""
 WATCH_PAINTS = f"""
@@ -100,7 +101,7 @@ def first_visit(browser: Browser, server: Server) -> dict[str, float]:
     page.goto(server.url, wait_until="commit")
     page.wait_for_selector("#viewer")
     drawn = time.monotonic() - begun
-    page.wait_for_selector(".viewer[data-complete=true]", timeout=120_000)
+    page.wait_for_selector(".viewer[data-complete=true]", timeout=PATIENCE)
     own = [size for key, size in received.items() if not RESULT.search(addresses[key])]
     figures = {
         "page drawn after s": round(drawn, 2),
@@ -131,7 +132,7 @@ def upload(browser: Browser, server: Server, folder: Path) -> dict[str, float]:
         page.locator("#upload input[type=file]").set_input_files(file)
         page.wait_for_function(FOUR_PAINTED)
         seconds.append(time.monotonic() - begun)
-        page.wait_for_selector(".viewer[data-complete=true]")
+        page.wait_for_selector(".viewer[data-complete=true]", timeout=PATIENCE)
     page.close()
     return {"128×128: upload to four panes s": round(statistics.median(seconds), 2)}
 
@@ -146,7 +147,7 @@ def slider(browser: Browser, server: Server, folder: Path) -> dict[str, float]:
         _remove(page)
         page.locator("#upload input[type=file]").set_input_files(file)
         page.locator("#kind").get_by_text("Test it").click()
-        page.wait_for_selector(".viewer[data-complete=true]", timeout=120_000)
+        page.wait_for_selector(".viewer[data-complete=true]", timeout=PATIENCE)
         latencies = page.evaluate(PAINTED, MOVES)
         figures[f"slider {side}²: input to paint, median ms"] = round(
             float(np.median(latencies)), 1
@@ -167,7 +168,7 @@ def _remove(page: Page) -> None:
 def _opened(browser: Browser, server: Server) -> Page:
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(server.url)
-    page.wait_for_selector(".viewer[data-complete=true]", timeout=120_000)
+    page.wait_for_selector(".viewer[data-complete=true]", timeout=PATIENCE)
     return page
 
 
