@@ -1,12 +1,11 @@
 """How LR is made from HR: the paper's bicubic, and what happens to photographs.
 
-All are called alike, `degradation.make(hr, scale, rng)`: H×W×3 `uint8`, sides multiples of the
-scale, gives H/s×W/s×3 `uint8`, and equal generators give equal pictures.
+A recipe draws steps, one after the other; what each is, with all its parameters, is known before it
+is applied. Here they are applied by the CPU, by `device_degradations` on any device of torch's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import cv2
@@ -38,17 +37,123 @@ SMOOTH_FILTERS = (
 )
 
 
+# ---------------------------------------------------------------- steps
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Filtering with a k×k kernel, as `blurred` does it."""
+
+    kernel: np.ndarray
+
+
+@dataclass(frozen=True)
+class MatlabResize:
+    """The paper's: smaller by a factor, as `imresize` does it."""
+
+    factor: int
+
+
+@dataclass(frozen=True)
+class PlainResize:
+    """To height and width by one of OpenCV's filters, `cv2.INTER_…`."""
+
+    height: int
+    width: int
+    chosen: int
+
+
+@dataclass(frozen=True)
+class SmoothResize:
+    """To height and width by one of Pillow's filters, which antialias; of `uint8` only."""
+
+    height: int
+    width: int
+    chosen: Image.Resampling
+
+
+@dataclass(frozen=True)
+class GaussianNoise:
+    """Of standard deviation `sigma`, in levels; `grey` is the same in all channels. Then clipped."""
+
+    sigma: float
+    grey: bool
+
+
+@dataclass(frozen=True)
+class PoissonNoise:
+    """`strength` times that of counted light, as `poisson_noise` has it. Then clipped."""
+
+    strength: float
+    grey: bool
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """Saving as JPEG, as part of a picture that goes on by `top` and `left` pixels (< BLOCK), so
+    that its blocks begin anywhere."""
+
+    quality: int
+    subsampling: Subsampling
+    top: int
+    left: int
+
+
+Step = Blur | MatlabResize | PlainResize | SmoothResize | GaussianNoise | PoissonNoise | Jpeg
+
+
+def applied(step: Step, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """H×W×3, `uint8` or float32 levels, after a step: of the same dtype. The generator is noise's."""
+    match step:
+        case Blur(kernel):
+            return blurred(picture, kernel)
+        case MatlabResize(factor):
+            return imresize(picture, 1 / factor)
+        case PlainResize(height, width, chosen):
+            return cv2.resize(picture, (width, height), interpolation=chosen)
+        case SmoothResize(height, width, chosen):
+            return np.asarray(Image.fromarray(picture).resize((width, height), chosen))
+        case GaussianNoise(sigma, grey):
+            noisy = gaussian_noise(picture.astype(np.float32), sigma, rng, grey)
+            return _as_before(np.clip(noisy, 0, 255), picture)
+        case PoissonNoise(strength, grey):
+            noisy = poisson_noise(picture.astype(np.float32), strength, rng, grey)
+            return _as_before(np.clip(noisy, 0, 255), picture)
+        case Jpeg(quality, subsampling, top, left):
+            whole = np.pad(to_levels(picture), ((top, 0), (left, 0), (0, 0)), "edge")
+            return _as_before(jpeg(whole, quality, subsampling)[top:, left:], picture)
+
+
+def _as_before(result: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    return to_levels(result) if picture.dtype == np.uint8 else result.astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Degradation:
     """A way to make LR.
 
     Attributes:
-        make: from HR, a scale and a generator.
+        steps: draws them for HR of height and width, multiples of a scale, that scale and a
+            generator; the result is smaller by the scale.
         reach: LR pixels around a crop that it depends on, or nearly so.
+        between: what a picture is between two steps: `uint8` is rounded after each, as by programs
+            that save it.
     """
 
-    make: Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+    steps: Callable[[tuple[int, int], int, np.random.Generator], Iterator[Step]]
     reach: int
+    between: type[np.uint8] | type[np.float32] = np.uint8
+
+    def make(self, hr: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
+        """H×W×3 `uint8`, sides multiples of the scale, gives H/s×W/s×3 `uint8`; equal generators
+        give equal pictures. Noise is drawn from the same generator, before the steps after it."""
+        picture = hr.astype(self.between, copy=False)
+        for step in self.steps(hr.shape[:2], scale, rng):
+            picture = applied(step, picture, rng)
+        return to_levels(picture)
+
+
+# ---------------------------------------------------------------- laws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +170,11 @@ class NoiseLaw:
     strength: Range
     grey: float = 0.4
 
-    def drawn(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The picture with noise, in the range of levels."""
+    def drawn(self, rng: np.random.Generator) -> GaussianNoise | PoissonNoise:
         grey = rng.random() < self.grey
         if rng.random() < 0.5:
-            noisy = gaussian_noise(picture, rng.uniform(*self.sigma), rng, grey)
-        else:
-            noisy = poisson_noise(picture, rng.uniform(*self.strength), rng, grey)
-        return np.clip(noisy, 0, 255)
+            return GaussianNoise(rng.uniform(*self.sigma), grey)
+        return PoissonNoise(rng.uniform(*self.strength), grey)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,90 +250,81 @@ class PhotoLaw:
 PHOTO = PhotoLaw()
 
 
-def bicubic(hr: np.ndarray, scale: int, _rng: np.random.Generator) -> np.ndarray:
+# ---------------------------------------------------------------- recipes
+
+
+def bicubic(
+    _sides: tuple[int, int], scale: int, _rng: np.random.Generator
+) -> Iterator[MatlabResize]:
     """MATLAB's (Sec. 4.1)."""
-    return imresize(hr, 1 / scale)
+    yield MatlabResize(scale)
 
 
 def photo(
-    hr: np.ndarray, scale: int, rng: np.random.Generator, law: PhotoLaw = PHOTO
-) -> np.ndarray:
+    sides: tuple[int, int], scale: int, rng: np.random.Generator, law: PhotoLaw = PHOTO
+) -> Iterator[Step]:
     """Mild: slightly blurred, made smaller by any program, a little noise, saved as a JPEG."""
     if rng.random() < law.clean:
-        return bicubic(hr, scale, rng)
+        yield MatlabResize(scale)
+        return
     if rng.random() < law.blurs:
-        hr = blurred(hr, drawn_kernel(law.blur, rng))
-    size = hr.shape[1] // scale, hr.shape[0] // scale
+        yield Blur(drawn_kernel(law.blur, rng))
+    height, width = sides
     chosen = SMOOTH_FILTERS[int(rng.integers(len(SMOOTH_FILTERS)))]
-    picture = np.asarray(Image.fromarray(hr).resize(size, chosen))
+    yield SmoothResize(height // scale, width // scale, chosen)
     if rng.random() < law.noises:
-        picture = law.noise.drawn(picture.astype(np.float32), rng)
+        yield law.noise.drawn(rng)
     if rng.random() < law.saves:
         for _ in range(1 + (rng.random() < law.again)):
             colours: Subsampling = "4:4:4" if rng.random() < law.full_colour else "4:2:0"
-            picture = drawn_jpeg(picture, law.quality, rng, colours)
-    return to_levels(picture)
+            yield drawn_jpeg(law.quality, rng, colours)
 
 
-def real(hr: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
+def real(sides: tuple[int, int], scale: int, rng: np.random.Generator) -> Iterator[Step]:
     """Real-ESRGAN's: blur, resize, noise and JPEG, twice, and ringing (its Sec. 3)."""
-    height, width = hr.shape[:2]
-    small = height // scale, width // scale
-    picture = _blurred_by_chance(hr.astype(np.float32), FIRST, rng)
-    picture = _resized(picture, *_sides(height, width, FIRST.drawn_factor(rng)), rng)
-    picture = FIRST.noise.drawn(picture, rng)
-    picture = drawn_jpeg(picture, FIRST.quality, rng).astype(np.float32)
+    small = sides[0] // scale, sides[1] // scale
+    yield from _blur_by_chance(FIRST, rng)
+    yield drawn_resize(_scaled(sides, FIRST.drawn_factor(rng)), rng)
+    yield FIRST.noise.drawn(rng)
+    yield drawn_jpeg(FIRST.quality, rng)
 
-    picture = _blurred_by_chance(picture, SECOND, rng)
-    picture = _resized(picture, *_sides(*small, SECOND.drawn_factor(rng)), rng)
-    picture = SECOND.noise.drawn(picture, rng)
-    last = [partial(drawn_jpeg, bounds=SECOND.quality, rng=rng)]
-    last.insert(int(rng.integers(2)), partial(_shrunk_and_ringing, sides=small, rng=rng))
-    for step in last:
-        picture = step(picture)
-    return to_levels(picture)
+    yield from _blur_by_chance(SECOND, rng)
+    yield drawn_resize(_scaled(small, SECOND.drawn_factor(rng)), rng)
+    yield SECOND.noise.drawn(rng)
+    saved_last = rng.integers(2) == 0
+    if not saved_last:
+        yield drawn_jpeg(SECOND.quality, rng)
+    yield drawn_resize(small, rng)  # LR's size, at last
+    if rng.random() < FINAL_SINC:
+        yield Blur(sinc(drawn_size(SECOND.blur, rng), rng.uniform(np.pi / 3, np.pi)))
+    if saved_last:
+        yield drawn_jpeg(SECOND.quality, rng)
 
 
 def drawn_jpeg(
-    picture: np.ndarray,
-    bounds: tuple[int, int],
-    rng: np.random.Generator,
-    subsampling: Subsampling = "4:2:0",
-) -> np.ndarray:
-    """Saved as JPEG of a quality within bounds, as part of a picture whose blocks begin anywhere:
-    `uint8`."""
+    bounds: tuple[int, int], rng: np.random.Generator, subsampling: Subsampling = "4:2:0"
+) -> Jpeg:
+    """Of a quality within bounds."""
     quality = int(rng.integers(bounds[0], bounds[1] + 1))
     top, left = rng.integers(BLOCK, size=2)
-    whole = np.pad(to_levels(picture), ((top, 0), (left, 0), (0, 0)), "edge")
-    return jpeg(whole, quality, subsampling)[top:, left:]
+    return Jpeg(quality, subsampling, int(top), int(left))
 
 
-def _blurred_by_chance(picture: np.ndarray, order: Order, rng: np.random.Generator) -> np.ndarray:
-    happens = rng.random() < order.blurs
-    return blurred(picture, drawn_kernel(order.blur, rng)) if happens else picture
+def drawn_resize(sides: tuple[int, int], rng: np.random.Generator) -> PlainResize:
+    return PlainResize(*sides, PLAIN_FILTERS[int(rng.integers(len(PLAIN_FILTERS)))])
 
 
-def _sides(height: int, width: int, factor: float) -> tuple[int, int]:
-    return max(1, int(height * factor)), max(1, int(width * factor))
+def _blur_by_chance(order: Order, rng: np.random.Generator) -> Iterator[Blur]:
+    if rng.random() < order.blurs:
+        yield Blur(drawn_kernel(order.blur, rng))
 
 
-def _resized(picture: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    chosen = PLAIN_FILTERS[int(rng.integers(len(PLAIN_FILTERS)))]
-    return cv2.resize(picture, (width, height), interpolation=chosen)
-
-
-def _shrunk_and_ringing(
-    picture: np.ndarray, sides: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
-    """Of LR's size at last, and by chance through a low-pass."""
-    picture = _resized(picture.astype(np.float32), *sides, rng)
-    if rng.random() >= FINAL_SINC:
-        return picture
-    return blurred(picture, sinc(drawn_size(SECOND.blur, rng), rng.uniform(np.pi / 3, np.pi)))
+def _scaled(sides: tuple[int, int], factor: float) -> tuple[int, int]:
+    return max(1, int(sides[0] * factor)), max(1, int(sides[1] * factor))
 
 
 DEGRADATIONS: dict[DegradationName, Degradation] = {
     "bicubic": Degradation(bicubic, reach=KERNEL_RADIUS),
     "photo": Degradation(photo, reach=8),
-    "real": Degradation(real, reach=16),
+    "real": Degradation(real, reach=16, between=np.float32),
 }

@@ -45,7 +45,7 @@ def imresize(image: np.ndarray, scale: float) -> np.ndarray:
 def _resize_rows(image: np.ndarray, scale: float) -> np.ndarray:
     """Resize along the first axis: H×… -> ceil(H·scale)×…, same dtype."""
     size = image.shape[0]
-    weights = _contributions(size, ceil(size * scale - 1e-9), scale)
+    weights = contributions(size, ceil(size * scale - 1e-9), scale)
     flat = weights @ image.reshape(size, -1).astype(np.float64)
     return _as_dtype(flat, image.dtype).reshape(-1, *image.shape[1:])
 
@@ -58,7 +58,7 @@ def _as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _contributions(in_size: int, out_size: int, scale: float) -> "csr_array":
+def contributions(in_size: int, out_size: int, scale: float) -> "csr_array":
     """The out_size×in_size matrix of kernel weights, with MATLAB's symmetric border."""
     from scipy.sparse import csr_array  # here, as much starts faster without it
 
