@@ -145,6 +145,8 @@ class PSNRConfig(RunConfig):
             it: crops are then taken there, and no loader is needed. The samples are the same.
         degradation: how LR is made: "bicubic" (the paper's), "photo" (mild: what phones and web
             pages do) or "real" (Real-ESRGAN's, in two orders).
+        degrade_on_device: have the device make this LR, by the same steps, which the loader draws.
+            Noise is the device's, so that the samples are others.
         data_weights: how often each of `data` is drawn from, in proportion; none: by area.
         generator: the network to train from scratch, unless there is an `init`.
         init: a model name or file to start from; it brings its own architecture.
@@ -174,6 +176,7 @@ class PSNRConfig(RunConfig):
     lr: tuple[str, ...] = ()
     data_on_device: bool = False
     degradation: DegradationName = "bicubic"
+    degrade_on_device: bool = False
     data_weights: tuple[Positive, ...] = ()
     generator: RRDBConfig | SRResNetConfig | None = None
     init: str | None = None
@@ -192,6 +195,10 @@ class PSNRConfig(RunConfig):
             raise UserError("name the model to start from with --init")
         if self.init_partial and (self.init or self.generator is None):
             raise UserError("--init-partial needs a generator in the preset, and no --init")
+        if self.degrade_on_device and self.degradation == "bicubic":
+            raise UserError("degrade_on_device is for the degradations photo and real")
+        if self.degrade_on_device and any(self.lr):
+            raise UserError("degrade_on_device makes LR of all pictures: leave out --lr")
 
 
 @dataclass(frozen=True, kw_only=True)

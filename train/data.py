@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -236,13 +236,22 @@ def aligned_crops(
     if low is not None:
         y, x = top // scale, left // scale
         return low[y : y + side, x : x + side], hr
-    height, width = (side - side % scale for side in picture.shape[:2])
-    reach = degradation.reach * scale
-    y0, x0 = max(0, top - reach), max(0, left - reach)
-    y1, x1 = min(height, top + size + reach), min(width, left + size + reach)
-    lr = degradation.make(picture[y0:y1, x0:x1], scale, rng)
-    y, x = (top - y0) // scale, (left - x0) // scale
+    wide, y, x = surrounded(picture, top, left, size, scale, degradation.reach)
+    lr = degradation.make(wide, scale, rng)
     return lr[y : y + side, x : x + side], hr
+
+
+def surrounded(
+    picture: np.ndarray, top: int, left: int, size: int, scale: int, reach: int
+) -> tuple[np.ndarray, int, int]:
+    """The HR crop at (top, left), multiples of `scale`, with a margin of `reach` LR pixels where
+    there are so many, sides being multiples of the scale; and the LR pixel, y and x, at which the
+    crop begins in it."""
+    height, width = (side - side % scale for side in picture.shape[:2])
+    margin = reach * scale
+    y0, x0 = max(0, top - margin), max(0, left - margin)
+    y1, x1 = min(height, top + size + margin), min(width, left + size + margin)
+    return picture[y0:y1, x0:x1], (top - y0) // scale, (left - x0) // scale
 
 
 def augmented(crop: np.ndarray, turns: int, flip: bool) -> Tensor:
@@ -338,6 +347,21 @@ def batches(
     Raises:
         UserError: all training pictures are damaged.
     """
+    for first, second in from_loader(dataset, batch_size, start, stop, num_workers, device):
+        yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
+
+
+def from_loader(
+    dataset: Dataset[Any],
+    batch_size: int,
+    start: int,
+    stop: int,
+    num_workers: int | None,
+    device: torch.device,
+    collate: Callable[[list[Any]], Any] | None = None,
+) -> Iterator[Any]:
+    """As `batches`, on the CPU, but ready to be sent to `device`; of samples of any kind, which
+    `collate` makes into a batch."""
     numbers = range(start * batch_size, stop * batch_size)
     workers = default_workers(device) if num_workers is None else num_workers
     loader = DataLoader(
@@ -348,10 +372,10 @@ def batches(
         prefetch_factor=PREFETCHED if workers else None,
         pin_memory=device.type == "cuda",
         worker_init_fn=become_worker,
+        collate_fn=collate,
     )
     try:
-        for first, second in loader:
-            yield first.to(device, non_blocking=True), second.to(device, non_blocking=True)
+        yield from loader
     except UserError as error:  # from another process it comes with that one's traceback
         last = str(error).strip().splitlines()[-1]
         told = UserError(last.removeprefix("esrgan.errors.UserError: "))

@@ -114,7 +114,7 @@ class DeviceData:
 def why_not_on(device: torch.device, dataset: PairDataset) -> str | None:
     """Why a data set can't be kept in the memory of a device, in a sentence."""
     if dataset.degradation is not DEGRADATIONS["bicubic"]:
-        return "crops are not taken on the device: their LR is drawn anew each time, by a CPU"
+        return "crops are not taken on the device: their LR is drawn anew each time"
     needed, room = 3 * pixels(dataset), room_on(device)
     if needed <= room:
         return None

@@ -21,6 +21,7 @@ from train.checkpoint import CheckpointWriter, remains
 from train.config import Config, learning_rate, to_settings
 from train.data import batches
 from train.device_data import DeviceData
+from train.device_degradation import DeviceDegradedPairs
 from train.journal import (
     Journal,
     Silence,
@@ -191,10 +192,12 @@ def loaded(stage: Stage, config: Config, start: int, device: torch.device) -> It
     share, size = distributed.Share(stage.dataset), distributed.local_share(config.batch_size)
     workers, stop = config.num_workers, config.iterations
     try:
-        if stage.resident is None:
-            yield from batches(share, size, start, stop, workers, device)
-        else:
+        if stage.resident is not None:
             yield from DeviceData(stage.resident, device, workers).batches(share, size, start, stop)
+        elif isinstance(stage.dataset, DeviceDegradedPairs):
+            yield from stage.dataset.batches(size, start, stop, workers)
+        else:
+            yield from batches(share, size, start, stop, workers, device)
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

@@ -49,6 +49,7 @@ from train.acceleration import (
 from train.config import Config, Figure, GANConfig, PSNRConfig, VGGConfig
 from train.data import ClassDataset, PairDataset
 from train.device_data import why_not_on
+from train.device_degradation import DeviceDegradedPairs
 from train.losses import (
     PerceptualLoss,
     RelativisticAverageGANLoss,
@@ -233,7 +234,8 @@ class PSNRStage(Stage):
         self.optimizers = {"generator": self.optimizer}
         self.rates = {"generator": 1.0}
         scale = self.generator.scale
-        self.dataset = PairDataset(
+        on_device = partial(DeviceDegradedPairs, device=device)
+        self.dataset = (on_device if config.degrade_on_device else PairDataset)(
             config.data,
             config.crop_size,
             scale,

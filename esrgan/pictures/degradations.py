@@ -74,7 +74,8 @@ class SmoothResize:
 
 @dataclass(frozen=True)
 class GaussianNoise:
-    """Of standard deviation `sigma`, in levels; `grey` is the same in all channels. Then clipped."""
+    """Of standard deviation `sigma`, in levels; `grey` is the same in all channels. The sum is
+    clipped."""
 
     sigma: float
     grey: bool
@@ -82,7 +83,7 @@ class GaussianNoise:
 
 @dataclass(frozen=True)
 class PoissonNoise:
-    """`strength` times that of counted light, as `poisson_noise` has it. Then clipped."""
+    """`strength` times that of counted light, as `poisson_noise` has it. The sum is clipped."""
 
     strength: float
     grey: bool
@@ -103,7 +104,8 @@ Step = Blur | MatlabResize | PlainResize | SmoothResize | GaussianNoise | Poisso
 
 
 def applied(step: Step, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """H×W×3, `uint8` or float32 levels, after a step: of the same dtype. The generator is noise's."""
+    """A picture after a step: H×W×3 `uint8` or float32 levels, as before. The generator is
+    noise's."""
     match step:
         case Blur(kernel):
             return blurred(picture, kernel)

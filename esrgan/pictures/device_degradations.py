@@ -1,11 +1,10 @@
 """The steps of `degradations`, applied by any device of torch's: pictures are 3×H×W, `uint8` or
 float32 levels, and a step gives what it is given.
 
-They equal the CPU's within rounding, but for noise, which a generator of the device draws, and few
-coefficients of JPEG (`device_jpeg`).
+They equal the CPU's within rounding, but for noise, which a generator of the device draws.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -36,7 +35,7 @@ POWERS_OF_TWO = 2 ** np.arange(1, 8)
 
 
 def made(
-    hr: Tensor, degradation: Degradation, steps: Sequence[Step], generator: torch.Generator
+    hr: Tensor, degradation: Degradation, steps: Iterable[Step], generator: torch.Generator
 ) -> Tensor:
     """LR, as `degradation.make` has it, by these of its steps: `uint8`, as HR, 3×H×W. The
     generator, of HR's device, is noise's."""

@@ -1,13 +1,11 @@
 """What JPEG makes of a picture, computed by any device of torch's instead of written to a file.
 
-The steps are those of libjpeg with its default settings (ITU-T T.81, JFIF 1.02), its roundings
-included: whole numbers stay exact in float32, where none exceeds 2^24. Its integer transform of
-blocks rounds in between, and this one does not: few coefficients are off by a quantum.
+The steps are those of libjpeg with its default settings (ITU-T T.81, JFIF 1.02), which computes in
+whole numbers, and so does this: they stay exact in float32 where none exceeds 2^24, and in float64.
 """
 
 import io
 from functools import lru_cache
-from math import pi
 
 import numpy as np
 import torch
@@ -109,23 +107,50 @@ def coded(planes: Tensor, table: Tensor) -> Tensor:
     count, height, width = planes.shape
     whole = _padded(planes, -height % BLOCK, -width % BLOCK)
     rows, columns = (side // BLOCK for side in whole.shape[1:])
-    blocks = whole.view(count, rows, BLOCK, columns, BLOCK).transpose(2, 3)  # N×r×c×8×8
-    cosines = sent(_cosines(), planes.device)
-    coefficients = (cosines @ (blocks - 128) @ cosines.T).round()
+    blocks = whole.reshape(count, rows, BLOCK, columns, BLOCK).transpose(2, 3)  # N×r×c×8×8
+    waves = sent(_waves(), planes.device)
+    coefficients = _scaled(waves @ _scaled((blocks.double() - 128) @ waves.T, 11), 15)
     steps = BLOCK * table
     quanta = coefficients.sign() * ((coefficients.abs() + steps // 2) / steps).floor()
-    found = cosines.T @ (quanta * table) @ cosines / BLOCK
-    levels = (found + 128.5).floor().clamp(0, 255)
+    found = _scaled(_scaled(waves.T @ (quanta * table), 11) @ waves, 18)
+    levels = (found.float() + 128).clamp(0, 255)
     return levels.transpose(2, 3).reshape(whole.shape)[:, :height, :width]
 
 
+def _scaled(numbers: Tensor, bits: int) -> Tensor:
+    """Divided by 2^bits and rounded."""
+    return (numbers / 2**bits + 0.5).floor()
+
+
 @lru_cache
-def _cosines() -> np.ndarray:
-    """√8 times the orthonormal DCT-II: 8×8 float32, whose first row is ones, exactly, so that flat
-    blocks are rounded as libjpeg rounds them."""
-    frequency, place = np.indices((BLOCK, BLOCK))
-    waves = np.cos(pi / BLOCK * (place + 0.5) * frequency)
-    return (waves * np.where(frequency == 0, 1, np.sqrt(2))).astype(np.float32)
+def _waves() -> np.ndarray:
+    """√8 times the DCT-II by the factorisation of Loeffler, Ligtenberg and Moschytz (1989), whose
+    rotations libjpeg has as whole 2^-13ths: 8×8 float64, in these."""
+
+    def whole(number: float) -> int:
+        return round(number * 2**13)
+
+    one, even = whole(1), whole(0.541196100)
+    high, low = even + whole(0.765366865), even - whole(1.847759065)
+    common = whole(1.175875602)
+    first, second = common - whole(1.961570560), common - whole(0.390180644)
+    outer, inner = -whole(0.899976223), -whole(2.562915447)
+    diagonal = (whole(each) for each in (1.501321110, 3.072711026, 2.053119869, 0.298631336))
+    a, b, c, d = diagonal
+    # Of the first four places; the last four mirror them, with the other sign in odd waves.
+    half = [
+        [one, one, one, one],
+        [a + outer + second, common, second, common + outer],
+        [high, even, -even, -high],
+        [common, b + inner + first, common + inner, first],
+        [one, -one, -one, one],
+        [second, common + inner, c + inner + second, common],
+        [even, low, -low, -even],
+        [common + outer, first, common, d + outer + first],
+    ]
+    left = np.array(half, float)
+    signs = np.where(np.arange(BLOCK) % 2, -1, 1)[:, None]
+    return np.hstack((left, signs * left[:, ::-1]))
 
 
 def _padded(planes: Tensor, below: int, right: int) -> Tensor:

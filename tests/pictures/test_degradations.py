@@ -20,14 +20,20 @@ from esrgan.pictures.degradations import (
     FIRST,
     PHOTO,
     SECOND,
+    Degradation,
     DegradationName,
     Order,
+    PhotoLaw,
+    applied,
     drawn_jpeg,
     photo,
-    real,
 )
 from esrgan.pictures.resize import imresize
 from tests.train.samples import noise
+
+
+def photographs(law: PhotoLaw) -> Degradation:
+    return replace(DEGRADATIONS["photo"], steps=partial(photo, law=law))
 
 
 def covariance(kernel: np.ndarray) -> np.ndarray:
@@ -97,22 +103,22 @@ def test_bicubic_is_matlab_s_and_so_are_clean_photographs() -> None:
     hr, rng = noise(64, 64), np.random.default_rng(0)
     expected = imresize(hr, 1 / 4)
     np.testing.assert_array_equal(DEGRADATIONS["bicubic"].make(hr, 4, rng), expected)
-    np.testing.assert_array_equal(photo(hr, 4, rng, replace(PHOTO, clean=1)), expected)
-    clean = [bool((photo(hr, 4, rng) == expected).all()) for _ in range(600)]
+    np.testing.assert_array_equal(photographs(PhotoLaw(clean=1)).make(hr, 4, rng), expected)
+    clean = [bool((photographs(PHOTO).make(hr, 4, rng) == expected).all()) for _ in range(600)]
     assert np.mean(clean) == pytest.approx(PHOTO.clean, abs=0.05)
 
 
 @pytest.mark.parametrize(
-    ("make", "off"),
-    [(partial(photo, law=replace(PHOTO, clean=0, noises=0, saves=0)), 0.05), (real, 0.25)],
+    ("degradation", "off"),
+    [(photographs(PhotoLaw(clean=0, noises=0, saves=0)), 0.05), (DEGRADATIONS["real"], 0.25)],
 )
-def test_nothing_moves_and_brightness_stays(make, off: float) -> None:
+def test_nothing_moves_and_brightness_stays(degradation: Degradation, off: float) -> None:
     y, x = np.indices((96, 128))
     blob = 40 + 160 * np.exp(-((x - 68.5) ** 2 + (y - 44.5) ** 2) / 300)
     hr = np.repeat(blob[..., None].round().astype(np.uint8), 3, axis=2)
     rng, places, means = np.random.default_rng(1), [], []
     for _ in range(40):
-        lr = make(hr, 4, rng).astype(float).mean(axis=2)
+        lr = degradation.make(hr, 4, rng).astype(float).mean(axis=2)
         means.append(lr.mean())
         weight = np.clip(lr - 100, 0, None)  # the blob without what is around it
         y, x = np.indices(lr.shape)
@@ -127,7 +133,8 @@ def test_blocks_of_jpeg_begin_anywhere() -> None:
     slope = np.repeat((2 * x + y)[..., None].astype(np.float32), 3, axis=2)
     rng, found = np.random.default_rng(0), set()
     for _ in range(120):
-        steps = np.abs(np.diff(drawn_jpeg(slope, (1, 1), rng).astype(int), axis=1)).sum((0, 2))
+        saved = applied(drawn_jpeg((1, 1), rng), slope, rng).astype(int)
+        steps = np.abs(np.diff(saved, axis=1)).sum((0, 2))
         by_phase = [steps[16 + phase : 56 : 8].sum() for phase in range(8)]
         found.add(int(np.argmax(by_phase)))
     assert found == set(range(8))
