@@ -1,6 +1,6 @@
 """esrgan/pictures/device_degradations.py: each step, and all together, against the CPU's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -47,8 +47,8 @@ def planes(picture: np.ndarray) -> Tensor:
 def differences(step: Step, picture: np.ndarray) -> np.ndarray:
     """Of the device's result from the CPU's, which are of the picture's dtype."""
     expected = degradations.applied(step, picture, np.random.default_rng(0))
-    found = device_degradations.applied(step, planes(picture), generator())
-    found = found.permute(1, 2, 0).numpy()
+    made_there = device_degradations.applied(step, planes(picture), generator())
+    found = made_there.permute(1, 2, 0).numpy()
     assert found.dtype == expected.dtype == picture.dtype
     return np.abs(found.astype(float) - expected)
 
@@ -153,12 +153,12 @@ def drawn(degradation: Degradation, seed: int) -> list[Step]:
     return list(degradation.steps(PHOTOGRAPH.shape[:2], 4, np.random.default_rng(seed)))
 
 
-def by_cpu(degradation: Degradation, steps: list[Step], seed: int) -> np.ndarray:
+def by_cpu(degradation: Degradation, steps: Sequence[Step], seed: int) -> np.ndarray:
     fixed = replace(degradation, steps=lambda *_: iter(steps))
     return fixed.make(PHOTOGRAPH, 4, np.random.default_rng(seed)).astype(float)
 
 
-def by_device(degradation: Degradation, steps: list[Step], seed: int) -> np.ndarray:
+def by_device(degradation: Degradation, steps: Sequence[Step], seed: int) -> np.ndarray:
     lr = made(planes(PHOTOGRAPH), degradation, steps, generator(seed))
     assert lr.dtype == torch.uint8
     assert lr.shape == (3, 30, 34)

@@ -157,5 +157,5 @@ def test_what_it_is_not_for_is_said(
         raise NotImplementedError("aten::poisson")
 
     monkeypatch.setattr("torch.poisson", missing)
-    with pytest.raises(UserError, match="degrade_on_device: cpu has no"):
+    with pytest.raises(UserError, match="degrade_on_device: cpu lacks"):
         on_device(training_pictures, "photo")
