@@ -57,25 +57,27 @@ function transform(context, canvas) {
  * @param {CanvasRenderingContext2D} context
  * @param {string} name of a pane with one picture
  */
-function place(context, name) {
+function fill(context, name) {
   const picture = name === 'difference' ? composite(name).canvas : source(name);
   context.drawImage(/** @type {CanvasImageSource} */ (picture), 0, 0, state.width, state.height);
 }
 
 /**
- * Make a canvas as wide as its place and as high as the picture asks for, within bounds.
- * @param {HTMLCanvasElement} canvas
+ * Device pixels across and down that a canvas asks for: as wide as its place, as high as the picture, within bounds.
+ * @param {number} place CSS pixels
  */
-function fitToPlace(canvas) {
-  const across = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
-  const down = Math.max(1, Math.round(across * Math.min(MAX_STEEPNESS, state.height / state.width)));
-  if (canvas.width !== across || canvas.height !== down) { canvas.width = across; canvas.height = down; }
-  return {across, down};
+function sizeIn(place) {
+  const across = Math.max(1, Math.round(place * devicePixelRatio));
+  return {across, down: Math.max(1, Math.round(across * Math.min(MAX_STEEPNESS, state.height / state.width)))};
 }
 
-/** @param {string} name */
-function drawPane(name) {
-  const {width} = state, pane = paneOf(name), canvas = canvasOf(name), {across, down} = fitToPlace(canvas);
+/**
+ * @param {string} name
+ * @param {number} place the width of its canvas's place, in CSS pixels
+ */
+function drawPane(name, place) {
+  const {width} = state, pane = paneOf(name), canvas = canvasOf(name), {across, down} = sizeIn(place);
+  if (canvas.width !== across || canvas.height !== down) { canvas.width = across; canvas.height = down; }
   const there = hasArrived(name);
   pane.classList.toggle('waiting', !there);
   write(find('header b', HTMLElement, pane), headline(name));
@@ -90,7 +92,7 @@ function drawPane(name) {
   context.imageSmoothingQuality = 'high';
   transform(context, canvas);
   if (name === 'wipe') drawWipe(context, canvas);
-  else place(context, name);
+  else fill(context, name);
   if (state.mark) drawMark(context, canvas, state.mark);
   if (state.lens && state.pointer) drawLens(context, canvas, name, state.pointer);
   write(find('figcaption', HTMLElement, pane), caption(name));
@@ -144,7 +146,7 @@ function dressWipe(pane, there) {
  */
 function drawWipe(context, canvas) {
   const [left, right] = chosenPair(), edge = Math.round(state.wipeAt * canvas.width);
-  place(context, left);
+  fill(context, left);
   context.save();
   context.resetTransform();
   context.beginPath();
@@ -152,7 +154,7 @@ function drawWipe(context, canvas) {
   context.clip();
   context.clearRect(0, 0, canvas.width, canvas.height);
   transform(context, canvas);
-  place(context, right);
+  fill(context, right);
   context.restore();
   context.save();
   context.resetTransform();
@@ -188,7 +190,7 @@ function drawLens(context, canvas, name, pointer) {
   context.setTransform(
     z * strength, 0, 0, z * strength, at.x - pointer.x * z * strength, at.y - pointer.y * z * strength);
   context.imageSmoothingEnabled = state.smooth;
-  place(context, name === 'wipe' ? chosenPair()[at.x / canvas.width < state.wipeAt ? 0 : 1] : name);
+  fill(context, name === 'wipe' ? chosenPair()[at.x / canvas.width < state.wipeAt ? 0 : 1] : name);
   context.resetTransform();
   context.strokeStyle = 'white';
   context.lineWidth = 3 * devicePixelRatio;  // half of it, as the rest is clipped
@@ -230,9 +232,10 @@ export function draw() {
   if (state.stale === null) layOut(names);
   if (state.detail.length) showDetail(canvasOf(names[0]));
   if (state.mode === 'difference' && isStale('difference') && hasArrived('difference')) updateDifference();
-  names.filter(isStale).forEach(drawPane);
+  const stale = names.filter(isStale), places = stale.map(name => canvasOf(name).clientWidth);  // laid out once for all
+  stale.forEach((name, i) => drawPane(name, places[i]));
   if (state.stale === null) drawStrip();
-  if (isStale('network')) state.histogramFrame ||= requestAnimationFrame(drawHistogram);  // after the pictures
+  if (isStale('network')) state.histogramFrame ||= requestAnimationFrame(() => setTimeout(drawHistogram));  // pictures first
   tellAlpha();
   state.stale = new Set();
 }
@@ -242,10 +245,10 @@ export function draw() {
  * @param {HTMLCanvasElement} canvas
  */
 function showDetail(canvas) {
-  if (!canvas.clientWidth) return;        // in a tab that is not on show
-  const {across, down} = fitToPlace(canvas), [x, y, wide] = state.detail;
+  const place = canvas.clientWidth, {across, down} = sizeIn(place), [x, y, wide] = state.detail;
+  if (!place) return;                     // in a tab that is not on show
   state.detail = [];
-  state.zoom = canvas.clientWidth / wide;
+  state.zoom = place / wide;
   state.centre = {x: x + wide / 2, y: y + wide / 2 * down / across};
 }
 
