@@ -12,6 +12,7 @@ Linux only. Takes minutes; --quick takes a 256×256 and a 640×480 picture.
 
 import argparse
 import json
+import math
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ import torch
 
 from benchmarks.machine import describe_machine
 from benchmarks.peers import eager, networks, spandrel_network
-from esrgan.inference.tiles import DEFAULT_TILE
+from esrgan.inference.tiles import TILES
 from esrgan.inference.upscale import Upscaler
 from esrgan.pictures.images import to_image, to_tensor
 from esrgan.pictures.resize import imresize
@@ -102,7 +103,8 @@ def windows(height: int, width: int) -> list[Window]:
     """All of a picture that is done whole, and places at the seams of one that is done in tiles."""
     if height * width <= 1024 * 1024:
         return [(slice(0, height), slice(0, width))]
-    seams = [range(DEFAULT_TILE, length - SIDE, 3 * DEFAULT_TILE) for length in (height, width)]
+    common = math.lcm(*TILES)
+    seams = [range(common, length - SIDE, common) for length in (height, width)]
     return [
         (slice(y - SIDE, y + SIDE), slice(x - SIDE, x + SIDE)) for y in seams[0] for x in seams[1]
     ]

@@ -94,6 +94,7 @@ def make_upscaler(network: Generator, options: Namespace) -> Upscaler:
         options.self_ensemble,
         options.back_projection,
         backend=options.backend,
+        frozen=True,
     )
 
 

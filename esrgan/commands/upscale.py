@@ -112,15 +112,17 @@ def run(options: Namespace) -> int:
             written += 1
         except UserError as error:
             failures.append(f"{job.source}: {error}")
-    told = processes.gather((written, skipped, failures))
+    by_openvino = any(upscaler.used_openvino for upscaler in made)
+    told = processes.gather((written, skipped, failures, by_openvino))
     if not told:
         return 0
     written, skipped = (sum(counts) for counts in list(zip(*told, strict=True))[:2])
-    failures = [failure for *_, failed in told for failure in failed]
+    failures = [failure for _, _, failed, _ in told for failure in failed]
     left = f"{skipped} skipped, " if options.skip_existing else ""
-    reduced = sorted({upscaler.precision for upscaler in made} - {"fp32"})
-    told_precision = f" (in {', '.join(reduced)})" if reduced else ""
-    print(f"{written} written to {options.out}{told_precision}, {left}{len(failures)} failed")
+    how = sorted({f"in {upscaler.precision}" for upscaler in made} - {"in fp32"})
+    how += ["by OpenVINO"] if any(by for *_, by in told) else []
+    told_how = f" ({', '.join(how)})" if how else ""
+    print(f"{written} written to {options.out}{told_how}, {left}{len(failures)} failed")
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -3,15 +3,18 @@
 All give the same but for rounding (1e-4). Which is the fastest depends on the processor's maker and
 cache, the network's shape and the tile. The parts of such a network are timed when a shape is met
 for the first time; the numbers are kept in the user's cache folder. They hold for any number of
-threads, so that one process and several, each with some of the cores, give the same bytes.
+threads, so that one process and several, each with some of the cores, give the same bytes. That is
+also why OpenVINO, which has to compile a network, is decided for by each picture's own size, never
+by how many pictures a process has done.
 """
 
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,24 +24,34 @@ from filelock import FileLock
 
 from esrgan.errors import UserError
 from esrgan.inference.devices import place, processor
-from esrgan.inference.openvino import openvino_network, openvino_version
+from esrgan.inference.openvino import OpenVINORRDBNet, openvino_version
+from esrgan.inference.precision import probe
+from esrgan.inference.streaming import run_in_strips
+from esrgan.inference.tiles import OVERLAP, TILES
 from esrgan.networks import FastRRDBNet, RRDBConfig, RRDBNet
 from esrgan.networks.fast_rrdb import WINOGRAD_FEATURES
 from esrgan.pictures.files import atomic_path
 
 # Direct convolutions, channels last; those after the upsampling by their phases; the trunk's by
 # Winograd's F(4, 3) besides.
-Backend = Literal["direct", "phases", "winograd"]
-BACKENDS: tuple[Backend, ...] = get_args(Backend)
+TorchBackend = Literal["direct", "phases", "winograd"]
+BACKENDS: tuple[TorchBackend, ...] = get_args(TorchBackend)
+Backend = TorchBackend | Literal["openvino"]
 VARIABLE = "ESRGAN_BACKEND"
 # Sides in LR pixels of the tiles that are timed; up to how many pixels the first one stands for.
 SMALL, LARGE = 64, 128
+TILED = "tiles"  # in the place of a side, of what `measured_tiles` finds
 SMALL_PIXELS = 96 * 96
 REPEATS = 2  # of which the quicker one counts
+# OpenVINO is a candidate where it is so many times as fast, and differs by at most so much.
+MARGIN = 1.1
+TOLERANCE = 1e-4
+OPENVINO: Literal["openvino"] = "openvino"
+PREPARING = "preparing"  # what that takes before the first tile
 Seconds = Mapping[str, float]
 
 
-def chosen_by_user() -> Backend | None:
+def chosen_by_user() -> TorchBackend | None:
     """What the environment variable ESRGAN_BACKEND says.
 
     Raises:
@@ -51,8 +64,8 @@ def chosen_by_user() -> Backend | None:
     return found
 
 
-def fastest(config: RRDBConfig, pixels: int) -> Backend:
-    """The quickest way for networks of this shape and tiles of so many LR pixels.
+def fastest(config: RRDBConfig, pixels: int) -> TorchBackend:
+    """PyTorch's quickest way for networks of this shape and tiles of so many LR pixels.
 
     Where it isn't known yet, it is measured, which takes a second or two for the paper's network.
     """
@@ -60,22 +73,68 @@ def fastest(config: RRDBConfig, pixels: int) -> Backend:
     return quickest(_known_seconds(config, side))
 
 
-def quickest(seconds: Seconds) -> Backend:
+def quickest(seconds: Seconds) -> TorchBackend:
     return min(BACKENDS, key=lambda backend: seconds.get(backend, float("inf")))
 
 
-def run_by(network: RRDBNet, backend: Backend) -> RRDBNet | FastRRDBNet:
+def run_by(network: RRDBNet, backend: TorchBackend) -> RRDBNet | FastRRDBNet:
     """What has the `features` and `enlarged` of a network, computed that way."""
     if backend == "direct":
         return network
     return FastRRDBNet(network, winograd=backend == "winograd")
 
 
+def quickest_tile(config: RRDBConfig) -> int:
+    """Side of PyTorch's tiles of a large picture, in LR pixels; the largest if not measured."""
+    seconds = _known_seconds(config, TILED)
+    return min(TILES[::-1], key=lambda side: seconds.get(f"{side}", float("inf")))
+
+
+@torch.inference_mode()
+def measured_tiles(config: RRDBConfig) -> dict[str, float]:
+    """Seconds of a block for one pixel of a picture in tiles, by their sides; their surroundings,
+    which are computed too, are counted."""
+    sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
+    run = run_by(sample, fastest(config, TILES[0] ** 2))
+    seconds = {}
+    for side in TILES:
+        seen = side + 2 * OVERLAP
+        x = torch.rand(1, config.in_channels, seen, seen).to(memory_format=torch.channels_last)
+        seconds[f"{side}"] = best(partial(run.features, x)) / side**2
+    return seconds
+
+
+def openvino_from(config: RRDBConfig) -> float:
+    """LR pixels from which a picture is done sooner by OpenVINO, compiled for it alone.
+
+    Infinite where it is not clearly faster, not installed, or its times can't be kept: then other
+    processes might find otherwise.
+    """
+    return pays_from(_known_seconds(config, LARGE)) if openvino_version() else float("inf")
+
+
+def pays_from(seconds: Seconds) -> float:
+    """As `openvino_from`, by the seconds of a tile of `LARGE` LR pixels a side."""
+    ours, openvinos = seconds[quickest(seconds)], seconds.get(OPENVINO, float("inf"))
+    if openvinos * MARGIN > ours:
+        return float("inf")
+    return max(SMALL_PIXELS + 1, LARGE**2 * seconds[PREPARING] / (ours - openvinos))
+
+
+@torch.inference_mode()
+def agrees(network: RRDBNet, openvinos: OpenVINORRDBNet) -> bool:
+    """Whether OpenVINO computes this network within `TOLERANCE` of PyTorch, on `probe`."""
+    x = probe()
+    difference = (run_in_strips(openvinos, x) - run_in_strips(network, x)).abs().max()
+    return bool(difference <= TOLERANCE)  # not where it is NaN
+
+
 @torch.inference_mode()
 def measured(config: RRDBConfig, side: int) -> dict[str, float]:
     """Estimated seconds of a tile of side×side LR pixels by each way that there is.
 
-    One block is timed, and what comes after the trunk: a block's time is that of all others.
+    One block is timed, and what comes after the trunk: a block's time is that of all others. With
+    `LARGE` tiles OpenVINO is timed too, and what it takes to compile and check a network.
     """
     sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
     x = torch.rand(1, config.in_channels, side, side).to(memory_format=torch.channels_last)
@@ -90,6 +149,16 @@ def measured(config: RRDBConfig, side: int) -> dict[str, float]:
     }
     if config.num_features >= WINOGRAD_FEATURES:  # else moving the data costs what it saves
         seconds["winograd"] = blocks * best(lambda: winograd.features(x)) + after
+    if side == LARGE and openvino_version():
+        with suppress(UserError, RuntimeError):  # what is broken is no candidate
+            begun = time.perf_counter()
+            OpenVINORRDBNet(RRDBNet(config))
+            compiling = time.perf_counter() - begun
+            openvinos = OpenVINORRDBNet(sample)
+            tile = blocks * best(lambda: openvinos.features(x))
+            tile += best(lambda: openvinos.enlarged(features))
+            checking = (tile + seconds["direct"]) * probe()[0, 0].numel() / side**2
+            seconds |= {OPENVINO: tile, PREPARING: compiling + checking}
     return seconds
 
 
@@ -105,19 +174,24 @@ def best(call: Callable[[], object]) -> float:
 
 
 @lru_cache(maxsize=64)
-def _known_seconds(config: RRDBConfig, side: int) -> Seconds:
+def _known_seconds(config: RRDBConfig, side: int | str) -> Seconds:
     facts = _facts(config, side)
     file = _file(facts)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):  # several processes shall agree
-            return _read(file) or _kept(measured(config, side), facts, file)
+            return _read(file) or _kept(_measured(config, side), facts, file)
     except (OSError, UserError):  # no such place: this process keeps it for itself
-        return measured(config, side)
+        seconds = _measured(config, side)
+        return {backend: seconds[backend] for backend in BACKENDS if backend in seconds}
 
 
-def measure_anew(config: RRDBConfig, side: int) -> tuple[Seconds, Path]:
-    """What `fastest` decides by from now on, and the file in which it is kept.
+def _measured(config: RRDBConfig, side: int | str) -> Seconds:
+    return measured(config, side) if isinstance(side, int) else measured_tiles(config)
+
+
+def measure_anew(config: RRDBConfig, side: int | str) -> tuple[Seconds, Path]:
+    """What is decided by from now on, as `measured` or of `TILED`, and the file that keeps it.
 
     Raises:
         UserError: it can't be kept.
@@ -127,20 +201,21 @@ def measure_anew(config: RRDBConfig, side: int) -> tuple[Seconds, Path]:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
-            seconds = _kept(measured(config, side), facts, file)
+            seconds = _kept(_measured(config, side), facts, file)
     except OSError as error:
         raise UserError(f"{file} could not be written: {error.strerror}.") from error
     _known_seconds.cache_clear()
     return seconds, file
 
 
-def _facts(config: RRDBConfig, side: int) -> dict[str, Any]:
+def _facts(config: RRDBConfig, side: int | str) -> dict[str, Any]:
     """All on which it depends which is the fastest."""
     return {
         "network": asdict(config),
         "side": side,
         "processor": processor(),
         "torch": torch.__version__,
+        "openvino": openvino_version(),
     }
 
 
@@ -154,8 +229,8 @@ def _read(file: Path) -> Seconds | None:
     """The times that a file keeps; None if there is none, or it is damaged."""
     try:
         seconds = json.loads(file.read_text("utf-8"))["seconds"]
-        return {backend: float(seconds[backend]) for backend in BACKENDS if backend in seconds}
-    except (OSError, ValueError, LookupError, TypeError):
+        return {str(name): float(value) for name, value in seconds.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
@@ -163,11 +238,3 @@ def _kept(seconds: Seconds, facts: Mapping[str, Any], file: Path) -> Seconds:
     with atomic_path(file) as temporary:
         temporary.write_text(json.dumps({**facts, "seconds": seconds}, indent=2) + "\n", "utf-8")
     return seconds
-
-
-def openvino_seconds(network: RRDBNet, side: int) -> float | None:
-    """Seconds of a tile by OpenVINO, once it has compiled the network; None where it is missing."""
-    if openvino_version() is None:
-        return None
-    run, x = openvino_network(network), torch.rand(1, 3, side, side)
-    return best(lambda: run(x))

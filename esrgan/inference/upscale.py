@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -11,9 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from esrgan.errors import UserError
-from esrgan.inference.backends import BACKENDS, Backend, chosen_by_user, fastest, run_by
+from esrgan.inference.backends import Backend, chosen_by_user
 from esrgan.inference.devices import choose_device, place
-from esrgan.inference.openvino import openvino_network
+from esrgan.inference.float_on_cpu import FloatOnCPU
+from esrgan.inference.openvino import OpenVINORRDBNet
 from esrgan.inference.precision import NAMES, chosen_dtype
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
 from esrgan.inference.streaming import run_in_strips
@@ -21,11 +23,9 @@ from esrgan.inference.tiles import DEFAULT_TILE, Tile, tiles
 from esrgan.networks import FastRRDBNet, Generator, RRDBNet
 from esrgan.pictures.images import to_image, to_tensor
 
-Run = Callable[[Tensor], Tensor]
 # Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
 WHOLE_PIXELS = 512 * 512
-OPENVINO_TILE = 192  # it has no strips: a tile with its surroundings takes some 700 MB
-Choice = Literal["auto", Backend, "openvino"]
+Choice = Literal["auto"] | Backend
 
 
 class Upscaler:
@@ -40,10 +40,12 @@ class Upscaler:
             ones in tiles, 0 always whole.
         ensemble: average over the eight flips and turns of LR; eight times the work.
         back_projections: rounds of back-projection (Sec. 4.5), before rounding to 8 or 16 bits.
-        before_tile: called before each tile, and each picture done whole; what it raises ends
-            the work.
+        before_tile: called before each tile with their number, and before each picture done
+            whole with 1; what it raises ends the work.
         backend: how float32 is computed on the CPU, see `backends`: "auto" is what ESRGAN_BACKEND
             says, or else the fastest; "openvino" needs that package.
+        frozen: the weights do not change any more. OpenVINO, which compiles them in, is then one
+            of the ways of which the fastest is taken.
 
     Raises:
         UserError: the network is not one for RGB pictures, the tile size is negative, the backend
@@ -58,8 +60,9 @@ class Upscaler:
         tile: int | None = None,
         ensemble: bool = False,
         back_projections: int = 0,
-        before_tile: Callable[[], None] | None = None,
+        before_tile: Callable[[int], None] | None = None,
         backend: Choice = "auto",
+        frozen: bool = False,
     ) -> None:
         channels = (
             getattr(network.config, "in_channels", 3),
@@ -82,15 +85,20 @@ class Upscaler:
         self.tile = tile
         self.ensemble, self.back_projections = ensemble, back_projections
         self.before_tile = before_tile
-        self.openvino = self._compiled() if backend == "openvino" else None
-        self.backend = next((b for b in BACKENDS if b == backend), None) or chosen_by_user()
+        self.backend = chosen_by_user() if backend == "auto" else backend
+        self._on_cpu: FloatOnCPU | None = None
+        if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
+            exact = dtype == torch.float32
+            self._on_cpu = FloatOnCPU(self.network, self.backend, frozen and exact)
+        if self.backend == "openvino" and (self._on_cpu is None or dtype != torch.float32):
+            raise UserError(
+                "OpenVINO runs RRDBNets, on the CPU, in fp32: add --device cpu --precision fp32."
+            )
 
-    def _compiled(self) -> Run:
-        if self.device.type != "cpu" or self.dtype != torch.float32:
-            raise UserError("OpenVINO runs on the CPU, in fp32: add --device cpu --precision fp32.")
-        if self.tile is None:
-            self.tile = OPENVINO_TILE
-        return openvino_network(self.network)
+    @property
+    def used_openvino(self) -> bool:
+        """Whether any picture was computed by it."""
+        return self._on_cpu is not None and self._on_cpu.used_openvino
 
     @property
     def precision(self) -> str:
@@ -136,7 +144,8 @@ class Upscaler:
         # tile by tile: as floating-point numbers the whole result would take four times the memory
         out = np.empty((height * self.scale, width * self.scale, 3), rgb.dtype)
         for tile in self._tiles(height, width):
-            done = self._tile(to_tensor(rgb[tile.rows_seen, tile.columns_seen]), tile)
+            lr = to_tensor(rgb[tile.rows_seen, tile.columns_seen])
+            done = self._tile(lr, tile, height * width)
             out[tile.rows_made, tile.columns_made] = to_image(done, rgb.dtype.type)
         return out
 
@@ -145,44 +154,50 @@ class Upscaler:
         batch, _, height, width = lr.shape
         out = torch.empty(batch, 3, height * self.scale, width * self.scale)
         for tile in self._tiles(height, width):
-            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile)
+            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile, height * width)
             out[..., tile.rows_made, tile.columns_made] = done
         return out
 
     def _tiles(self, height: int, width: int) -> Iterator[Tile]:
         side = self.tile
         if side is None:
-            side = 0 if height * width <= WHOLE_PIXELS else DEFAULT_TILE
-        return tiles(height, width, side or max(height, width), self.scale)
+            side = 0 if height * width <= WHOLE_PIXELS else self._tile_side(height * width)
+        found = list(tiles(height, width, side or max(height, width), self.scale))
+        for tile in found:
+            if self.before_tile is not None:
+                self.before_tile(len(found))
+            yield tile
+
+    def _tile_side(self, pixels: int) -> int:
+        """Of the tiles of a picture of so many LR pixels."""
+        if self._on_cpu is None or self.dtype != torch.float32:
+            return DEFAULT_TILE
+        return self._on_cpu.tile_side(pixels)
 
     @torch.inference_mode()
-    def _tile(self, lr: Tensor, tile: Tile) -> Tensor:
-        """SR of a tile, without its surroundings."""
-        if self.before_tile is not None:
-            self.before_tile()
-        sr = self_ensemble(self._run)(lr) if self.ensemble else self._run(lr)
+    def _tile(self, lr: Tensor, tile: Tile, pixels: int) -> Tensor:
+        """SR of a tile, without its surroundings, of a picture of so many LR pixels."""
+        run = partial(self._run, pixels=pixels)
+        sr = self_ensemble(run)(lr) if self.ensemble else run(lr)
         return sr[..., tile.rows_kept, tile.columns_kept]
 
-    def _run(self, lr: Tensor) -> Tensor:
-        if self.openvino is not None:
-            return self.openvino(lr)
+    def _run(self, lr: Tensor, pixels: int) -> Tensor:
         x = lr.to(self.device, memory_format=torch.channels_last)
         if self.dtype == torch.float32:
-            return run_in_strips(self._full_precision(x), x).cpu()
+            return run_in_strips(self._full_precision(x, pixels), x).cpu()
         with torch.autocast(self.device.type, self.dtype):
             out = run_in_strips(self.network, x)
         if not torch.isfinite(out).all():
             name = str(self.dtype).removeprefix("torch.")
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
-            out = run_in_strips(self._full_precision(x), x)
+            out = run_in_strips(self._full_precision(x, pixels), x)
         return out.cpu()
 
-    def _full_precision(self, x: Tensor) -> Generator | FastRRDBNet:
-        """What computes the network in float32."""
-        if self.device.type != "cpu" or not isinstance(self.network, RRDBNet):
+    def _full_precision(self, x: Tensor, pixels: int) -> Generator | FastRRDBNet | OpenVINORRDBNet:
+        """What computes a tile in float32, of a picture of so many LR pixels."""
+        if self._on_cpu is None:
             return self.network
-        pixels = x.shape[-2] * x.shape[-1]
-        return run_by(self.network, self.backend or fastest(self.network.config, pixels))
+        return self._on_cpu.by(pixels, x.shape[-2] * x.shape[-1])
 
 
 def keep_clear_and_opaque(sr: np.ndarray, lr: np.ndarray, scale: int) -> np.ndarray:

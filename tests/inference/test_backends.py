@@ -36,6 +36,7 @@ def timed(monkeypatch) -> list[tuple[RRDBConfig, int]]:
         return {"direct": 3, "phases": 1, "winograd": 2 if side == SMALL else 0.5}
 
     monkeypatch.setattr(backends, "measured", measure)
+    monkeypatch.setattr(backends, "measured_tiles", lambda _: {"256": 1.0, "384": 2.0})
     return calls
 
 
@@ -87,8 +88,9 @@ def test_the_fastest_is_measured_once_and_kept(timed, cache) -> None:
     [
         lambda patch: patch.setattr(backends, "processor", lambda: "another"),
         lambda patch: patch.setattr(torch, "__version__", "99"),
+        lambda patch: patch.setattr(backends, "openvino_version", lambda: "99"),
     ],
-    ids=["processor", "PyTorch"],
+    ids=["processor", "PyTorch", "OpenVINO"],
 )
 def test_it_is_measured_again_where_it_may_be_another(timed, monkeypatch, change) -> None:
     for _ in range(2):
@@ -139,7 +141,7 @@ def test_the_user_has_the_last_word(timed, monkeypatch, refused) -> None:
 def test_a_picture_is_computed_by_the_fastest(timed, monkeypatch) -> None:
     used: list[str] = []
     monkeypatch.setattr(
-        "esrgan.inference.upscale.run_by",
+        "esrgan.inference.float_on_cpu.run_by",
         lambda n, backend: used.append(backend) or run_by(n, backend),
     )
     upscaler = Upscaler(RRDBNet(WIDE), "cpu")
@@ -154,14 +156,15 @@ def test_what_is_measured_are_all_ways_that_a_network_has() -> None:
     assert min(measured(replace(NARROW, unshuffle=2, scale=2), 7).values()) > 0
 
 
-def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
+def test_bench_shows_the_times_and_the_choice(timed, cache, capsys) -> None:
     assert main(["bench"]) == 0
-    head, columns, small, large, kept = capsys.readouterr().out.splitlines()
+    head, columns, small, large, tiled, kept = capsys.readouterr().out.splitlines()
     assert "PyTorch" in head
+    assert "OpenVINO" in head
     assert columns.split() == ["model", "LR", "direct", "phases", "winograd", "openvino", "auto"]
     assert small.split() == ["gan", "64²", "3.000", "1.000", "2.000", "–", "phases"]
     assert large.split() == ["gan", "128²", "3.000", "1.000", "0.500", "–", "winograd"]
+    assert tiled.split() == ["gan", *["pictures", "over", "512²", "in", "tiles", "of", "256²"]]
     assert kept == f"kept in {cache}"
     assert main(["bench"]) == 0  # measured anew
     assert len(timed) == 4

@@ -114,7 +114,7 @@ def test_tiles_are_really_used(photo, monkeypatch):
 
 def test_large_pictures_are_tiled_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr("esrgan.inference.upscale.WHOLE_PIXELS", 30 * 30)
-    monkeypatch.setattr("esrgan.inference.upscale.DEFAULT_TILE", 20)
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 20)
     assert WHOLE_PIXELS >= 256 * 256
     calls = []
     network = small_reach()
@@ -181,7 +181,7 @@ def test_overflow_in_half_precision_falls_back_with_a_warning(photo):
     np.testing.assert_array_equal(found, Upscaler(network, "cpu")(photo))
 
 
-@pytest.mark.parametrize(("scale", "unshuffle"), [(4, 1), (2, 2)])
+@pytest.mark.parametrize(("scale", "unshuffle"), [(4, 1), (3, 1), (8, 1), (2, 2), (1, 4)])
 def test_openvino_gives_the_same(rng, scale, unshuffle):
     pytest.importorskip("openvino", reason="openvino is not installed")
     network = small_reach(scale, unshuffle)
@@ -195,6 +195,8 @@ def test_openvino_gives_the_same(rng, scale, unshuffle):
 def test_openvino_is_refused_where_it_can_not_run(monkeypatch, refused):
     with refused("in fp32"):
         Upscaler(small_reach(), "cpu", torch.bfloat16, backend="openvino")
+    with refused("runs RRDBNets"):
+        Upscaler(SRResNet(SRResNetConfig(8, 1)), "cpu", backend="openvino")
     monkeypatch.setitem(sys.modules, "openvino", None)
     with refused("pip install openvino"):
         Upscaler(small_reach(), "cpu", backend="openvino")
@@ -228,8 +230,8 @@ def test_what_is_clear_or_opaque_stays_exactly_so(dtype: type, tiny_network: RRD
 
 
 def _compiled_by_openvino() -> None:
-    from esrgan.inference.openvino import openvino_network
+    from esrgan.inference.openvino import OpenVINORRDBNet
 
-    openvino_network(RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4)))
+    OpenVINORRDBNet(RRDBNet(RRDBConfig(num_features=8, num_blocks=1, growth_channels=4)))
     told = [name for name in sys.modules if name.startswith("openvino_telemetry.")]
     sys.stdout.write(str(told))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -33,12 +34,14 @@ from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
 from esrgan.inference.blend import DEFAULT_ALPHA, MODES, Blend
 from esrgan.inference.files import Upscale, upscale_file
-from esrgan.inference.tiles import DEFAULT_TILE, tiles
 from esrgan.models.interpolation import alpha_weights
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.files import atomic_path
 from esrgan.pictures.folders import IMAGE_SUFFIXES
 from esrgan.pictures.images import to_rgb, to_uint8
+
+if TYPE_CHECKING:  # torch comes with the first work
+    from esrgan.demo.server.sharing import SharedUpscaler
 
 # What one visitor may ask of the machine, besides the pixels of a picture and of its result;
 # `python -m esrgan upscale` has no such limits.
@@ -113,13 +116,13 @@ class Batch:
         failures: a line for each picture or zip that could not be done.
         strangers: whether α goes between networks without a common ancestor.
         file: the zip with the results, once the batch has ended with any.
-        precision: in which the networks are computed: "fp32", "fp16" or "bf16".
+        upscalers: of the networks that were needed.
         forgotten: whether its files are no longer wanted.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.precision = "fp32"
+        self.upscalers: list[SharedUpscaler] = []
         self.tasks: list[Task] = []
         self.current: Task | None = None
         self.done: list[Done] = []
@@ -172,19 +175,24 @@ class Batch:
         if self._ended:
             raise StoppedError
 
-    def expect_tiles(self, height: int, width: int) -> None:
-        """The current picture is large, of so many LR pixels: its tiles are counted."""
-        self._of_tiles = sum(1 for _ in tiles(height, width, DEFAULT_TILE, 1))
+    @property
+    def computed(self) -> str:
+        """How, where it is not PyTorch's float32: " in fp16", " by OpenVINO"."""
+        reduced = sorted({upscaler.precision for upscaler in self.upscalers} - {"fp32"})
+        by = [" by OpenVINO"] if any(each.used_openvino for each in self.upscalers) else []
+        return "".join([f" in {precision}" for precision in reduced] + by)
 
     @property
     def share(self) -> float:
         """Share of the current picture that is done, where it is large; in [0, 1)."""
-        return max(0, self._tiles - 1) / self._of_tiles if self._of_tiles > 1 else 0.0
+        done = min(self._tiles, self._of_tiles) - 1  # transparency goes through the tiles again
+        return max(0, done) / self._of_tiles
 
-    def begin_tile(self) -> None:
-        """Raises StoppedError once the batch has ended."""
+    def begin_tile(self, of: int) -> None:
+        """Begin with one of so many tiles of a picture; raises StoppedError once the batch has
+        ended."""
         self.go_on()
-        self._tiles += 1
+        self._tiles, self._of_tiles = self._tiles + 1, of
 
     def check_room(self) -> None:
         """Raises UserError if the results, or all that the disk holds, are too much already."""
@@ -262,7 +270,7 @@ def run(wish: Wish) -> Generator[Batch, None, None]:
             work = partial(_upscaled, task, lr, upscale, scale, made)
             if lr.shape[0] * lr.shape[1] > MAX_LR_PIXELS:
                 _check_large(wish, lr, scale, task.name)
-                sr = yield from _patiently(batch, lr, work)
+                sr = yield from _patiently(batch, work)
             else:
                 sr = work()
             batch.keep(task, lr, sr, made, bool(told))
@@ -297,15 +305,12 @@ def _check_large(wish: Wish, lr: np.ndarray, scale: int, name: str) -> None:
         raise UserError(f"{name} ({size}) ×{scale} takes more than the page's {limit:g} GB.")
 
 
-def _patiently(
-    batch: Batch, lr: np.ndarray, work: Callable[[], np.ndarray]
-) -> Generator[Batch, None, np.ndarray]:
+def _patiently(batch: Batch, work: Callable[[], np.ndarray]) -> Generator[Batch, None, np.ndarray]:
     """Do a large picture in a thread of its own; yields the batch while that takes."""
     while not _large.acquire(timeout=SECONDS_BETWEEN_WORDS):
         batch.go_on()
         yield batch
     try:
-        batch.expect_tiles(*lr.shape[:2])
         with ThreadPoolExecutor(1) as thread:
             future = thread.submit(copy_context().run, work)
             try:
@@ -356,8 +361,9 @@ def _upscale(wish: Wish, weights: Sequence[Path], batch: Batch) -> tuple[Upscale
             ensemble=wish.ensemble,
             back_projections=int(wish.back_projections),
             before_tile=batch.begin_tile,
+            frozen=True,
         )
-        batch.precision = upscaler.precision
+        batch.upscalers.append(upscaler)
         return upscaler
 
     if len(networks) == 1:

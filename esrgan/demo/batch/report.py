@@ -16,8 +16,8 @@ def progress(batch: Batch) -> str:
     working = batch.current
     if working is None:
         stopped = "" if batch.complete else ", stopped"
-        reduced = "" if batch.precision == "fp32" else f" in {batch.precision}"
-        parts = [f"<span>{len(batch.done)} of {total} pictures done{reduced}{stopped}</span>"]
+        done = f"{len(batch.done)} of {total} pictures done{batch.computed}{stopped}"
+        parts = [f"<span>{done}</span>"]
     else:
         parts = [
             f"<span>{min(batch.handled + 1, total)} of {total}</span>",

@@ -45,7 +45,11 @@ class SharedUpscaler(Upscaler):
         options.setdefault("dtype", torch.float32 if on_zero_gpu() else None)
         super().__init__(network, **options)
 
-    def _run(self, lr: Tensor) -> Tensor:
+    def _run(self, lr: Tensor, pixels: int) -> Tensor:
         with _turn:
             go_on()
-            return super()._run(lr)
+            return super()._run(lr, pixels)
+
+    def _tile_side(self, pixels: int) -> int:
+        with _turn:  # it may be measured
+            return super()._tile_side(pixels)

@@ -268,11 +268,11 @@ def test_one_picture_that_needs_too_much_memory(
     upscale = Upscaler._run
     errors = [MemoryError(), RuntimeError("CUDA out of memory. Tried\nto allocate"), None]
 
-    def failing(upscaler, lr):
+    def failing(upscaler, lr, pixels):
         error = errors.pop(0) if errors else None
         if error is not None:
             raise error
-        return upscale(upscaler, lr)
+        return upscale(upscaler, lr, pixels)
 
     monkeypatch.setattr(Upscaler, "_run", failing)
     batch = ended(wish)
@@ -401,7 +401,6 @@ def test_stop_is_heard_while_files_are_received(
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every picture is a large one, in tiles of 16 pixels; words come without a rest."""
     monkeypatch.setattr(compute, "MAX_LR_PIXELS", 1)
-    monkeypatch.setattr(compute, "DEFAULT_TILE", 16)
     monkeypatch.setattr(compute, "SECONDS_BETWEEN_WORDS", 0.001)
     monkeypatch.setattr(sharing, "SharedUpscaler", partial(SharedUpscaler, tile=16))
 
@@ -413,8 +412,8 @@ def test_a_large_picture_is_done_in_tiles_that_are_counted(
     expected = contents(ended(wish).file)
     begin_tile, shares = Batch.begin_tile, set()
 
-    def until_seen(batch: Batch) -> None:
-        begin_tile(batch)
+    def until_seen(batch: Batch, of: int) -> None:
+        begin_tile(batch, of)
         until = time.monotonic() + PATIENCE
         while batch.share not in shares and time.monotonic() < until:
             time.sleep(0.001)
@@ -432,7 +431,7 @@ def test_a_large_picture_hears_stop_and_leaves_the_place_to_others(
 ) -> None:
     begun = threading.Event()
 
-    def for_ever(batch: Batch) -> None:
+    def for_ever(batch: Batch, of: int) -> None:
         begun.set()
         while True:
             batch.go_on()
@@ -483,7 +482,7 @@ def test_stop_ends_the_picture_in_hand_at_its_next_tile(
     wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("esrgan.inference.upscale.WHOLE_PIXELS", 8 * 8)
-    monkeypatch.setattr("esrgan.inference.upscale.DEFAULT_TILE", 8)
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 8)
     states = compute.run(wish)
     batch = next(states)
     network = compute.comparison.upscaler(batch_model(wish)).network

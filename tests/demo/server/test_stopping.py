@@ -114,7 +114,8 @@ def test_an_upscaler_stops_between_tiles(tiny_network: RRDBNet) -> None:
     """Stop comes while the second of four tiles is computed."""
     runs, tiles = Runs(), []
 
-    def stopped_at_the_second() -> None:
+    def stopped_at_the_second(of: int) -> None:
+        assert of == 4
         tiles.append(1)
         if len(tiles) == 2:
             runs.stop()
