@@ -2,12 +2,16 @@
 
     python -m benchmarks.visitors --clients 20 --seconds 120
     python -m benchmarks.visitors --clients 32 --requests 200
+    python -m benchmarks.visitors --at-once 1 4
 
 Each visitor is a client of its own that uploads pictures of its own and asks for upscaling,
 measuring and whole comparisons; a tenth of the requests are cancelled, and another tenth broken off
 by closing the connection. Clients come and go. An answer must be that of the visitor's own picture:
 its colours tell it from all others, and its measures must be those that the library takes.
 Ends with 1 if there was any error but "busy", a wrong answer, files left behind, or memory kept.
+
+With `--at-once` it is only measured how many pictures a second so many visitors get upscaled
+together: the work takes turns, so that four should get as many as one, or more.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +48,8 @@ BUSY = "busy"
 PATIENCE = 600  # seconds for one answer, after which the server is taken to hang
 # Memory that the server may have more than before: results that are remembered, see `comparison`.
 KEPT_MIB = 100
+# Of `--at-once`: how often it is measured, and requests each time.
+ROUNDS, EACH_ROUND = 3, 8
 PATCHES = (4, 6)  # of a picture, high and wide
 PATCH = 16
 TOLERANCE = 30  # grey levels between a patch and its result; GAN models are up to 21 off
@@ -56,6 +63,13 @@ def main() -> int:
     parser.add_argument(
         "--kept", type=int, default=KEPT_SECONDS, help="seconds that the server keeps files"
     )
+    parser.add_argument(
+        "--at-once",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="only how fast so many are served",
+    )
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -63,14 +77,57 @@ def main() -> int:
         for each in (served, own):
             each.mkdir()
         with running(served, ESRGAN_KEEP_SECONDS=str(options.kept)) as server:
-            allowed = Allowance(options.requests, options.seconds)
-            figures = crowd(server, own, options.clients, allowed, options.kept)
+            if options.at_once:
+                figures = speeds(server, own, options.at_once)
+            else:
+                allowed = Allowance(options.requests, options.seconds)
+                figures = crowd(server, own, options.clients, allowed, options.kept)
     for name, value in figures.items():
         print(f"{name:40} {value}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+    if options.at_once:
+        return 0
     kept = figures["after MiB"] - figures["before MiB"] > KEPT_MIB
     return int(bool(figures["errors"] or figures["wrong answers"] or figures["files left"] or kept))
+
+
+def speeds(server: Server, own: Path, counts: Sequence[int]) -> dict[str, Any]:
+    """Upscaled pictures a second for each number of visitors, which take turns; the best counts."""
+    _warm_up(server, own)
+    visitors = [Visitor(server.url, own, f"{n}", random.Random(n)) for n in range(max(counts))]
+    found = dict.fromkeys(counts, 0.0)
+    for _ in range(ROUNDS):
+        for count in counts:
+            asks = [visitor.upscale for visitor in visitors[:count]]
+            found[count] = max(found[count], per_second(asks, EACH_ROUND))
+    for visitor in visitors:
+        visitor.client.close()
+    first = found[counts[0]]
+    return {"machine": describe_machine()} | {
+        f"pictures a second, {count} at once": f"{speed:.2f} ({speed / first:.2f}×)"
+        for count, speed in found.items()
+    }
+
+
+def per_second(asks: Sequence[Callable[[], str]], requests: int) -> float:
+    """Requests a second that are answered, shared among visitors who ask at once.
+
+    Raises:
+        SystemExit: an answer was not right.
+    """
+    shares = [requests // len(asks) + (n < requests % len(asks)) for n in range(len(asks))]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(len(asks)) as pool:
+        work = [pool.submit(_asked, *each) for each in zip(asks, shares, strict=True)]
+        answers = [answer for each in work for answer in each.result()]
+    if set(answers) != {"right"}:
+        raise SystemExit(f"An answer was {next(each for each in answers if each != 'right')}.")
+    return requests / (time.monotonic() - begun)
+
+
+def _asked(ask: Callable[[], str], times: int) -> list[str]:
+    return [ask() for _ in range(times)]
 
 
 class Allowance:

@@ -1,10 +1,14 @@
 """What the documentation says of speed was measured; what a GPU is measured by is right."""
 
+import threading
+from functools import partial
+
 import pytest
 import torch
 
 from benchmarks.tables import DOCUMENT, RESULTS, machines, table, with_tables
 from benchmarks.variants import SLIDER, at_all_alphas, variants
+from benchmarks.visitors import per_second
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBConfig, RRDBNet
@@ -91,3 +95,23 @@ def test_the_variants_of_a_network_compute_it(title: str, tolerance: float) -> N
     assert found.dtype == torch.float32
     assert (found - expected).abs().max() <= tolerance * expected.abs().max()
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.parametrize(("visitors", "shares"), [(1, [8]), (3, [3, 3, 2]), (4, [2, 2, 2, 2])])
+def test_visitors_at_once_share_the_requests(visitors: int, shares: list[int]) -> None:
+    together, asked = threading.Barrier(visitors), [0] * visitors
+
+    def ask(number: int) -> str:
+        if not asked[number]:
+            together.wait(60)  # broken, and with it the test, unless all ask at once
+        asked[number] += 1
+        return "right"
+
+    assert per_second([partial(ask, number) for number in range(visitors)], sum(shares)) > 0
+    assert asked == shares
+
+
+def test_a_wrong_answer_has_no_speed() -> None:
+    answers = iter(["right", "wrong", "right"])
+    with pytest.raises(SystemExit, match="was wrong"):
+        per_second([lambda: next(answers)], 3)

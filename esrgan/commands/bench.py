@@ -3,7 +3,8 @@
 import math
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 
@@ -11,18 +12,21 @@ from esrgan.command_line import Parser
 from esrgan.inference.backends import (
     BACKENDS,
     LARGE,
+    MARGIN,
     OPENVINO,
     SMALL,
     TILED,
     measure_anew,
+    openvino_seconds,
     pays_from,
     quickest,
     quickest_tile,
 )
 from esrgan.inference.devices import processor
 from esrgan.inference.openvino import openvino_version
+from esrgan.inference.tiles import TILES, WHOLE_PIXELS
 from esrgan.models import zoo
-from esrgan.networks import RRDBNet
+from esrgan.networks import RRDBConfig, RRDBNet
 
 COLUMNS = (*BACKENDS, OPENVINO)
 
@@ -39,29 +43,50 @@ def run(options: Namespace) -> int:
     versions = f"PyTorch {torch.__version__}, OpenVINO {openvino_version() or 'not installed'}"
     print(f"{processor()}, {torch.get_num_threads()} threads, {versions}")
     print(f"{'model':16} {'LR':>5} " + " ".join(f"{name:>9}" for name in COLUMNS) + "  auto")
-    files = []
+    files: list[Path] = []
     for name in options.models:
         network = zoo.load(name).network
         if not isinstance(network, RRDBNet):
             print(f"note: {name} is an SRResNet, for which there is one way", file=sys.stderr)
             continue
-        for side in (SMALL, LARGE):
-            seconds, file = measure_anew(network.config, side)
-            files.append(file)
-            cells = " ".join(_cell(seconds.get(column)) for column in COLUMNS)
-            print(f"{name[:16]:16} {side:>4}² {cells}  {quickest(seconds)}{_openvino(seconds)}")
-        files.append(measure_anew(network.config, TILED)[1])
-        side = quickest_tile(network.config)
-        print(f"{name[:16]:16} pictures over 512² in tiles of {side}²")
+        files += _measured(f"{name[:16]:16}", network.config)
     for folder in sorted({file.parent for file in files}):
         print(f"kept in {folder}")
     return 0
 
 
+def _measured(name: str, config: RRDBConfig) -> Iterator[Path]:
+    """Print a network's lines; yields the files that keep what was measured."""
+    for side in (SMALL, LARGE):
+        seconds, file = measure_anew(config, side)
+        yield file
+        by_openvino = openvino_seconds(config, side)
+        everybody = seconds if by_openvino is None else {**seconds, OPENVINO: by_openvino}
+        cells = " ".join(_cell(everybody.get(column)) for column in COLUMNS)
+        print(f"{name} {side:>4}² {cells}  {_choice(everybody)}")
+    seconds, file = measure_anew(config, TILED)
+    yield file
+    tiles = f"tiles of {quickest_tile(config)}²{_openvino(seconds)}"
+    print(f"{name} over {math.isqrt(WHOLE_PIXELS)}²: {tiles}")
+
+
+def _choice(seconds: Mapping[str, float]) -> str:
+    """What is taken, and what else might be."""
+    chosen = quickest(seconds)
+    speed = seconds[chosen] / seconds.get(OPENVINO, math.inf)
+    return f"{chosen} (--backend openvino: {speed:.2f}×)" if speed >= MARGIN else chosen
+
+
 def _openvino(seconds: Mapping[str, float]) -> str:
-    """From which pictures on it is taken."""
+    """How fast the trunk is by OpenVINO, and from which pictures on it is taken."""
+    if OPENVINO not in seconds:
+        return ""
+    speed = min(seconds[f"{side}"] for side in TILES) / seconds[OPENVINO]
     pixels = pays_from(seconds)
-    return f"; openvino from {math.ceil(pixels**0.5)}²" if math.isfinite(pixels) else ""
+    if math.isinf(pixels):
+        return f"; OpenVINO is {speed:.2f}× as fast, and taken from {MARGIN}× on"
+    least = max(pixels, WHOLE_PIXELS) / 1e6
+    return f"; OpenVINO, {speed:.2f}× as fast, from {least:.2f} megapixels on"
 
 
 def _cell(seconds: float | None) -> str:

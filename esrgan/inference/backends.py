@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,7 +27,7 @@ from esrgan.inference.devices import place, processor
 from esrgan.inference.openvino import OpenVINORRDBNet, openvino_version
 from esrgan.inference.precision import probe
 from esrgan.inference.streaming import run_in_strips
-from esrgan.inference.tiles import OVERLAP, TILES
+from esrgan.inference.tiles import OPENVINO_TILE, OVERLAP, TILES
 from esrgan.networks import FastRRDBNet, RRDBConfig, RRDBNet
 from esrgan.networks.fast_rrdb import WINOGRAD_FEATURES
 from esrgan.pictures.files import atomic_path
@@ -92,33 +92,54 @@ def quickest_tile(config: RRDBConfig) -> int:
 
 @torch.inference_mode()
 def measured_tiles(config: RRDBConfig) -> dict[str, float]:
-    """Seconds of a block for one pixel of a picture in tiles, by their sides; their surroundings,
-    which are computed too, are counted."""
+    """Estimated seconds of the trunk for one LR pixel of a picture in tiles, by their sides.
+
+    What is around the tiles is computed too, and counted. With OpenVINO, where it is installed,
+    in its own tiles, and the seconds that it takes to compile and check a network.
+    """
     sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
     run = run_by(sample, fastest(config, TILES[0] ** 2))
-    seconds = {}
-    for side in TILES:
-        seen = side + 2 * OVERLAP
-        x = torch.rand(1, config.in_channels, seen, seen).to(memory_format=torch.channels_last)
-        seconds[f"{side}"] = best(partial(run.features, x)) / side**2
-    return seconds
+    ways: dict[str, tuple[RRDBNet | FastRRDBNet, int]] = {f"{side}": (run, side) for side in TILES}
+    preparing = {}
+    if openvino_version():
+        with suppress(UserError, RuntimeError):  # what is broken is no candidate
+            begun = time.perf_counter()
+            agrees(network := RRDBNet(config).eval(), OpenVINORRDBNet(network))
+            preparing[PREPARING] = time.perf_counter() - begun
+            ways[OPENVINO] = OpenVINORRDBNet(sample), OPENVINO_TILE
+    turns = [
+        {name: config.num_blocks * _trunk_seconds(*way) for name, way in ways.items()}
+        for _ in range(REPEATS)  # in turn, so that another load falls on each
+    ]
+    return {name: min(turn[name] for turn in turns) for name in ways} | preparing
+
+
+def _trunk_seconds(network: RRDBNet | FastRRDBNet, side: int) -> float:
+    """For one LR pixel of tiles of that side."""
+    seen = side + 2 * OVERLAP
+    x = torch.rand(1, network.config.in_channels, seen, seen)
+    x = x.to(memory_format=torch.channels_last)
+    begun = time.perf_counter()
+    network.features(x)
+    return (time.perf_counter() - begun) / side**2
 
 
 def openvino_from(config: RRDBConfig) -> float:
-    """LR pixels from which a picture is done sooner by OpenVINO, compiled for it alone.
+    """LR pixels from which a picture in tiles is done sooner by OpenVINO, compiled for it alone.
 
     Infinite where it is not clearly faster, not installed, or its times can't be kept: then other
     processes might find otherwise.
     """
-    return pays_from(_known_seconds(config, LARGE)) if openvino_version() else float("inf")
+    return pays_from(_known_seconds(config, TILED)) if openvino_version() else float("inf")
 
 
 def pays_from(seconds: Seconds) -> float:
-    """As `openvino_from`, by the seconds of a tile of `LARGE` LR pixels a side."""
-    ours, openvinos = seconds[quickest(seconds)], seconds.get(OPENVINO, float("inf"))
+    """As `openvino_from`, by what `measured_tiles` found."""
+    ours = min((seconds[f"{side}"] for side in TILES if f"{side}" in seconds), default=0.0)
+    openvinos = seconds.get(OPENVINO, float("inf"))
     if openvinos * MARGIN > ours:
         return float("inf")
-    return max(SMALL_PIXELS + 1, LARGE**2 * seconds[PREPARING] / (ours - openvinos))
+    return seconds[PREPARING] / (ours - openvinos)
 
 
 @torch.inference_mode()
@@ -133,8 +154,7 @@ def agrees(network: RRDBNet, openvinos: OpenVINORRDBNet) -> bool:
 def measured(config: RRDBConfig, side: int) -> dict[str, float]:
     """Estimated seconds of a tile of side×side LR pixels by each way that there is.
 
-    One block is timed, and what comes after the trunk: a block's time is that of all others. With
-    `LARGE` tiles OpenVINO is timed too, and what it takes to compile and check a network.
+    One block is timed, and what comes after the trunk: a block's time is that of all others.
     """
     sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
     x = torch.rand(1, config.in_channels, side, side).to(memory_format=torch.channels_last)
@@ -149,16 +169,6 @@ def measured(config: RRDBConfig, side: int) -> dict[str, float]:
     }
     if config.num_features >= WINOGRAD_FEATURES:  # else moving the data costs what it saves
         seconds["winograd"] = blocks * best(lambda: winograd.features(x)) + after
-    if side == LARGE and openvino_version():
-        with suppress(UserError, RuntimeError):  # what is broken is no candidate
-            begun = time.perf_counter()
-            OpenVINORRDBNet(RRDBNet(config))
-            compiling = time.perf_counter() - begun
-            openvinos = OpenVINORRDBNet(sample)
-            tile = blocks * best(lambda: openvinos.features(x))
-            tile += best(lambda: openvinos.enlarged(features))
-            checking = (tile + seconds["direct"]) * probe()[0, 0].numel() / side**2
-            seconds |= {OPENVINO: tile, PREPARING: compiling + checking}
     return seconds
 
 
@@ -238,3 +248,13 @@ def _kept(seconds: Seconds, facts: Mapping[str, Any], file: Path) -> Seconds:
     with atomic_path(file) as temporary:
         temporary.write_text(json.dumps({**facts, "seconds": seconds}, indent=2) + "\n", "utf-8")
     return seconds
+
+
+@torch.inference_mode()
+def openvino_seconds(config: RRDBConfig, side: int) -> float | None:
+    """Of a tile of side×side LR pixels, once compiled; None where it is not installed."""
+    if openvino_version() is None:
+        return None
+    run = OpenVINORRDBNet(RRDBNet(config).eval())
+    x = torch.rand(1, config.in_channels, side, side)
+    return best(lambda: run_in_strips(run, x))

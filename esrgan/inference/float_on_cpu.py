@@ -4,7 +4,6 @@ from functools import cached_property
 
 from esrgan.inference.backends import (
     OPENVINO,
-    SMALL_PIXELS,
     Backend,
     agrees,
     fastest,
@@ -13,7 +12,7 @@ from esrgan.inference.backends import (
     run_by,
 )
 from esrgan.inference.openvino import OpenVINORRDBNet
-from esrgan.inference.tiles import DEFAULT_TILE
+from esrgan.inference.tiles import DEFAULT_TILE, OPENVINO_TILE, WHOLE_PIXELS
 from esrgan.networks import FastRRDBNet, RRDBNet
 
 
@@ -38,7 +37,7 @@ class FloatOnCPU:
         if backend == OPENVINO:
             self._compiled  # noqa: B018  # now, so that what is missing is said at once
 
-    def by(self, pixels: int, tile_pixels: int) -> RRDBNet | FastRRDBNet | OpenVINORRDBNet:
+    def by(self, pixels: int, tile_pixels: int) -> RRDBNet | FastRRDBNet:
         """What computes a tile; both sizes, of its picture and of its own, are in LR pixels."""
         chosen = self._backend
         if chosen == OPENVINO or self._openvino_pays(pixels):
@@ -47,13 +46,18 @@ class FloatOnCPU:
         return run_by(self._network, chosen or fastest(self._network.config, tile_pixels))
 
     def tile_side(self, pixels: int) -> int:
-        """Of the tiles of a picture of so many LR pixels; what the user wishes is not measured."""
-        if self._backend or self._openvino_pays(pixels):
-            return DEFAULT_TILE
-        return quickest_tile(self._network.config)
+        """Of the tiles of a picture of so many LR pixels; 0 if it is done whole.
+
+        Where the user wishes for a backend nothing is measured.
+        """
+        if self._backend == OPENVINO or self._openvino_pays(pixels):
+            return OPENVINO_TILE
+        if pixels <= WHOLE_PIXELS:
+            return 0
+        return DEFAULT_TILE if self._backend else quickest_tile(self._network.config)
 
     def _openvino_pays(self, pixels: int) -> bool:
-        if self._backend or not self._frozen or pixels <= SMALL_PIXELS:
+        if self._backend or not self._frozen or pixels <= WHOLE_PIXELS:
             return False
         return pixels >= openvino_from(self._network.config) and self._agrees
 

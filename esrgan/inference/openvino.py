@@ -1,6 +1,7 @@
-"""RRDBNets computed by OpenVINO, Intel's engine for CPUs, which is the faster one on some of them.
+"""An RRDBNet's trunk by OpenVINO, Intel's engine for CPUs, which is the faster one on some of them.
 
-The graph is built from the layers, not traced, which takes milliseconds instead of seconds.
+The graph is built from the layers, not traced, which takes milliseconds instead of seconds. What
+comes after the trunk stays with PyTorch: OpenVINO is no faster there, and has no phases.
 """
 
 import sys
@@ -13,9 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from esrgan.errors import UserError
-from esrgan.networks.rrdb import NEGATIVE_SLOPE, RESIDUAL_SCALE, RRDB, ResidualDenseBlock, RRDBNet
-
-Compiled = Callable[[Tensor], Tensor]
+from esrgan.networks import FastRRDBNet, RRDBNet
+from esrgan.networks.rrdb import NEGATIVE_SLOPE, RESIDUAL_SCALE, RRDB, ResidualDenseBlock
 
 
 def openvino_version() -> str | None:
@@ -26,35 +26,28 @@ def openvino_version() -> str | None:
         return None
 
 
-class OpenVINORRDBNet:
+class OpenVINORRDBNet(FastRRDBNet):
     """`features` and `enlarged` of an RRDBNet, equal but for rounding (about 1e-5).
 
-    In float32, with as many threads as PyTorch uses. The weights are compiled in: a change of the
-    network's does not reach the result.
+    In float32, with as many threads as PyTorch uses. The trunk's weights are compiled in: a change
+    of the network's does not reach the result.
 
     Raises:
         UserError: openvino is not installed.
     """
 
     def __init__(self, network: RRDBNet) -> None:
-        self.network, self.config = network, network.config
-        self.scale, self.reach = network.scale, network.reach
-        graph = _Graph()
-        self._deep = graph.compiled(graph.deep, network)
-        self._enlarged = graph.compiled(graph.enlarged, network)
+        super().__init__(network, winograd=False)
+        self._deep = _Graph().compiled(network)
 
     def features(self, x: Tensor) -> Tensor:
         """As `RRDBNet.features`."""
         shallow = self.network.shallow(x)
-        return shallow + self._deep(shallow)
-
-    def enlarged(self, features: Tensor) -> Tensor:
-        """As `RRDBNet.enlarged`."""
-        return self._enlarged(features)
+        return (shallow + self._deep(shallow)).contiguous(memory_format=torch.channels_last)
 
 
 class _Graph:
-    """Parts of an RRDBNet as OpenVINO's graphs: N×F×h×w -> N×C×H×W each."""
+    """What an RRDBNet's trunk and the convolution after it are in OpenVINO."""
 
     def __init__(self) -> None:
         # Without this module openvino sends nothing home, and makes no client id; it asks for it
@@ -67,29 +60,19 @@ class _Graph:
             raise UserError("OpenVINO is one more package: pip install openvino.") from error
         self.openvino, self.ops = openvino, opset13
 
-    def compiled(self, part: Callable[[RRDBNet, Any], Any], network: RRDBNet) -> Compiled:
-        features = self.ops.parameter([-1, network.config.num_features, -1, -1], np.float32)
-        model = self.openvino.Model([part(network, features)], [features], part.__name__)
+    def compiled(self, network: RRDBNet) -> Callable[[Tensor], Tensor]:
+        """N×F×h×w -> same."""
+        shallow = self.ops.parameter([-1, network.config.num_features, -1, -1], np.float32)
+        deep = shallow
+        for block in network.blocks():
+            deep = self._rrdb(deep, block)
+        model = self.openvino.Model([self._convolved(deep, network.conv_body)], [shallow], "deep")
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
         run = self.openvino.Core().compile_model(model, "CPU", settings)
         return lambda x: torch.from_numpy(run(x.contiguous().numpy())[0].copy())
-
-    def deep(self, network: RRDBNet, x: Any) -> Any:
-        """The trunk and the convolution after it."""
-        for block in network.blocks():
-            x = self._rrdb(x, block)
-        return self._convolved(x, network.conv_body)
-
-    def enlarged(self, network: RRDBNet, x: Any) -> Any:
-        """What comes after the trunk."""
-        for factor, conv in zip(network.factors, network.upsampling(), strict=True):
-            x = self._activated(self._convolved(self._repeated(x, factor), conv))
-        return self._convolved(
-            self._activated(self._convolved(x, network.conv_hr)), network.conv_last
-        )
 
     def _rrdb(self, x: Any, block: RRDB) -> Any:
         inner = x
@@ -100,28 +83,21 @@ class _Graph:
     def _dense_block(self, x: Any, block: ResidualDenseBlock) -> Any:
         features = x
         for conv in (block.conv1, block.conv2, block.conv3, block.conv4):
-            grown = self._activated(self._convolved(features, conv))
+            grown = self.ops.prelu(
+                self._convolved(features, conv), self._constant([NEGATIVE_SLOPE])
+            )
             features = self.ops.concat([features, grown], 1)
         return self._residual(x, self._convolved(features, block.conv5))
 
     def _convolved(self, x: Any, conv: nn.Conv2d) -> Any:
         """By 3×3, padded by 1."""
         ones = [1, 1]
-        kernel = self._constant(conv.weight)
-        out = self.ops.convolution(x, kernel, ones, ones, ones, ones)
+        out = self.ops.convolution(x, self._constant(conv.weight), ones, ones, ones, ones)
         assert conv.bias is not None
         return self.ops.add(out, self._constant(conv.bias.view(1, -1, 1, 1)))
 
-    def _activated(self, x: Any) -> Any:
-        return self.ops.prelu(x, self._constant([NEGATIVE_SLOPE]))
-
     def _residual(self, x: Any, inner: Any) -> Any:
         return self.ops.add(x, self.ops.multiply(inner, self._constant([RESIDUAL_SCALE])))
-
-    def _repeated(self, x: Any, factor: int) -> Any:
-        """Nearest-neighbour upsampling."""
-        scales, axes = self._constant([factor, factor]), [2, 3]
-        return self.ops.interpolate(x, scales, "nearest", "scales", axes=axes)
 
     def _constant(self, values: Tensor | Iterable[float]) -> Any:
         tensor = torch.as_tensor(values, dtype=torch.float32).detach().contiguous()

@@ -7,7 +7,6 @@ of the trunk. They see only a few pixels around: a strip of features at a time g
 import torch
 from torch import Tensor
 
-from esrgan.inference.openvino import OpenVINORRDBNet
 from esrgan.networks import FastRRDBNet, Generator
 
 # Of one feature map of a strip after the upsampling.
@@ -16,9 +15,7 @@ STRIP_BYTES = 16 * 2**20
 
 @torch.inference_mode()
 def run_in_strips(
-    network: Generator | FastRRDBNet | OpenVINORRDBNet,
-    x: Tensor,
-    strip_bytes: int = STRIP_BYTES,
+    network: Generator | FastRRDBNet, x: Tensor, strip_bytes: int = STRIP_BYTES
 ) -> Tensor:
     """`network(x)`, computed in strips of rows after the upsampling.
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 OVERLAP = 32
 # Tiles begin at multiples of this, so that pixel-unshuffling networks fold them as the whole.
 ALIGNMENT = 4
-# Side of the tiles of a large picture, in LR pixels, unless another is given or measured to be
-# quicker: larger ones have less around them to compute, smaller ones stay in the caches. What is
-# larger than this takes more memory than a laptop has to spare.
+# Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
+WHOLE_PIXELS = 512 * 512
+# Side of the tiles of a larger one, in LR pixels, and of those among which it is measured which are
+# the quicker: larger ones have less around them to compute too, smaller ones stay in the caches.
 DEFAULT_TILE = 384
 TILES = (256, DEFAULT_TILE)
+OPENVINO_TILE = 256  # where it needs twice PyTorch's memory for a tile
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,13 @@ from esrgan.errors import UserError
 from esrgan.inference.backends import Backend, chosen_by_user
 from esrgan.inference.devices import choose_device, place
 from esrgan.inference.float_on_cpu import FloatOnCPU
-from esrgan.inference.openvino import OpenVINORRDBNet
 from esrgan.inference.precision import NAMES, chosen_dtype
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
 from esrgan.inference.streaming import run_in_strips
-from esrgan.inference.tiles import DEFAULT_TILE, Tile, tiles
+from esrgan.inference.tiles import DEFAULT_TILE, WHOLE_PIXELS, Tile, tiles
 from esrgan.networks import FastRRDBNet, Generator, RRDBNet
 from esrgan.pictures.images import to_image, to_tensor
 
-# Pictures of up to this many LR pixels are upscaled whole unless a tile size is given.
-WHOLE_PIXELS = 512 * 512
 Choice = Literal["auto"] | Backend
 
 
@@ -159,9 +156,7 @@ class Upscaler:
         return out
 
     def _tiles(self, height: int, width: int) -> Iterator[Tile]:
-        side = self.tile
-        if side is None:
-            side = 0 if height * width <= WHOLE_PIXELS else self._tile_side(height * width)
+        side = self._tile_side(height * width) if self.tile is None else self.tile
         found = list(tiles(height, width, side or max(height, width), self.scale))
         for tile in found:
             if self.before_tile is not None:
@@ -169,9 +164,9 @@ class Upscaler:
             yield tile
 
     def _tile_side(self, pixels: int) -> int:
-        """Of the tiles of a picture of so many LR pixels."""
+        """Of the tiles of a picture of so many LR pixels; 0 if it is done whole."""
         if self._on_cpu is None or self.dtype != torch.float32:
-            return DEFAULT_TILE
+            return 0 if pixels <= WHOLE_PIXELS else DEFAULT_TILE
         return self._on_cpu.tile_side(pixels)
 
     @torch.inference_mode()
@@ -193,7 +188,7 @@ class Upscaler:
             out = run_in_strips(self._full_precision(x, pixels), x)
         return out.cpu()
 
-    def _full_precision(self, x: Tensor, pixels: int) -> Generator | FastRRDBNet | OpenVINORRDBNet:
+    def _full_precision(self, x: Tensor, pixels: int) -> Generator | FastRRDBNet:
         """What computes a tile in float32, of a picture of so many LR pixels."""
         if self._on_cpu is None:
             return self.network

@@ -156,7 +156,8 @@ def test_what_is_measured_are_all_ways_that_a_network_has() -> None:
     assert min(measured(replace(NARROW, unshuffle=2, scale=2), 7).values()) > 0
 
 
-def test_bench_shows_the_times_and_the_choice(timed, cache, capsys) -> None:
+def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
     assert main(["bench"]) == 0
     head, columns, small, large, tiled, kept = capsys.readouterr().out.splitlines()
     assert "PyTorch" in head
@@ -164,10 +165,20 @@ def test_bench_shows_the_times_and_the_choice(timed, cache, capsys) -> None:
     assert columns.split() == ["model", "LR", "direct", "phases", "winograd", "openvino", "auto"]
     assert small.split() == ["gan", "64²", "3.000", "1.000", "2.000", "–", "phases"]
     assert large.split() == ["gan", "128²", "3.000", "1.000", "0.500", "–", "winograd"]
-    assert tiled.split() == ["gan", *["pictures", "over", "512²", "in", "tiles", "of", "256²"]]
+    assert tiled.split() == ["gan", "over", "512²:", "tiles", "of", "256²"]
     assert kept == f"kept in {cache}"
     assert main(["bench"]) == 0  # measured anew
     assert len(timed) == 4
+
+
+@pytest.mark.parametrize(
+    ("by_openvino", "told"), [(0.95, "phases"), (0.8, "phases (OpenVINO: 1.25×)")]
+)
+def test_bench_points_to_a_quicker_openvino(by_openvino, told, timed, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: by_openvino)
+    assert main(["bench"]) == 0
+    small = capsys.readouterr().out.splitlines()[2]
+    assert small.endswith(f"{by_openvino:.3f}  phases{told}")
 
 
 def test_several_processes_choose_the_same(timed, monkeypatch) -> None:

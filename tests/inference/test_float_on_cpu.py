@@ -10,24 +10,24 @@ import torch
 from esrgan.commands.cli import main
 from esrgan.inference import backends
 from esrgan.inference.backends import (
-    LARGE,
     MARGIN,
-    SMALL_PIXELS,
-    measured,
+    Backend,
+    measured_tiles,
     openvino_from,
     pays_from,
     quickest_tile,
 )
 from esrgan.inference.float_on_cpu import FloatOnCPU
 from esrgan.inference.openvino import OpenVINORRDBNet, openvino_version
-from esrgan.inference.tiles import DEFAULT_TILE, TILES
+from esrgan.inference.precision import PROBE_SIDE
+from esrgan.inference.tiles import DEFAULT_TILE, OPENVINO_TILE, TILES
 from esrgan.inference.upscale import Choice, Upscaler
 from esrgan.models.checkpoints import save_generator
 from esrgan.networks import RRDBConfig, RRDBNet
 from esrgan.pictures.encoding import save_image
 
 NARROW = RRDBConfig(8, 1, 4)
-TORCH_S, OPENVINO_S = 1.0, 0.5  # of a LARGE tile
+LARGE = (40, 41)  # a picture over WHOLE_PIXELS here
 needs_openvino = pytest.mark.skipif(openvino_version() is None, reason="openvino is not installed")
 
 
@@ -42,12 +42,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def timed(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """What is measured of a tile, which tests may change; OpenVINO pays from the first picture on
-    for which it is measured."""
-    seconds = {"direct": 2.0, "phases": TORCH_S, "openvino": OPENVINO_S, "preparing": 0.0}
+    """What is measured, which tests may change: OpenVINO pays for each picture in tiles."""
+    seconds = {"256": 3.0, "384": 2.0, "openvino": 1.0, "preparing": 0.0}
     monkeypatch.setattr(backends, "openvino_version", lambda: "1")
-    monkeypatch.setattr(backends, "measured", lambda *_: dict(seconds))
-    monkeypatch.setattr(backends, "measured_tiles", lambda _: {"256": 1.0, "384": 2.0})
+    monkeypatch.setattr(backends, "measured", lambda *_: {"direct": 2.0, "phases": 1.0})
+    monkeypatch.setattr(backends, "measured_tiles", lambda _: dict(seconds))
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 40 * 40)
     return seconds
 
 
@@ -64,25 +64,25 @@ def lively() -> RRDBNet:
 
 
 def test_a_picture_of_that_size_takes_as_long_either_way() -> None:
-    seconds = {"direct": 2.0, "phases": TORCH_S, "openvino": OPENVINO_S, "preparing": 7.0}
-    tiles = pays_from(seconds) / LARGE**2
-    assert tiles * TORCH_S == pytest.approx(tiles * OPENVINO_S + 7.0)
+    pixels = pays_from({"256": 3.0, "384": 2.0, "openvino": 0.5, "preparing": 7.0})
+    assert pixels * 2.0 == pytest.approx(pixels * 0.5 + 7.0)
 
 
 def test_what_is_not_clearly_faster_never_pays() -> None:
-    seconds = {"direct": MARGIN, "preparing": 0.0}
+    seconds = {"256": MARGIN, "384": 9.0, "preparing": 0.0}
     assert pays_from({**seconds, "openvino": 1.001}) == float("inf")
-    assert pays_from({**seconds, "openvino": 0.999}) < float("inf")
+    assert pays_from({**seconds, "openvino": 0.999}) == 0
     assert pays_from(seconds) == float("inf")
 
 
 def test_where_it_is_not_installed_it_never_pays(timed, monkeypatch) -> None:
-    assert openvino_from(NARROW) == SMALL_PIXELS + 1
+    assert openvino_from(NARROW) == 0
     monkeypatch.setattr(backends, "openvino_version", lambda: None)
     assert openvino_from(NARROW) == float("inf")
 
 
 def test_what_other_processes_would_not_know_is_not_taken(timed, tmp_path, monkeypatch) -> None:
+    timed["256"] = 1.0
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert openvino_from(NARROW) == float("inf")
@@ -90,10 +90,10 @@ def test_what_other_processes_would_not_know_is_not_taken(timed, tmp_path, monke
 
 
 def test_another_process_reads_the_same(timed) -> None:
-    assert openvino_from(NARROW) == SMALL_PIXELS + 1
-    timed["openvino"] = 5.0  # as another process might measure it
+    assert (openvino_from(NARROW), quickest_tile(NARROW)) == (0, 384)
+    timed |= {"openvino": 5.0, "256": 1.0}  # as another process might measure it
     backends._known_seconds.cache_clear()
-    assert openvino_from(NARROW) == SMALL_PIXELS + 1
+    assert (openvino_from(NARROW), quickest_tile(NARROW)) == (0, 384)
 
 
 # What computes a picture
@@ -102,8 +102,8 @@ def test_another_process_reads_the_same(timed) -> None:
 @needs_openvino
 def test_large_pictures_of_a_frozen_network_are_computed_by_openvino(timed) -> None:
     upscaler = Upscaler(lively(), "cpu", frozen=True)
-    for width, by_openvino in ((96, False), (97, True)):
-        x = torch.rand(1, 3, 96, width)
+    for size, by_openvino in (((40, 40), False), (LARGE, True)):
+        x = torch.rand(1, 3, *size)
         expected = Upscaler(lively(), "cpu", backend="direct").tensor(x)
         found = upscaler.tensor(x)
         assert upscaler.used_openvino == by_openvino
@@ -113,12 +113,21 @@ def test_large_pictures_of_a_frozen_network_are_computed_by_openvino(timed) -> N
 
 @needs_openvino
 def test_a_picture_in_tiles_is_decided_for_as_a_whole(timed) -> None:
-    upscaler = Upscaler(lively(), "cpu", frozen=True, tile=40)
-    upscaler(np.zeros((97, 96, 3), np.uint8))
+    upscaler = Upscaler(lively(), "cpu", frozen=True, tile=20)
+    upscaler(np.zeros((*LARGE, 3), np.uint8))
     assert upscaler.used_openvino
 
 
-@pytest.mark.parametrize("why", ["not frozen", "the user's", "the variable's", "slower"])
+@needs_openvino
+def test_a_picture_that_does_not_save_what_compiling_takes_stays_with_pytorch(timed) -> None:
+    timed["preparing"] = 40 * 50 * 1.0
+    for width, by_openvino in ((49, False), (50, True)):
+        upscaler = Upscaler(lively(), "cpu", frozen=True)
+        upscaler.tensor(torch.rand(1, 3, 40, width))
+        assert upscaler.used_openvino == by_openvino
+
+
+@pytest.mark.parametrize("why", ["not frozen", "the user's", "the variable's", "bf16", "slower"])
 def test_otherwise_it_stays_with_pytorch(why: str, timed, monkeypatch) -> None:
     monkeypatch.setattr(OpenVINORRDBNet, "__init__", None)  # calling it would fail
     if why == "the variable's":
@@ -126,17 +135,18 @@ def test_otherwise_it_stays_with_pytorch(why: str, timed, monkeypatch) -> None:
     if why == "slower":
         timed["openvino"] = 5.0
     backend: Choice = "direct" if why == "the user's" else "auto"
-    upscaler = Upscaler(lively(), "cpu", backend=backend, frozen=why != "not frozen")
-    upscaler.tensor(torch.rand(1, 3, 97, 96))
+    dtype = torch.bfloat16 if why == "bf16" else torch.float32
+    upscaler = Upscaler(lively(), "cpu", dtype, backend=backend, frozen=why != "not frozen")
+    upscaler.tensor(torch.rand(1, 3, *LARGE))
     assert not upscaler.used_openvino
 
 
 @needs_openvino
 def test_a_network_that_it_computes_otherwise_stays_with_pytorch(timed, monkeypatch) -> None:
-    compiled = OpenVINORRDBNet.enlarged
-    monkeypatch.setattr(OpenVINORRDBNet, "enlarged", lambda *of: compiled(*of) + 2e-4)
+    enlarged = OpenVINORRDBNet.enlarged
+    monkeypatch.setattr(OpenVINORRDBNet, "enlarged", lambda *of: enlarged(*of) + 2e-4)
     upscaler = Upscaler(lively(), "cpu", frozen=True)
-    upscaler.tensor(torch.rand(1, 3, 97, 96))
+    upscaler.tensor(torch.rand(1, 3, *LARGE))
     assert not upscaler.used_openvino
 
 
@@ -159,51 +169,72 @@ def test_the_number_of_threads_changes_no_bit(size: tuple[int, int], monkeypatch
 # What is measured
 
 
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "TILES", (4, 8))
+    monkeypatch.setattr(backends, "OPENVINO_TILE", 6)
+    monkeypatch.setattr(backends, "OVERLAP", 2)
+    monkeypatch.setattr(backends, "fastest", lambda *_: "direct")
+
+
 @needs_openvino
-def test_openvino_is_measured_beside_the_others() -> None:
-    seconds = measured(NARROW, LARGE)
-    assert {"direct", "phases", "openvino", "preparing"} == set(seconds)
+@pytest.mark.usefixtures("small_tiles")
+def test_all_tiles_are_measured_with_what_is_around_them(monkeypatch) -> None:
+    sizes: dict[type, set[tuple[int, int]]] = {RRDBNet: set(), OpenVINORRDBNet: set()}
+    for way, seen in sizes.items():
+        features = way.features
+        monkeypatch.setattr(
+            way,
+            "features",
+            lambda self, x, f=features, s=seen: s.add((*x.shape[-2:],)) or f(self, x),
+        )
+    seconds = measured_tiles(NARROW)
+    assert set(seconds) == {"4", "8", "openvino", "preparing"}
     assert min(seconds.values()) > 0
+    checked = (PROBE_SIDE, PROBE_SIDE)
+    assert sizes[RRDBNet] - {checked} == {(8, 8), (12, 12)}
+    assert sizes[OpenVINORRDBNet] == {checked, (10, 10)}
 
 
+@pytest.mark.usefixtures("small_tiles")
 def test_a_broken_openvino_is_no_candidate(monkeypatch) -> None:
     monkeypatch.setattr(backends, "openvino_version", lambda: "1")
     monkeypatch.setitem(sys.modules, "openvino", None)
-    assert set(measured(NARROW, LARGE)) == {"direct", "phases"}
+    assert set(measured_tiles(NARROW)) == {"4", "8"}
 
 
 # Tiles
 
 
-def test_the_quicker_tiles_are_taken(timed, monkeypatch) -> None:
-    network = lively()
-    large = 1000 * 1000
-    assert FloatOnCPU(network, None, frozen=False).tile_side(large) == 256
-    assert FloatOnCPU(network, "direct", frozen=False).tile_side(large) == DEFAULT_TILE
-    monkeypatch.setattr(backends, "measured_tiles", lambda _: {"256": 1.0, "384": 1.0})
-    assert quickest_tile(RRDBConfig(8, 2, 4)) == DEFAULT_TILE  # the larger of equals
+def test_the_quicker_tiles_are_taken(timed) -> None:
+    timed |= {"256": 1.0, "openvino": 5.0}
+    wishes: tuple[tuple[Backend | None, bool, int], ...] = (
+        (None, False, 256),
+        (None, True, 256),
+        ("direct", True, DEFAULT_TILE),
+    )
+    for backend, frozen, expected in wishes:
+        way = FloatOnCPU(lively(), backend, frozen)
+        assert way.tile_side(40 * 40) == 0
+        assert way.tile_side(40 * 41) == expected
+
+
+def test_of_equal_tiles_the_larger_are_taken(timed) -> None:
+    timed["256"] = timed["384"]
+    assert quickest_tile(NARROW) == DEFAULT_TILE == max(TILES)
+
+
+@needs_openvino
+def test_openvino_has_tiles_of_its_own(timed) -> None:
+    assert FloatOnCPU(lively(), None, frozen=True).tile_side(40 * 41) == OPENVINO_TILE
+    assert FloatOnCPU(lively(), "openvino", frozen=True).tile_side(1) == OPENVINO_TILE
 
 
 def test_tiles_of_that_side_are_really_used(timed, monkeypatch) -> None:
-    monkeypatch.setattr("esrgan.inference.upscale.WHOLE_PIXELS", 30 * 30)
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.quickest_tile", lambda _: 20)
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.quickest_tile", lambda _: 25)
     counts: list[int] = []
-    Upscaler(lively(), "cpu", before_tile=counts.append).tensor(torch.rand(1, 3, 30, 31))
+    Upscaler(lively(), "cpu", before_tile=counts.append).tensor(torch.rand(1, 3, *LARGE))
     assert counts == [4] * 4
-
-
-def test_all_tiles_are_measured_with_what_is_around_them(monkeypatch) -> None:
-    monkeypatch.setattr(backends, "TILES", (4, 8))
-    monkeypatch.setattr(backends, "OVERLAP", 2)
-    sizes = []
-    features = RRDBNet.features
-    monkeypatch.setattr(backends, "fastest", lambda *_: "direct")
-    monkeypatch.setattr(
-        RRDBNet, "features", lambda self, x: sizes.append(x.shape[-2:]) or features(self, x)
-    )
-    assert set(backends.measured_tiles(NARROW)) == {"4", "8"}
-    assert set(sizes) == {(8, 8), (12, 12)}
-    assert max(TILES) == DEFAULT_TILE
 
 
 # What is told
@@ -213,13 +244,22 @@ def test_all_tiles_are_measured_with_what_is_around_them(monkeypatch) -> None:
 @pytest.mark.parametrize("wish", [["--precision", "fp32"], ["--backend", "openvino"]])
 def test_the_command_tells_what_ran(timed, wish, tmp_path, rng, capsys) -> None:
     save_generator(tmp_path / "model.safetensors", lively(), {})
-    save_image(rng.integers(0, 256, (97, 96, 3), dtype=np.uint8), tmp_path / "a.png")
+    save_image(rng.integers(0, 256, (*LARGE, 3), dtype=np.uint8), tmp_path / "a.png")
     words = ["upscale", f"{tmp_path / 'a.png'}", "--model", f"{tmp_path / 'model.safetensors'}"]
     assert main([*words, "-o", f"{tmp_path / 'x'}", *wish]) == 0
     assert capsys.readouterr().out == f"1 written to {tmp_path / 'x'} (by OpenVINO), 0 failed\n"
 
 
-def test_bench_says_from_which_picture_on(timed, capsys) -> None:
-    timed["preparing"] = 4 * (TORCH_S - OPENVINO_S)
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        ({}, "OpenVINO, 2.00× as fast, from 0.26 megapixels on"),
+        ({"preparing": 4e6}, "OpenVINO, 2.00× as fast, from 4.00 megapixels on"),
+        ({"openvino": 2.5}, "OpenVINO is 0.80× as fast, and taken from 1.1× on"),
+    ],
+)
+def test_bench_says_from_which_picture_on(seconds, told, timed, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
+    timed |= seconds
     assert main(["bench"]) == 0
-    assert capsys.readouterr().out.count(f"phases; openvino from {2 * LARGE}²\n") == 2
+    assert f"over 512²: tiles of 384²; {told}\n" in capsys.readouterr().out

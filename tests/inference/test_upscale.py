@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from esrgan.inference.upscale import WHOLE_PIXELS, Upscaler, keep_clear_and_opaque
+from esrgan.inference.tiles import WHOLE_PIXELS
+from esrgan.inference.upscale import Upscaler, keep_clear_and_opaque
 from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
 from tests.processes import Forked
 
@@ -113,7 +114,7 @@ def test_tiles_are_really_used(photo, monkeypatch):
 
 
 def test_large_pictures_are_tiled_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr("esrgan.inference.upscale.WHOLE_PIXELS", 30 * 30)
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 30 * 30)
     monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 20)
     assert WHOLE_PIXELS >= 256 * 256
     calls = []

@@ -481,7 +481,7 @@ def test_stop_keeps_what_is_done(wish: Wish) -> None:
 def test_stop_ends_the_picture_in_hand_at_its_next_tile(
     wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("esrgan.inference.upscale.WHOLE_PIXELS", 8 * 8)
+    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 8 * 8)
     monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 8)
     states = compute.run(wish)
     batch = next(states)
