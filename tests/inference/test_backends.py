@@ -172,7 +172,7 @@ def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
-    ("by_openvino", "told"), [(0.95, "phases"), (0.8, "phases (OpenVINO: 1.25×)")]
+    ("by_openvino", "told"), [(0.95, ""), (0.8, " (--backend openvino: 1.25×)")]
 )
 def test_bench_points_to_a_quicker_openvino(by_openvino, told, timed, monkeypatch, capsys) -> None:
     monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: by_openvino)
