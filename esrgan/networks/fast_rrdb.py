@@ -160,12 +160,14 @@ class _Workspace:
 def _double(features: Tensor, conv: nn.Conv2d) -> Tensor:
     """Nearest ×2, a 3×3 convolution and LeakyReLU: N×F×h×w -> N×F×2h×2w, channels last."""
     batch, _, height, width = features.shape
+    # Padded here, not by the convolution: with that the number of threads changes the last bit.
+    padded = F.pad(features, (1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
     out = torch.empty(batch, 2 * height, 2 * width, conv.out_channels)
     for row in (0, 1):
         for column in (0, 1):
             kernel = _phase(_phase(conv.weight, row, 2), column, 3)
             kernel = kernel.contiguous(memory_format=torch.channels_last)
-            phase = F.conv2d(features, kernel, conv.bias, padding=1).permute(0, 2, 3, 1)
+            phase = F.conv2d(padded, kernel, conv.bias).permute(0, 2, 3, 1)
             phase = phase[:, row : row + height, column : column + width]
             place = out[:, row::2, column::2]
             torch.ops.aten.leaky_relu.out(phase, NEGATIVE_SLOPE, out=place)

@@ -1,6 +1,7 @@
 """Which way computes which picture: OpenVINO only where it is measured to be worth it."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from esrgan.commands.cli import main
 from esrgan.inference import backends
 from esrgan.inference.backends import (
+    BACKENDS,
     MARGIN,
     Backend,
     measured_tiles,
@@ -150,18 +152,28 @@ def test_a_network_that_it_computes_otherwise_stays_with_pytorch(timed, monkeypa
     assert not upscaler.used_openvino
 
 
-@needs_openvino
-@pytest.mark.parametrize("size", [(20, 24), (97, 96), (64, 130)])
-def test_the_number_of_threads_changes_no_bit(size: tuple[int, int], monkeypatch) -> None:
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("backend", [*BACKENDS, pytest.param("openvino", marks=needs_openvino)])
+@pytest.mark.parametrize("features", [16, 32, 64])
+@pytest.mark.parametrize("size", [(9, 77), (14, 333), (20, 296)])
+def test_the_number_of_threads_changes_no_bit(
+    backend: Backend, features: int, size: tuple[int, int]
+) -> None:
     """So that processes that share the cores make the files of one that has them all."""
     x, found = torch.rand(1, 3, *size), []
     torch.manual_seed(0)
-    network = RRDBNet(RRDBConfig(32, 2, 16)).eval()
-    for threads in (1, 2, 3):
-        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
-        with torch.inference_mode():
-            compiled = OpenVINORRDBNet(network)
-            found.append(compiled.enlarged(compiled.features(x)))
+    network = RRDBNet(RRDBConfig(features, 1, features // 2)).eval()
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        found.append(Upscaler(network, "cpu", backend=backend).tensor(x))
+    assert found[0].std() > 1e-4
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
 
