@@ -10,13 +10,22 @@ import torch
 from PIL import Image
 
 from esrgan.errors import UserError
-from esrgan.pictures.degradations import DEGRADATIONS, DegradationName, PhotoLaw, photo
+from esrgan.pictures.degradations import (
+    DEGRADATIONS,
+    DegradationName,
+    GaussianNoise,
+    MatlabResize,
+    PhotoLaw,
+    photo,
+)
 from tests.train.commands import ended
 from tests.train.samples import noise, same, save
 from train.config import make_config
 from train.data import PairDataset
 from train.device_degradation import DeviceDegradedPairs
+from train.loop import loaded
 from train.settings import load_preset
+from train.stages import build_stage
 
 CPU = torch.device("cpu")
 ON_DEVICE = ["--set", "degradation=photo", "--set", "degrade_on_device=true"]
@@ -69,6 +78,17 @@ def test_a_sample_depends_on_seed_and_number_only(
         assert all(same((low[n], high[n]), alone[6 + n]) for n in range(6))
 
 
+def test_each_sample_has_noise_of_its_own(tmp_path: Path) -> None:
+    save(tmp_path / "grey.png", np.full((32, 32, 3), 128, np.uint8))  # one place for a crop
+    dataset = on_device(tmp_path, "photo")
+    steps = MatlabResize(4), GaussianNoise(10.0, grey=False)
+    dataset.degradation = replace(dataset.degradation, steps=lambda *_: iter(steps))
+    noises = torch.stack([dataset[number][0].flatten() for number in range(12)]).float() - 128
+    assert float(noises.std()) == pytest.approx(10, rel=0.1)
+    between = torch.corrcoef(noises) - torch.eye(12)
+    assert float(between.abs().max()) < 0.35  # 0.07 by chance; 1 if turned alike
+
+
 def test_each_process_takes_its_share(
     training_pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +108,23 @@ def test_pictures_of_all_sizes_make_a_batch(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------- runs
+
+
+def test_in_a_run_the_training_process_makes_lr(
+    training_pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loader, whose processes have no GPU, asks for no whole sample."""
+    settings = {**load_preset("psnr", "tiny"), "data": [str(training_pictures)], "iterations": 3}
+    config = make_config("psnr", {**settings, "degradation": "photo", "degrade_on_device": True})
+    stage = build_stage(config, CPU)
+    expected = [stage.dataset[number] for number in range(6)]
+    monkeypatch.delattr(DeviceDegradedPairs, "__getitem__")
+    monkeypatch.delattr(PairDataset, "__getitem__")
+    batches = list(loaded(stage, config, 0, CPU))
+    assert len(batches) == 3
+    for number, (lr, hr) in enumerate(expected):
+        low, high = (part[number % 2] for part in batches[number // 2])
+        assert same((low, high), (lr, hr))
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
