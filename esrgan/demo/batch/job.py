@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from esrgan.demo import choice, comparison
+from esrgan.demo import choice, comparison, limits
 from esrgan.demo.limits import (
     MAX_BACK_PROJECTIONS,
     MAX_LR_PIXELS,
@@ -163,6 +163,12 @@ class Batch:
                 left - self.share * self.current.size,
             )
         return (time.monotonic() - self._begun) * left / passed if passed else None
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether, at this pace, the page's limit of time will end it before it is done."""
+        left = self.seconds_left
+        return left is not None and time.monotonic() - self._begun + left > limits.MAX_SECONDS
 
     def begin(self, task: Task) -> None:
         """Begin with a picture."""

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from esrgan.demo import limits
 from esrgan.demo.batch.job import Batch, Done
 from esrgan.demo.progress import progress_line
 from esrgan.demo.server.messages import duration
@@ -24,10 +25,17 @@ def progress(batch: Batch) -> str:
             f"<b>{escape(working.name)}</b>",
         ]
         if batch.seconds_left is not None:
-            parts.append(f"<span>about {duration(batch.seconds_left)} left</span>")
+            parts.append(f"<span>about {duration(batch.seconds_left)} left{_beyond(batch)}</span>")
     if failed:
         parts.append(f"<span>· {failed} failed</span>")
     return progress_line(parts, batch.handled + batch.share if working else None, total)
+
+
+def _beyond(batch: Batch) -> str:
+    if not batch.is_too_long:
+        return ""
+    limit = f"more than the page's {duration(limits.MAX_SECONDS)}"
+    return f", {limit}: stop, and use the command line, which has no limit"
 
 
 def caption(done: Done) -> str:

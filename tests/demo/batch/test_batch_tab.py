@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+from esrgan.demo import limits
 from esrgan.demo.batch import job as compute
 from esrgan.demo.batch.job import Batch, Wish
 from esrgan.demo.batch.report import caption, progress
@@ -459,6 +460,20 @@ def test_a_large_picture_is_refused_what_can_not_be_done_in_tiles(
 
 
 # Stopping and forgetting
+
+
+def test_a_batch_that_the_pages_limit_will_end_is_told_so(
+    wish: Wish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = compute.run(wish)
+    for _ in range(3):
+        batch = next(states)
+    assert not batch.is_too_long
+    assert "the command line" not in progress(batch)
+    monkeypatch.setattr(limits, "MAX_SECONDS", batch.seconds_left)  # and some time has passed
+    assert batch.is_too_long
+    assert "use the command line" in progress(batch)
+    batch.end()
 
 
 def test_stop_keeps_what_is_done(wish: Wish) -> None:
