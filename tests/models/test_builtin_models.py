@@ -65,7 +65,9 @@ def test_the_gan_models_sharpen(networks, lr) -> None:
     assert before > after > plain  # features after activation supervise weakly (Sec. 3.2)
 
 
-@pytest.mark.parametrize(("name", "promised"), [("Set5", 31.34), ("Set14", 28.10)])
+@pytest.mark.parametrize(
+    ("name", "promised"), [("Set5", 31.34), pytest.param("Set14", 28.10, marks=pytest.mark.slow)]
+)
 def test_the_psnr_model_is_as_good_as_its_card_says(
     networks, benchmark_data: Path, name: str, promised: float
 ) -> None:
