@@ -5,12 +5,12 @@ from pathlib import Path
 from torch import nn
 
 from esrgan.models.checkpoints import save_generator
-from esrgan.networks import RRDBConfig, RRDBNet
+from esrgan.networks import Generator, RRDBConfig
 
 TINY = RRDBConfig(num_features=8, num_blocks=2, growth_channels=4)
 
 
-def related_models(folder: Path, network: RRDBNet, *names: str, factor: float) -> list[Path]:
+def related_models(folder: Path, network: Generator, *names: str, factor: float) -> list[Path]:
     """Weights files of these names; the parameters of each are `factor` times those before it."""
     files = [folder / f"{name}.safetensors" for name in names]
     for file in files:

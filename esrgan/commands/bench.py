@@ -11,11 +11,13 @@ import torch
 from esrgan.command_line import Parser
 from esrgan.inference.backends import (
     BACKENDS,
+    BFLOAT16,
     LARGE,
     MARGIN,
     OPENVINO,
     SMALL,
     TILED,
+    best_of_tiles,
     measure_anew,
     openvino_seconds,
     pays_from,
@@ -24,7 +26,7 @@ from esrgan.inference.backends import (
 )
 from esrgan.inference.devices import processor
 from esrgan.inference.openvino import openvino_version
-from esrgan.inference.tiles import TILES, WHOLE_PIXELS
+from esrgan.inference.tiles import WHOLE_PIXELS
 from esrgan.models import zoo
 from esrgan.networks import RRDBConfig, RRDBNet
 
@@ -66,7 +68,7 @@ def _measured(name: str, config: RRDBConfig) -> Iterator[Path]:
         print(f"{name} {side:>4}² {cells}  {_choice(everybody)}")
     seconds, file = measure_anew(config, TILED)
     yield file
-    tiles = f"tiles of {quickest_tile(config)}²{_openvino(seconds)}"
+    tiles = f"tiles of {quickest_tile(config)}²{_bfloat16(seconds)}{_openvino(seconds)}"
     print(f"{name} over {math.isqrt(WHOLE_PIXELS)}²: {tiles}")
 
 
@@ -77,11 +79,20 @@ def _choice(seconds: Mapping[str, float]) -> str:
     return f"{chosen} (--backend openvino: {speed:.2f}×)" if speed >= MARGIN else chosen
 
 
+def _bfloat16(seconds: Mapping[str, float]) -> str:
+    """How fast the trunk is in bfloat16."""
+    if BFLOAT16 not in seconds:
+        return ""
+    speed = best_of_tiles(seconds) / seconds[BFLOAT16]
+    where = "taken where it is not seen" if speed >= MARGIN else f"and taken from {MARGIN}× on"
+    return f"; bf16 is {speed:.2f}× as fast, {where}"
+
+
 def _openvino(seconds: Mapping[str, float]) -> str:
     """How fast the trunk is by OpenVINO, and from which pictures on it is taken."""
     if OPENVINO not in seconds:
         return ""
-    speed = min(seconds[f"{side}"] for side in TILES) / seconds[OPENVINO]
+    speed = best_of_tiles(seconds) / seconds[OPENVINO]
     pixels = pays_from(seconds)
     if math.isinf(pixels):
         return f"; OpenVINO is {speed:.2f}× as fast, and taken from {MARGIN}× on"

@@ -112,15 +112,14 @@ def run(options: Namespace) -> int:
             written += 1
         except UserError as error:
             failures.append(f"{job.source}: {error}")
-    by_openvino = any(upscaler.used_openvino for upscaler in made)
-    told = processes.gather((written, skipped, failures, by_openvino))
+    how = list(set().union(*(upscaler.how for upscaler in made)))
+    told = processes.gather((written, skipped, failures, how))
     if not told:
         return 0
     written, skipped = (sum(counts) for counts in list(zip(*told, strict=True))[:2])
     failures = [failure for _, _, failed, _ in told for failure in failed]
     left = f"{skipped} skipped, " if options.skip_existing else ""
-    how = sorted({f"in {upscaler.precision}" for upscaler in made} - {"in fp32"})
-    how += ["by OpenVINO"] if any(by for *_, by in told) else []
+    how = sorted(set().union(*(each for *_, each in told)))
     told_how = f" ({', '.join(how)})" if how else ""
     print(f"{written} written to {options.out}{told_how}, {left}{len(failures)} failed")
     for failure in failures:

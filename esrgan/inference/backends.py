@@ -1,14 +1,15 @@
-"""The fastest of the ways to run an RRDBNet on this processor in float32: measured, not assumed.
+"""The fastest of the ways to run an RRDBNet on this processor: measured, not assumed.
 
-All give the same but for rounding (1e-4). Which is the fastest depends on the processor's maker and
-cache, the network's shape and the tile. The parts of such a network are timed when a shape is met
-for the first time; the numbers are kept in the user's cache folder. They hold for any number of
-threads, so that one process and several, each with some of the cores, give the same bytes. That is
-also why OpenVINO, which has to compile a network, is decided for by each picture's own size, never
-by how many pictures a process has done.
+Those in float32 give the same but for rounding (1e-4). Which is the fastest depends on the
+processor's maker and cache, the network's shape and the tile. The parts of such a network are timed
+when a shape is met for the first time; the numbers are kept in the user's cache folder. They hold
+for any number of threads, so that one process and several, each with some of the cores, give the
+same bytes. That is also why OpenVINO, which has to compile a network, is decided for by each
+picture's own size, never by how many pictures a process has done, and bfloat16 by the picture.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -25,10 +26,10 @@ from filelock import FileLock
 from esrgan.errors import UserError
 from esrgan.inference.devices import place, processor
 from esrgan.inference.openvino import OpenVINORRDBNet, openvino_version
-from esrgan.inference.precision import probe
+from esrgan.inference.precision import native_dtype, probe
 from esrgan.inference.streaming import run_in_strips
-from esrgan.inference.tiles import OPENVINO_TILE, OVERLAP, TILES
-from esrgan.networks import FastRRDBNet, RRDBConfig, RRDBNet
+from esrgan.inference.tiles import BFLOAT16_TILE, OPENVINO_TILE, OVERLAP, TILES
+from esrgan.networks import BFloat16RRDBNet, FastRRDBNet, RRDBConfig, RRDBNet
 from esrgan.networks.fast_rrdb import WINOGRAD_FEATURES
 from esrgan.pictures.files import atomic_path
 
@@ -43,12 +44,15 @@ SMALL, LARGE = 64, 128
 TILED = "tiles"  # in the place of a side, of what `measured_tiles` finds
 SMALL_PIXELS = 96 * 96
 REPEATS = 2  # of which the quicker one counts
-# OpenVINO is a candidate where it is so many times as fast, and differs by at most so much.
+# OpenVINO and bfloat16 are taken where they are so many times as fast, OpenVINO where it differs by
+# at most so much.
 MARGIN = 1.1
 TOLERANCE = 1e-4
+BFLOAT16 = "bf16"
 OPENVINO: Literal["openvino"] = "openvino"
 PREPARING = "preparing"  # what that takes before the first tile
 Seconds = Mapping[str, float]
+CPU = torch.device("cpu")
 
 
 def chosen_by_user() -> TorchBackend | None:
@@ -74,7 +78,7 @@ def fastest(config: RRDBConfig, pixels: int) -> TorchBackend:
 
 
 def quickest(seconds: Seconds) -> TorchBackend:
-    return min(BACKENDS, key=lambda backend: seconds.get(backend, float("inf")))
+    return min(BACKENDS, key=lambda backend: seconds.get(backend, math.inf))
 
 
 def run_by(network: RRDBNet, backend: TorchBackend) -> RRDBNet | FastRRDBNet:
@@ -87,20 +91,23 @@ def run_by(network: RRDBNet, backend: TorchBackend) -> RRDBNet | FastRRDBNet:
 def quickest_tile(config: RRDBConfig) -> int:
     """Side of PyTorch's tiles of a large picture, in LR pixels; the largest if not measured."""
     seconds = _known_seconds(config, TILED)
-    return min(TILES[::-1], key=lambda side: seconds.get(f"{side}", float("inf")))
+    return min(TILES[::-1], key=lambda side: seconds.get(f"{side}", math.inf))
 
 
 @torch.inference_mode()
 def measured_tiles(config: RRDBConfig) -> dict[str, float]:
     """Estimated seconds of the trunk for one LR pixel of a picture in tiles, by their sides.
 
-    What is around the tiles is computed too, and counted. With OpenVINO, where it is installed,
-    in its own tiles, and the seconds that it takes to compile and check a network.
+    What is around the tiles is computed too, and counted. With bfloat16, where the processor has
+    units for it, and OpenVINO, where it is installed, in their own tiles, and the seconds that
+    OpenVINO takes to compile and check a network.
     """
-    sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
+    sample = place(RRDBNet(replace(config, num_blocks=1)), CPU).eval()
     run = run_by(sample, fastest(config, TILES[0] ** 2))
     ways: dict[str, tuple[RRDBNet | FastRRDBNet, int]] = {f"{side}": (run, side) for side in TILES}
     preparing = {}
+    if native_dtype(CPU) == torch.bfloat16:
+        ways[BFLOAT16] = BFloat16RRDBNet(sample), BFLOAT16_TILE
     if openvino_version():
         with suppress(UserError, RuntimeError):  # what is broken is no candidate
             begun = time.perf_counter()
@@ -124,21 +131,32 @@ def _trunk_seconds(network: RRDBNet | FastRRDBNet, side: int) -> float:
     return (time.perf_counter() - begun) / side**2
 
 
+def bfloat16_pays(config: RRDBConfig) -> bool:
+    """Whether a picture in tiles is done clearly faster with dense blocks in bfloat16."""
+    seconds = _known_seconds(config, TILED)
+    return seconds.get(BFLOAT16, math.inf) * MARGIN <= best_of_tiles(seconds)
+
+
+def best_of_tiles(seconds: Seconds) -> float:
+    """PyTorch's seconds for one LR pixel in float32, by what `measured_tiles` found; or 0."""
+    return min((seconds[f"{side}"] for side in TILES if f"{side}" in seconds), default=0.0)
+
+
 def openvino_from(config: RRDBConfig) -> float:
     """LR pixels from which a picture in tiles is done sooner by OpenVINO, compiled for it alone.
 
     Infinite where it is not clearly faster, not installed, or its times can't be kept: then other
     processes might find otherwise.
     """
-    return pays_from(_known_seconds(config, TILED)) if openvino_version() else float("inf")
+    return pays_from(_known_seconds(config, TILED)) if openvino_version() else math.inf
 
 
 def pays_from(seconds: Seconds) -> float:
     """As `openvino_from`, by what `measured_tiles` found."""
-    ours = min((seconds[f"{side}"] for side in TILES if f"{side}" in seconds), default=0.0)
-    openvinos = seconds.get(OPENVINO, float("inf"))
+    ours = best_of_tiles(seconds)
+    openvinos = seconds.get(OPENVINO, math.inf)
     if openvinos * MARGIN > ours:
-        return float("inf")
+        return math.inf
     return seconds[PREPARING] / (ours - openvinos)
 
 
@@ -156,7 +174,7 @@ def measured(config: RRDBConfig, side: int) -> dict[str, float]:
 
     One block is timed, and what comes after the trunk: a block's time is that of all others.
     """
-    sample = place(RRDBNet(replace(config, num_blocks=1)), torch.device("cpu")).eval()
+    sample = place(RRDBNet(replace(config, num_blocks=1)), CPU).eval()
     x = torch.rand(1, config.in_channels, side, side).to(memory_format=torch.channels_last)
     features = sample.features(x)
     phases, winograd = (FastRRDBNet(sample, winograd=wide) for wide in (False, True))
@@ -224,6 +242,7 @@ def _facts(config: RRDBConfig, side: int | str) -> dict[str, Any]:
         "network": asdict(config),
         "side": side,
         "processor": processor(),
+        "reduced": f"{native_dtype(CPU)}",
         "torch": torch.__version__,
         "openvino": openvino_version(),
     }

@@ -14,6 +14,7 @@ WHOLE_PIXELS = 512 * 512
 DEFAULT_TILE = 384
 TILES = (256, DEFAULT_TILE)
 OPENVINO_TILE = 256  # where it needs twice PyTorch's memory for a tile
+BFLOAT16_TILE = 256
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from torch import Tensor
 from esrgan.errors import UserError
 from esrgan.inference.backends import Backend, chosen_by_user
 from esrgan.inference.devices import choose_device, place
-from esrgan.inference.float_on_cpu import FloatOnCPU
+from esrgan.inference.on_cpu import OnCPU, Way
 from esrgan.inference.precision import NAMES, chosen_dtype
 from esrgan.inference.refine import back_projection, check_iterations, self_ensemble
 from esrgan.inference.streaming import run_in_strips
 from esrgan.inference.tiles import DEFAULT_TILE, WHOLE_PIXELS, Tile, tiles
-from esrgan.networks import FastRRDBNet, Generator, RRDBNet
+from esrgan.networks import Generator, RRDBNet
 from esrgan.pictures.images import to_image, to_tensor
 
 Choice = Literal["auto"] | Backend
@@ -31,8 +31,9 @@ class Upscaler:
     Args:
         network: an RRDBNet or SRResNet for RGB; it is moved to the device.
         device: default "auto".
-        dtype: float32, or float16 / bfloat16 where that pays; None for `chosen_dtype`. A float16
-            overflow is noticed and the picture done again in float32, with a warning.
+        dtype: float32, or float16 / bfloat16 where that pays; None for `chosen_dtype`, and for an
+            RRDBNet on the CPU for what `OnCPU` finds for each picture. A float16 overflow is
+            noticed and the picture done again in float32, with a warning.
         tile: side of the tiles in LR pixels; None upscales moderate pictures whole and larger
             ones in tiles, 0 always whole.
         ensemble: average over the eight flips and turns of LR; eight times the work.
@@ -41,8 +42,8 @@ class Upscaler:
             whole with 1; what it raises ends the work.
         backend: how float32 is computed on the CPU, see `backends`: "auto" is what ESRGAN_BACKEND
             says, or else the fastest; "openvino" needs that package.
-        frozen: the weights do not change any more. OpenVINO, which compiles them in, is then one
-            of the ways of which the fastest is taken.
+        frozen: the weights do not change any more. OpenVINO, which compiles them in, and bfloat16
+            are then among the ways of which the fastest is taken for a picture in tiles.
 
     Raises:
         UserError: the network is not one for RGB pictures, the tile size is negative, the backend
@@ -75,31 +76,33 @@ class Upscaler:
         check_iterations(back_projections, network.scale)
         self.device = choose_device(device) if isinstance(device, str) else device
         self.network = place(network, self.device).eval()
-        if dtype is None:
-            exact = backend == "openvino"  # which computes in float32 only
-            dtype = torch.float32 if exact else chosen_dtype(self.network, self.device)
-        self.dtype = dtype
         self.tile = tile
         self.ensemble, self.back_projections = ensemble, back_projections
         self.before_tile = before_tile
         self.backend = chosen_by_user() if backend == "auto" else backend
-        self._on_cpu: FloatOnCPU | None = None
+        self._on_cpu: OnCPU | None = None
         if self.device.type == "cpu" and isinstance(self.network, RRDBNet):
-            exact = dtype == torch.float32
-            self._on_cpu = FloatOnCPU(self.network, self.backend, frozen and exact)
-        if self.backend == "openvino" and (self._on_cpu is None or dtype != torch.float32):
+            own = torch.float32 if dtype == torch.float16 else dtype
+            self._on_cpu = OnCPU(self.network, self.backend, own, frozen)
+            dtype = dtype or torch.float32
+        self.dtype = dtype or chosen_dtype(self.network, self.device)
+        reduced = self._on_cpu is not None and self.dtype == torch.bfloat16  # without autocast
+        self._by_autocast = self.dtype != torch.float32 and not reduced
+        if self.backend == "openvino" and (self._on_cpu is None or self.dtype != torch.float32):
             raise UserError(
                 "OpenVINO runs RRDBNets, on the CPU, in fp32: add --device cpu --precision fp32."
             )
 
     @property
-    def used_openvino(self) -> bool:
-        """Whether any picture was computed by it."""
-        return self._on_cpu is not None and self._on_cpu.used_openvino
+    def how(self) -> set[str]:
+        """How pictures were computed where it was not by PyTorch in float32, such as "in fp16"."""
+        if self._by_autocast:
+            return {f"in {self.precision}"}
+        return set() if self._on_cpu is None else self._on_cpu.used
 
     @property
     def precision(self) -> str:
-        """fp32, fp16 or bf16."""
+        """fp32, fp16 or bf16: of all pictures but those in `how`."""
         return NAMES[self.dtype]
 
     @property
@@ -140,9 +143,10 @@ class Upscaler:
             return to_image(sr, rgb.dtype.type)
         # tile by tile: as floating-point numbers the whole result would take four times the memory
         out = np.empty((height * self.scale, width * self.scale, 3), rgb.dtype)
-        for tile in self._tiles(height, width):
+        way = self._way(height * width, rgb if rgb.dtype == np.uint8 else None)
+        for tile in self._tiles(height, width, way):
             lr = to_tensor(rgb[tile.rows_seen, tile.columns_seen])
-            done = self._tile(lr, tile, height * width)
+            done = self._tile(lr, tile, way)
             out[tile.rows_made, tile.columns_made] = to_image(done, rgb.dtype.type)
         return out
 
@@ -150,49 +154,45 @@ class Upscaler:
         """N×3×H×W in [0, 1] -> N×3×(scale·H)×(scale·W) float32 on the CPU, not clipped."""
         batch, _, height, width = lr.shape
         out = torch.empty(batch, 3, height * self.scale, width * self.scale)
-        for tile in self._tiles(height, width):
-            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile, height * width)
+        way = self._way(height * width)
+        for tile in self._tiles(height, width, way):
+            done = self._tile(lr[..., tile.rows_seen, tile.columns_seen], tile, way)
             out[..., tile.rows_made, tile.columns_made] = done
         return out
 
-    def _tiles(self, height: int, width: int) -> Iterator[Tile]:
-        side = self._tile_side(height * width) if self.tile is None else self.tile
+    def _way(self, pixels: int, picture: np.ndarray | None = None) -> Way:
+        """Of a picture of so many LR pixels; `picture` is itself, if it is one of 8 bits."""
+        if self._on_cpu is not None:
+            return self._on_cpu.way(pixels, picture)
+        return Way(0 if pixels <= WHOLE_PIXELS else DEFAULT_TILE, lambda _: self.network)
+
+    def _tiles(self, height: int, width: int, way: Way) -> Iterator[Tile]:
+        side = way.tile_side if self.tile is None else self.tile
         found = list(tiles(height, width, side or max(height, width), self.scale))
         for tile in found:
             if self.before_tile is not None:
                 self.before_tile(len(found))
             yield tile
 
-    def _tile_side(self, pixels: int) -> int:
-        """Of the tiles of a picture of so many LR pixels; 0 if it is done whole."""
-        if self._on_cpu is None or self.dtype != torch.float32:
-            return 0 if pixels <= WHOLE_PIXELS else DEFAULT_TILE
-        return self._on_cpu.tile_side(pixels)
-
     @torch.inference_mode()
-    def _tile(self, lr: Tensor, tile: Tile, pixels: int) -> Tensor:
-        """SR of a tile, without its surroundings, of a picture of so many LR pixels."""
-        run = partial(self._run, pixels=pixels)
+    def _tile(self, lr: Tensor, tile: Tile, way: Way) -> Tensor:
+        """SR of a tile, without its surroundings."""
+        run = partial(self._run, way=way)
         sr = self_ensemble(run)(lr) if self.ensemble else run(lr)
         return sr[..., tile.rows_kept, tile.columns_kept]
 
-    def _run(self, lr: Tensor, pixels: int) -> Tensor:
+    def _run(self, lr: Tensor, way: Way) -> Tensor:
         x = lr.to(self.device, memory_format=torch.channels_last)
-        if self.dtype == torch.float32:
-            return run_in_strips(self._full_precision(x, pixels), x).cpu()
+        network = way.by(x.shape[-2] * x.shape[-1])
+        if not self._by_autocast:
+            return run_in_strips(network, x).cpu()
         with torch.autocast(self.device.type, self.dtype):
             out = run_in_strips(self.network, x)
         if not torch.isfinite(out).all():
             name = str(self.dtype).removeprefix("torch.")
             warnings.warn(f"{name} overflowed; this picture was done in float32.", stacklevel=2)
-            out = run_in_strips(self._full_precision(x, pixels), x)
+            out = run_in_strips(network, x)
         return out.cpu()
-
-    def _full_precision(self, x: Tensor, pixels: int) -> Generator | FastRRDBNet:
-        """What computes a tile in float32, of a picture of so many LR pixels."""
-        if self._on_cpu is None:
-            return self.network
-        return self._on_cpu.by(pixels, x.shape[-2] * x.shape[-1])
 
 
 def keep_clear_and_opaque(sr: np.ndarray, lr: np.ndarray, scale: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The networks: generators, discriminators and the perceptual network's features."""
 
+from esrgan.networks.bfloat16_rrdb import BFloat16RRDBNet
 from esrgan.networks.discriminator import Discriminator, UNetDiscriminator, VGGDiscriminator
 from esrgan.networks.fast_rrdb import FastRRDBNet
 from esrgan.networks.rrdb import RRDBConfig, RRDBNet
@@ -18,6 +19,7 @@ def build_generator(config: GeneratorConfig) -> Generator:
 
 
 __all__ = [
+    "BFloat16RRDBNet",
     "Discriminator",
     "FastRRDBNet",
     "Generator",

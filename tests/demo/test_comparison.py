@@ -15,7 +15,7 @@ from esrgan.inference import precision
 from esrgan.inference.upscale import Upscaler
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
-from esrgan.networks import RRDBConfig, RRDBNet
+from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
 from esrgan.pictures.resize import imresize
 from tests.tiny import related_models
 
@@ -48,8 +48,10 @@ def test_lr_has_no_hr(trio, upload, photo) -> None:
 
 @pytest.mark.parametrize("bears", [False, True])
 def test_precision_between_models_is_tried_out_where_they_bear_it(
-    trio: Trio, upload: str, monkeypatch: pytest.MonkeyPatch, bears: bool
+    tmp_path: Path, upload: str, monkeypatch: pytest.MonkeyPatch, bears: bool
 ) -> None:
+    network = SRResNet(SRResNetConfig(8, 1, 4))
+    trio = Trio(tuple(related_models(tmp_path, network, *compute.RESULTS, factor=1.01)))
     tried: list[object] = []
 
     def stays_unseen(network: object, *_: object) -> bool:

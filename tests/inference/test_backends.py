@@ -141,7 +141,7 @@ def test_the_user_has_the_last_word(timed, monkeypatch, refused) -> None:
 def test_a_picture_is_computed_by_the_fastest(timed, monkeypatch) -> None:
     used: list[str] = []
     monkeypatch.setattr(
-        "esrgan.inference.float_on_cpu.run_by",
+        "esrgan.inference.on_cpu.run_by",
         lambda n, backend: used.append(backend) or run_by(n, backend),
     )
     upscaler = Upscaler(RRDBNet(WIDE), "cpu")

@@ -114,8 +114,8 @@ def test_tiles_are_really_used(photo, monkeypatch):
 
 
 def test_large_pictures_are_tiled_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 30 * 30)
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 20)
+    monkeypatch.setattr("esrgan.inference.on_cpu.WHOLE_PIXELS", 30 * 30)
+    monkeypatch.setattr("esrgan.inference.on_cpu.DEFAULT_TILE", 20)
     assert WHOLE_PIXELS >= 256 * 256
     calls = []
     network = small_reach()

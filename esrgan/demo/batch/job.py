@@ -184,9 +184,8 @@ class Batch:
     @property
     def computed(self) -> str:
         """How, where it is not PyTorch's float32: " in fp16", " by OpenVINO"."""
-        reduced = sorted({upscaler.precision for upscaler in self.upscalers} - {"fp32"})
-        by = [" by OpenVINO"] if any(each.used_openvino for each in self.upscalers) else []
-        return "".join([f" in {precision}" for precision in reduced] + by)
+        how = set().union(*(upscaler.how for upscaler in self.upscalers))
+        return "".join(f" {each}" for each in sorted(how))
 
     @property
     def share(self) -> float:

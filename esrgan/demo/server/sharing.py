@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Conv2d
@@ -11,6 +12,7 @@ from esrgan.demo.limits import MAX_CHANNELS, MAX_PARAMETERS
 from esrgan.demo.server.stopping import go_on
 from esrgan.demo.server.zero_gpu import on_zero_gpu
 from esrgan.errors import UserError
+from esrgan.inference.on_cpu import Way
 from esrgan.inference.upscale import Upscaler
 from esrgan.networks import Generator
 
@@ -45,11 +47,11 @@ class SharedUpscaler(Upscaler):
         options.setdefault("dtype", torch.float32 if on_zero_gpu() else None)
         super().__init__(network, **options)
 
-    def _run(self, lr: Tensor, pixels: int) -> Tensor:
+    def _run(self, lr: Tensor, way: Way) -> Tensor:
         with _turn:
             go_on()
-            return super()._run(lr, pixels)
+            return super()._run(lr, way)
 
-    def _tile_side(self, pixels: int) -> int:
+    def _way(self, pixels: int, picture: np.ndarray | None = None) -> Way:
         with _turn:  # it may be measured
-            return super()._tile_side(pixels)
+            return super()._way(pixels, picture)

@@ -30,7 +30,7 @@ from esrgan.inference.upscale import Upscaler
 from esrgan.models import zoo
 from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.models.interpolation import interpolate_images, interpolate_networks
-from esrgan.networks import RRDBConfig, RRDBNet
+from esrgan.networks import RRDBConfig, RRDBNet, SRResNet, SRResNetConfig
 from esrgan.pictures.encoding import encode_image
 from esrgan.pictures.images import decode_image, load_image
 from tests.conftest import PATIENCE
@@ -218,7 +218,9 @@ def test_the_first_frame_is_said_to_be_it(wish: Wish, tmp_path: Path, photo: np.
 # What goes wrong
 
 
-def test_reduced_precision_is_told(wish: Wish, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reduced_precision_is_told(wish: Wish, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_generator(tmp_path / "resnet.safetensors", SRResNet(SRResNetConfig(8, 1)), {})
+    wish = replace(wish, models=[tmp_path / "resnet.safetensors"])
     assert "pictures done<" in progress(ended(wish))
     monkeypatch.setattr("esrgan.inference.precision.native_dtype", lambda _: torch.float16)
     assert "pictures done in fp16<" in progress(ended(wish))
@@ -494,8 +496,8 @@ def test_stop_keeps_what_is_done(wish: Wish) -> None:
 def test_stop_ends_the_picture_in_hand_at_its_next_tile(
     wish: Wish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 8 * 8)
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.DEFAULT_TILE", 8)
+    monkeypatch.setattr("esrgan.inference.on_cpu.WHOLE_PIXELS", 8 * 8)
+    monkeypatch.setattr("esrgan.inference.on_cpu.DEFAULT_TILE", 8)
     states = compute.run(wish)
     batch = next(states)
     network = compute.comparison.upscaler(batch_model(wish)).network

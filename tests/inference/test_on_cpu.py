@@ -1,4 +1,4 @@
-"""Which way computes which picture: OpenVINO only where it is measured to be worth it."""
+"""Which way computes which picture: OpenVINO and bfloat16 only where measured to be worth it."""
 
 import sys
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from esrgan.inference.backends import (
     pays_from,
     quickest_tile,
 )
-from esrgan.inference.float_on_cpu import FloatOnCPU
+from esrgan.inference.on_cpu import OnCPU
 from esrgan.inference.openvino import OpenVINORRDBNet, openvino_version
 from esrgan.inference.precision import PROBE_SIDE
 from esrgan.inference.tiles import DEFAULT_TILE, OPENVINO_TILE, TILES
 from esrgan.inference.upscale import Choice, Upscaler
 from esrgan.models.checkpoints import save_generator
-from esrgan.networks import RRDBConfig, RRDBNet
+from esrgan.networks import BFloat16RRDBNet, RRDBConfig, RRDBNet
 from esrgan.pictures.encoding import save_image
 
 NARROW = RRDBConfig(8, 1, 4)
@@ -49,7 +49,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     monkeypatch.setattr(backends, "openvino_version", lambda: "1")
     monkeypatch.setattr(backends, "measured", lambda *_: {"direct": 2.0, "phases": 1.0})
     monkeypatch.setattr(backends, "measured_tiles", lambda _: dict(seconds))
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.WHOLE_PIXELS", 40 * 40)
+    monkeypatch.setattr("esrgan.inference.on_cpu.WHOLE_PIXELS", 40 * 40)
     return seconds
 
 
@@ -108,7 +108,7 @@ def test_large_pictures_of_a_frozen_network_are_computed_by_openvino(timed) -> N
         x = torch.rand(1, 3, *size)
         expected = Upscaler(lively(), "cpu", backend="direct").tensor(x)
         found = upscaler.tensor(x)
-        assert upscaler.used_openvino == by_openvino
+        assert (upscaler.how == {"by OpenVINO"}) == by_openvino
         assert expected.std() > 0.01
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
 
@@ -117,7 +117,7 @@ def test_large_pictures_of_a_frozen_network_are_computed_by_openvino(timed) -> N
 def test_a_picture_in_tiles_is_decided_for_as_a_whole(timed) -> None:
     upscaler = Upscaler(lively(), "cpu", frozen=True, tile=20)
     upscaler(np.zeros((*LARGE, 3), np.uint8))
-    assert upscaler.used_openvino
+    assert upscaler.how == {"by OpenVINO"}
 
 
 @needs_openvino
@@ -126,7 +126,7 @@ def test_a_picture_that_does_not_save_what_compiling_takes_stays_with_pytorch(ti
     for width, by_openvino in ((49, False), (50, True)):
         upscaler = Upscaler(lively(), "cpu", frozen=True)
         upscaler.tensor(torch.rand(1, 3, 40, width))
-        assert upscaler.used_openvino == by_openvino
+        assert (upscaler.how == {"by OpenVINO"}) == by_openvino
 
 
 @pytest.mark.parametrize("why", ["not frozen", "the user's", "the variable's", "bf16", "slower"])
@@ -140,7 +140,7 @@ def test_otherwise_it_stays_with_pytorch(why: str, timed, monkeypatch) -> None:
     dtype = torch.bfloat16 if why == "bf16" else torch.float32
     upscaler = Upscaler(lively(), "cpu", dtype, backend=backend, frozen=why != "not frozen")
     upscaler.tensor(torch.rand(1, 3, *LARGE))
-    assert not upscaler.used_openvino
+    assert "by OpenVINO" not in upscaler.how
 
 
 @needs_openvino
@@ -149,7 +149,53 @@ def test_a_network_that_it_computes_otherwise_stays_with_pytorch(timed, monkeypa
     monkeypatch.setattr(OpenVINORRDBNet, "enlarged", lambda *of: enlarged(*of) + 2e-4)
     upscaler = Upscaler(lively(), "cpu", frozen=True)
     upscaler.tensor(torch.rand(1, 3, *LARGE))
-    assert not upscaler.used_openvino
+    assert "by OpenVINO" not in upscaler.how
+
+
+# bfloat16
+
+
+@pytest.fixture
+def large(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 256, (*LARGE, 3), dtype=np.uint8)
+
+
+def test_large_pictures_are_computed_in_bfloat16_where_nobody_sees_it(timed, large) -> None:
+    timed["bf16"] = 1.0
+    upscaler = Upscaler(lively(), "cpu", None, frozen=True)
+    exact = Upscaler(lively(), "cpu")
+    small = large[:, :40]
+    np.testing.assert_array_equal(upscaler(small), exact(small))
+    assert upscaler.how == set()
+    differences = np.abs(upscaler(large).astype(int) - exact(large))
+    assert 0 < differences.max() <= 1
+    assert upscaler.how == {"in bf16"}
+
+
+@pytest.mark.parametrize(
+    "why", ["not frozen", "the user's", "fp32", "slower", "no units", "16 bits", "seen"]
+)
+def test_otherwise_they_are_not(why: str, timed, large, monkeypatch) -> None:
+    monkeypatch.setattr(BFloat16RRDBNet, "enlarged", lambda *_: torch.zeros(1))
+    timed |= {"bf16": 1.0, "openvino": 9.0}
+    if why == "no units":
+        del timed["bf16"]
+    if why == "slower":
+        timed["bf16"] = 2.0 / MARGIN + 0.01
+    backend: Choice = "direct" if why == "the user's" else "auto"
+    dtype = torch.float32 if why == "fp32" else None
+    upscaler = Upscaler(lively(), "cpu", dtype, backend=backend, frozen=why != "not frozen")
+    found = upscaler(large.astype(np.uint16) if why == "16 bits" else large)
+    assert found.std() > 0
+    assert upscaler.how == set()
+
+
+def test_who_wishes_for_bfloat16_gets_it(large) -> None:
+    upscaler = Upscaler(lively(), "cpu", torch.bfloat16)
+    found = upscaler(large[:20, :20])
+    assert (upscaler.precision, upscaler.how) == ("bf16", {"in bf16"})
+    exact = Upscaler(lively(), "cpu")(large[:20, :20]).astype(int)
+    assert 0 < np.abs(found - exact).max() <= 1
 
 
 @pytest.fixture
@@ -178,6 +224,21 @@ def test_the_number_of_threads_changes_no_bit(
     assert torch.equal(found[0], found[2])
 
 
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("features", [16, 32, 64])
+@pytest.mark.parametrize("size", [(9, 77), (14, 333), (20, 296)])
+def test_nor_does_it_in_bfloat16(features: int, size: tuple[int, int]) -> None:
+    x, found = torch.rand(1, 3, *size), []
+    torch.manual_seed(0)
+    network = RRDBNet(RRDBConfig(features, 1, features // 2)).eval()
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        found.append(Upscaler(network, "cpu", torch.bfloat16).tensor(x))
+    assert found[0].std() > 1e-4
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 # What is measured
 
 
@@ -187,6 +248,8 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "OPENVINO_TILE", 6)
     monkeypatch.setattr(backends, "OVERLAP", 2)
     monkeypatch.setattr(backends, "fastest", lambda *_: "direct")
+    monkeypatch.setattr(backends, "native_dtype", lambda _: None)
+    monkeypatch.setattr(backends, "BFLOAT16_TILE", 4)
 
 
 @needs_openvino
@@ -209,6 +272,14 @@ def test_all_tiles_are_measured_with_what_is_around_them(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize(("native", "measured"), [(torch.bfloat16, {"bf16"}), (None, set())])
+def test_bfloat16_is_measured_where_there_are_units(native, measured, monkeypatch) -> None:
+    monkeypatch.setattr(backends, "native_dtype", lambda _: native)
+    monkeypatch.setattr(backends, "openvino_version", lambda: None)
+    assert set(measured_tiles(NARROW)) == {"4", "8"} | measured
+
+
+@pytest.mark.usefixtures("small_tiles")
 def test_a_broken_openvino_is_no_candidate(monkeypatch) -> None:
     monkeypatch.setattr(backends, "openvino_version", lambda: "1")
     monkeypatch.setitem(sys.modules, "openvino", None)
@@ -226,9 +297,9 @@ def test_the_quicker_tiles_are_taken(timed) -> None:
         ("direct", True, DEFAULT_TILE),
     )
     for backend, frozen, expected in wishes:
-        way = FloatOnCPU(lively(), backend, frozen)
-        assert way.tile_side(40 * 40) == 0
-        assert way.tile_side(40 * 41) == expected
+        on_cpu = OnCPU(lively(), backend, torch.float32, frozen)
+        assert on_cpu.way(40 * 40).tile_side == 0
+        assert on_cpu.way(40 * 41).tile_side == expected
 
 
 def test_of_equal_tiles_the_larger_are_taken(timed) -> None:
@@ -238,12 +309,12 @@ def test_of_equal_tiles_the_larger_are_taken(timed) -> None:
 
 @needs_openvino
 def test_openvino_has_tiles_of_its_own(timed) -> None:
-    assert FloatOnCPU(lively(), None, frozen=True).tile_side(40 * 41) == OPENVINO_TILE
-    assert FloatOnCPU(lively(), "openvino", frozen=True).tile_side(1) == OPENVINO_TILE
+    assert OnCPU(lively(), None, torch.float32, True).way(40 * 41).tile_side == OPENVINO_TILE
+    assert OnCPU(lively(), "openvino", None, True).way(1).tile_side == OPENVINO_TILE
 
 
 def test_tiles_of_that_side_are_really_used(timed, monkeypatch) -> None:
-    monkeypatch.setattr("esrgan.inference.float_on_cpu.quickest_tile", lambda _: 25)
+    monkeypatch.setattr("esrgan.inference.on_cpu.quickest_tile", lambda _: 25)
     counts: list[int] = []
     Upscaler(lively(), "cpu", before_tile=counts.append).tensor(torch.rand(1, 3, *LARGE))
     assert counts == [4] * 4
@@ -268,6 +339,16 @@ def test_the_command_tells_what_ran(timed, wish, tmp_path, rng, capsys) -> None:
         ({}, "OpenVINO, 2.00× as fast, from 0.26 megapixels on"),
         ({"preparing": 4e6}, "OpenVINO, 2.00× as fast, from 4.00 megapixels on"),
         ({"openvino": 2.5}, "OpenVINO is 0.80× as fast, and taken from 1.1× on"),
+        (
+            {"bf16": 1.6},
+            "bf16 is 1.25× as fast, taken where it is not seen; "
+            "OpenVINO, 2.00× as fast, from 0.26 megapixels on",
+        ),
+        (
+            {"bf16": 2.0},
+            "bf16 is 1.00× as fast, and taken from 1.1× on; "
+            "OpenVINO, 2.00× as fast, from 0.26 megapixels on",
+        ),
     ],
 )
 def test_bench_says_from_which_picture_on(seconds, told, timed, monkeypatch, capsys) -> None:
