@@ -1,13 +1,15 @@
-"""Peak memory of large pictures, above the idle process; ours against spandrel's, untiled.
+"""Peak memory and seconds of large pictures, ours and others'; memory is above the idle process.
 
     python -m benchmarks.memory --json memory.json
 
 Each case runs in a process of its own that has loaded the model before. With the built-in
-configuration: a 1024×1024 picture by spandrel and by us, and a 4000×3000 one by us. Ours includes
-the result in 8 bits. The small pictures are compared whole; of the large one, which untiled would
-take some 70 GB, windows at the seams of our tiles, with what spandrel makes of them and of the 128
-pixels around each.
-Linux only. Takes minutes; --quick takes a 256×256 and a 640×480 picture.
+configuration: a 1024×1024 picture by spandrel, untiled, and by us; a 2000×1500 one by spandrel and
+by ONNX Runtime, in tiles of 256 with 32 pixels around each, and by us; a 4000×3000 one by us, in
+float32 and as `upscale` does, in bfloat16 where that is not seen. Ours includes the result in
+8 bits. The smallest pictures are compared whole; of the largest one, which untiled would take some
+70 GB, windows at the seams of our tiles, with what spandrel makes of them and of the 128 pixels
+around each.
+Linux only. Takes a quarter of an hour; --quick takes small pictures.
 """
 
 import argparse
@@ -17,23 +19,29 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
 from benchmarks.machine import describe_machine
-from benchmarks.peers import eager, networks, spandrel_network
-from esrgan.inference.tiles import TILES
+from benchmarks.peers import Run, eager, networks, runtimes, spandrel_network
+from esrgan.inference.tiles import TILES, tiles
 from esrgan.inference.upscale import Upscaler
+from esrgan.networks import RRDBNet
 from esrgan.pictures.images import to_image, to_tensor
 from esrgan.pictures.resize import imresize
 
-SIZES = ((1024, 1024), (3000, 4000))
-QUICK = ((256, 256), (480, 640))
+SIZES = ((1024, 1024), (1500, 2000), (3000, 4000))
+QUICK = ((256, 256), (400, 500), (480, 640))
 CPU = torch.device("cpu")
 SIDE, AROUND = 16, 128  # LR pixels: half a window, and around it
 Window = tuple[slice, slice]
+SPANDREL, SPANDREL_TILED, ONNX_TILED = "spandrel", "spandrel in tiles", "ONNX Runtime in tiles"
+OURS, AUTO = "ours", "ours, auto"
+PEERS_TILE = 256
 
 
 def main() -> None:
@@ -42,11 +50,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     given = parser.parse_args()
-    small, large = QUICK if given.quick else SIZES
+    small, middle, large = QUICK if given.quick else SIZES
     rows = []
     for model in given.models:
         results: list[list[np.ndarray]] = []
-        for who, size in (("spandrel", small), ("ours", small), ("ours", large)):
+        cases = [(SPANDREL, small), (OURS, small)]
+        cases += [(who, middle) for who in (SPANDREL_TILED, ONNX_TILED, OURS)]
+        cases += [(OURS, large), (AUTO, large)]
+        for who, size in cases:
             peak, seconds, parts = in_a_process(model, who, size)
             height, width = size
             rows.append(
@@ -56,7 +67,10 @@ def main() -> None:
             print(f"{model} {who} {width}×{height}: {peak} MiB above idle, {seconds} s", flush=True)
             results.append(parts)
         results.append(untiled_windows(model, large))
-        for (height, width), (first, second) in ((small, results[:2]), (large, results[2:])):
+        *others, ours, auto, expected = results
+        compared = [(small, others[0], others[1]), *[(middle, others[2], b) for b in others[3:]]]
+        compared += [(large, ours, expected), (large, auto, expected)]
+        for (height, width), first, second in compared:
             difference = max(
                 np.abs(a.astype(int) - b).max() for a, b in zip(first, second, strict=True)
             )
@@ -64,7 +78,7 @@ def main() -> None:
                 {"model": model, "LR": f"{width}×{height}"}
                 | {"largest difference, grey levels": int(difference), "windows": len(first)}
             )
-            print(f"{model} {width}×{height}: differs by at most {difference} grey levels")
+            print(f"{model} {width}×{height}: differ by at most {difference} grey levels")
     if given.json:
         figures = {"machine": describe_machine(), "rows": rows}
         given.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
@@ -81,10 +95,7 @@ def in_a_process(
 def case(model: str, who: str, size: tuple[int, int]) -> tuple[int, float, list[np.ndarray]]:
     """MiB above idle, seconds, and the windows of the result."""
     network = networks(model)[1]
-    upscale: Callable[[np.ndarray], np.ndarray] = Upscaler(network, CPU)
-    if who == "spandrel":
-        run = eager(spandrel_network(network), CPU)
-        upscale = lambda picture: to_image(run(to_tensor(picture)), np.uint8)  # noqa: E731
+    upscale = upscaling(who, network)
     picture = smooth_noise(*size)
     upscale(picture[:32, :32])
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
@@ -97,6 +108,34 @@ def case(model: str, who: str, size: tuple[int, int]) -> tuple[int, float, list[
         seconds,
         [result[scaled(window, network.scale)].copy() for window in windows(*size)],
     )
+
+
+def upscaling(who: str, network: RRDBNet) -> Callable[[np.ndarray], np.ndarray]:
+    """A picture of 8 bits -> its SR, by one of the above."""
+    if who == OURS:
+        return Upscaler(network, CPU)
+    if who == AUTO:
+        return Upscaler(network, CPU, None, frozen=True)
+    if who == ONNX_TILED:
+        with TemporaryDirectory() as folder:
+            run = runtimes(network, Path(folder))["ONNX Runtime"]
+        assert not isinstance(run, str)
+    else:
+        run = eager(spandrel_network(network), CPU)
+    if who == SPANDREL:
+        return lambda picture: to_image(run(to_tensor(picture)), np.uint8)
+    return partial(in_tiles, run, network.scale)
+
+
+def in_tiles(run: Run, scale: int, picture: np.ndarray) -> np.ndarray:
+    """As whoever runs such a network tile by tile."""
+    height, width = picture.shape[:2]
+    out = np.empty((height * scale, width * scale, 3), np.uint8)
+    for tile in tiles(height, width, PEERS_TILE, scale):
+        sr = run(to_tensor(picture[tile.rows_seen, tile.columns_seen]))
+        kept = sr[..., tile.rows_kept, tile.columns_kept]
+        out[tile.rows_made, tile.columns_made] = to_image(kept, np.uint8)
+    return out
 
 
 def windows(height: int, width: int) -> list[Window]:
