@@ -12,6 +12,8 @@ of the repeats counts. Outputs must agree within 1e-4, ncnn's within 1e-3. A new
 the published way: interpolate, write the file, load it, run; in this process, and as the published
 scripts do it, in two processes of their own.
 
+On a processor with units for bfloat16 ours is timed with its dense blocks in that, too.
+
 The share of the machine's peak counts the arithmetic of direct convolutions, against PyTorch's
 float32 matrix product in the same run: fewer multiplications can bring it above 100 %.
 With CUDA, spandrel and ours run there; ours also in TF32, in float16 and compiled, and all of the
@@ -46,6 +48,7 @@ from benchmarks.peers import (
 )
 from benchmarks.variants import SLIDER, at_all_alphas, variants
 from esrgan.inference.devices import choose_device
+from esrgan.inference.precision import native_dtype
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBNet
 
@@ -137,13 +140,16 @@ def measure(
                 runs[title] = run
     flops = operations(second)
     more = variants(second, device) if given.variants or device.type == "cuda" else {}
+    reduced: dict[str, Run] = {}
+    if device.type == "cpu" and native_dtype(device) == torch.bfloat16:
+        reduced["ours, bfloat16"] = ours(second, device, torch.bfloat16)
     for side in given.sides:
         lr = torch.rand(1, 3, side, side)
         check(runs, lr)
         timed: dict[str, Callable[[], object]] = {
             title: partial(run, lr) for title, run in runs.items()
         }
-        for title, run in more.items():
+        for title, run in (*reduced.items(), *more.items()):
             run(lr)  # to warm up
             timed[title] = partial(run, lr)
         matrix = torch.rand(MATRIX, MATRIX, device=device)

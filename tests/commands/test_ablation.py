@@ -44,6 +44,7 @@ def trained(arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> P
     return out / "tiny"
 
 
+@pytest.mark.slow
 def test_each_column_is_trained_from_its_psnr_model(trained: Path) -> None:
     folders = {path.name for path in trained.iterdir() if path.is_dir()}
     assert folders == {PSNR, GAN}
@@ -59,12 +60,14 @@ def test_each_column_is_trained_from_its_psnr_model(trained: Path) -> None:
     assert isinstance(load_generator(trained / PSNR / "generator.safetensors"), SRResNet)
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn(trained: Path) -> None:
     with Image.open(trained / "ablation.png") as picture:
         assert picture.width == 2100
     assert (trained / "ablation.pdf").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_trained_again(
     trained: Path,
     arguments: list[str],

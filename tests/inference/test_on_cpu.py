@@ -216,12 +216,11 @@ def test_the_number_of_threads_changes_no_bit(
     x, found = torch.rand(1, 3, *size), []
     torch.manual_seed(0)
     network = RRDBNet(RRDBConfig(features, 1, features // 2)).eval()
-    for count in (1, 2, 3):
+    for count in (1, 2):
         torch.set_num_threads(count)
         found.append(Upscaler(network, "cpu", backend=backend).tensor(x))
     assert found[0].std() > 1e-4
     assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
 
 
 @pytest.mark.usefixtures("threads")
@@ -231,12 +230,11 @@ def test_nor_does_it_in_bfloat16(features: int, size: tuple[int, int]) -> None:
     x, found = torch.rand(1, 3, *size), []
     torch.manual_seed(0)
     network = RRDBNet(RRDBConfig(features, 1, features // 2)).eval()
-    for count in (1, 2, 3):
+    for count in (1, 2):
         torch.set_num_threads(count)
         found.append(Upscaler(network, "cpu", torch.bfloat16).tensor(x))
     assert found[0].std() > 1e-4
     assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0], found[2])
 
 
 # What is measured

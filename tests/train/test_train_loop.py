@@ -325,6 +325,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(
     assert checkpoint(run) == checkpoint(uninterrupted("psnr"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_run_goes_on_later(
     arguments, uninterrupted: Callable[[str], Path], tmp_path: Path
 ) -> None:
