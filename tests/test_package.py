@@ -122,6 +122,7 @@ print(runs_folder())
     assert Path(runs) == tmp_path.resolve() / "runs" / "finetune"
 
 
+@pytest.mark.slow
 def test_it_trains_away_from_the_clone(
     installed: Path, training_pictures: Path, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_what_killed_processes_have_left_is_done_on_the_next_run(
     assert {name: made for name, made in contents(out).items() if name[0] != "."} == expected
 
 
+@pytest.mark.slow
 def test_an_evaluation_by_two_processes_is_that_of_one(
     model: Path, photo: np.ndarray, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_an_evaluation_by_two_processes_is_that_of_one(
     assert not (outs[1] / "processes").exists()
 
 
+@pytest.mark.slow
 def test_several_data_sets_and_degradations_by_two_processes_are_those_of_one(
     model: Path, photo: np.ndarray, tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_several_data_sets_and_degradations_by_two_processes_are_those_of_one(
     assert rows == [[data.name, method] for data in sets for method in methods]
 
 
+@pytest.mark.slow
 def test_rows_of_killed_processes_are_not_measured_again(
     model: Path, photo: np.ndarray, tmp_path: Path
 ) -> None:

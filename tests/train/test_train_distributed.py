@@ -198,6 +198,7 @@ def together(settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
     return of_two_processes("psnr", settings, tmp_path_factory.mktemp("together"))
 
 
+@pytest.mark.slow
 def test_two_processes_with_half_a_batch_equal_one_with_the_whole(
     settings: dict[str, Any], together: dict[str, Any]
 ) -> None:

@@ -133,6 +133,7 @@ def ruinous(pictures: Path, run: Path, iterations: int, *more: object) -> list[o
     return [*start, "--iterations", iterations, *told, *more]
 
 
+@pytest.mark.slow
 def test_a_run_that_only_gets_worse_keeps_its_start(pictures: Path, tmp_path: Path) -> None:
     """Also where it goes on, and where what it then keeps is chosen by another figure."""
     run = tmp_path / "run"

@@ -115,6 +115,7 @@ def test_pictures_that_are_gone_are_named_as_such(session: Session, refused: Ref
         web_page.save(session, event())
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_click_saves_the_comparison_at_hand(
     browser: Browser, opened: Callable[..., Page], tmp_path: Path

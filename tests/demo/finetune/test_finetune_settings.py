@@ -38,6 +38,7 @@ def test_choices_out_of_their_limits(
     assert not runs.exists() or list(runs.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_gan_run_is_told_all_its_settings(
     settings: Settings, pictures: list[str], forked
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_gan_run_is_told_all_its_settings(
     assert (config["batch_size"], config["crop_size"], config["log_every"]) == (2, 32, 1)
 
 
+@pytest.mark.slow
 def test_a_run_on_spoilt_pictures_says_so_in_its_name_settings_and_result(
     settings: Settings, pictures: list[str], forked
 ) -> None:

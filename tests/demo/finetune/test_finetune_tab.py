@@ -173,6 +173,7 @@ def test_a_visitor_trains_a_model_and_compares_it(
     visitor.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_visitor_chooses_another_moment_than_the_best(
     served: str, browser: Browser, runs: Path, tiny_network: RRDBNet, tmp_path: Path
