@@ -4,7 +4,7 @@
 
 Each case runs in a process of its own that has loaded the model before. With the built-in
 configuration: a 1024×1024 picture by spandrel, untiled, and by us; a 2000×1500 one by spandrel and
-by ONNX Runtime, in tiles of 256 with 32 pixels around each, and by us; a 4000×3000 one by us, in
+by ONNX Runtime, in tiles of 256 with 32 pixels around each; that and a 4000×3000 one by us, in
 float32 and as `upscale` does, in bfloat16 where that is not seen. Ours includes the result in
 8 bits. The smallest pictures are compared whole; of the largest one, which untiled would take some
 70 GB, windows at the seams of our tiles, with what spandrel makes of them and of the 128 pixels
@@ -55,7 +55,7 @@ def main() -> None:
     for model in given.models:
         results: list[list[np.ndarray]] = []
         cases = [(SPANDREL, small), (OURS, small)]
-        cases += [(who, middle) for who in (SPANDREL_TILED, ONNX_TILED, OURS)]
+        cases += [(who, middle) for who in (SPANDREL_TILED, ONNX_TILED, OURS, AUTO)]
         cases += [(OURS, large), (AUTO, large)]
         for who, size in cases:
             peak, seconds, parts = in_a_process(model, who, size)
