@@ -3,8 +3,8 @@
 bfloat16 keeps eight bits of a number, as many as a grey level has: where features are added up and
 where the picture is made of them, rounding to it would be seen. So only the convolutions within the
 dense blocks, which are most of the work, are computed so; both residuals and all that is outside
-the blocks stay in float32. Of a photograph no pixel then differs by as much as a grey level, where
-the whole network by autocast differs by several.
+the blocks stay in float32. By a small network hardly a pixel of a photograph then differs by a grey
+level, where all of it by autocast differs by several; larger ones can differ by several still.
 """
 
 import torch
