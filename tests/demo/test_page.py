@@ -123,6 +123,9 @@ def news(page: Page) -> Locator:
     return page.locator(".viewer .news")
 
 
+JOINING = "**/queue/join*"  # requests of events
+
+
 def slide(page: Page, slider: str, alpha: float) -> None:
     page.locator(f"#{slider} input[type=range]").evaluate(
         """(range, value) => {
@@ -172,6 +175,35 @@ def test_histogram_is_that_of_the_library(page: Page) -> None:
     for name, picture in pictures.items():
         mean = float(page.locator(f"[data-curve={name}]").get_attribute("data-mean") or "nan")
         assert mean == pytest.approx(brightness(picture)[::2, ::2].mean(), abs=1e-3)
+
+
+def test_the_slider_that_moves_before_the_answer_gets_one_of_its_own(page: Page) -> None:
+    slide(page, "network-alpha", 0.21)
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")  # all is answered
+    held: list[Route] = []
+    asked: list[tuple[int, float]] = []
+    released = False
+
+    def hold(route: Route) -> None:
+        wish = route.request.post_data_json
+        asked.append((wish["fn_index"], wish["event_data"]["network"]))
+        if released:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route(JOINING, hold)
+    with page.expect_request(JOINING):
+        slide(page, "network-alpha", 0.33)
+    slide(page, "network-alpha", 0.44)
+    page.evaluate("new Promise(done => setTimeout(done, 300))")  # it rests after 250
+    released = True
+    for route in held:
+        route.continue_()
+    expect(page.locator(".viewer")).to_have_attribute("data-exact", "true")
+    expect(caption(page, "network")).to_contain_text("α = 0.44 · PSNR")
+    page.unroute(JOINING)
+    assert asked.count(asked[0]) == 1
 
 
 def test_uploaded_photo_as_lr_and_both_sliders(fresh: Page, tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ def build(session: gr.State, viewer: Viewer) -> None:
         _animation_panel(session, marks)
     with gr.Accordion("Blind test: a user study", open=False, elem_id="study-panel"):
         study_panel.build(session, alphas)
-    viewer.select(told(mark), [session, marks], [marks, listed], **QUIETLY)
-    viewer.release(told(rest), None, alphas, trigger_mode="always_last", **QUIETLY)
+    each: dict[str, Any] = {"trigger_mode": "multiple", **QUIETLY}
+    viewer.select(told(mark), [session, marks], [marks, listed], **each)
+    viewer.release(told(rest), None, alphas, **each)
 
 
 def _figure_panel(session: gr.State, marks: gr.State, alphas: gr.State) -> gr.HTML:

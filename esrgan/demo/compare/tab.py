@@ -189,14 +189,13 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
     stop.click(stop_comparing, [runs, request], **QUIETLY)
     made = viewer.download(told(web_page.save), session, saved, **QUIETLY)
     made.success(None, js=TAKE_IT)
-    viewer.release(
-        told(exactly),
-        [session, runs, latest],
-        [session, viewer],
-        trigger_mode="always_last",
-        **DEVICE,
-        **QUIETLY,
+    # The viewer waits for the answer before it asks again. gradio's "always_last" would ask again
+    # for where the sliders stood the first time.
+    released = viewer.release(
+        told(exactly), [session, runs, latest], [session, viewer], **DEVICE, **each
     )
+    released.then(None, js=_to_viewer("answered"))
+    released.failure(None, js=_to_viewer("answered"))
     return upload, viewer
 
 

@@ -54,8 +54,19 @@ export function restSoon(milliseconds = 4 * REST_MS) {
   state.restTimer = window.setTimeout(rested, milliseconds);
 }
 
-/** The hand rests: ask for what only the server can tell. */
-export function rested() { state.trigger?.('release', {run: state.run, ...state.alpha}); }
+/** The hand rests: ask for what only the server can tell, once it has answered what was asked before. */
+export function rested() {
+  state.restedSince = state.unanswered;
+  if (state.unanswered || !state.trigger) return;
+  state.unanswered = true;
+  state.trigger('release', {run: state.run, ...state.alpha});
+}
+
+/** The server has answered, or can't: where the hand has come to rest in the meantime is asked for now. */
+function answered() {
+  state.unanswered = false;
+  if (state.restedSince) rested();
+}
 
 /** @returns {HTMLCanvasElement} of a pane on show */
 function anyCanvas() { return find('.pane:not([hidden]) canvas', HTMLCanvasElement, state.panes); }
@@ -138,6 +149,7 @@ export function connect() {
   root.addEventListener('asked', asked);
   root.addEventListener('wished', wished);
   root.addEventListener('refused', refused);
+  root.addEventListener('answered', answered);
   const phone = matchMedia(PHONE).matches;
   for (const folded of ['.tools', '.strip', '.histogram']) find(folded, HTMLDetailsElement).open = !phone;
   setMode(phone ? 'wipe' : 'grid');

@@ -115,6 +115,8 @@ export const state = {
   frame: 0,
   histogramFrame: 0,
   restTimer: 0,
+  unanswered: false,                                            // the server has not answered where the hand rested
+  restedSince: false,                                           // and it has come to rest elsewhere
   scrolledAt: -Infinity,
 };
 
