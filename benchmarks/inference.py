@@ -12,7 +12,8 @@ of the repeats counts. Outputs must agree within 1e-4, ncnn's within 1e-3. A new
 the published way: interpolate, write the file, load it, run; in this process, and as the published
 scripts do it, in two processes of their own.
 
-On a processor with units for bfloat16 ours is timed with its dense blocks in that, too.
+Ours is timed with `--backend openvino`, too, where that is installed, and with its dense blocks in
+bfloat16 on a processor with units for it.
 
 The share of the machine's peak counts the arithmetic of direct convolutions, against PyTorch's
 float32 matrix product in the same run: fewer multiplications can bring it above 100 %.
@@ -47,7 +48,9 @@ from benchmarks.peers import (
     spandrel_network,
 )
 from benchmarks.variants import SLIDER, at_all_alphas, variants
+from esrgan.inference.backends import OPENVINO
 from esrgan.inference.devices import choose_device
+from esrgan.inference.openvino import openvino_version
 from esrgan.inference.precision import native_dtype
 from esrgan.models.interpolation import alpha_weights, interpolate_networks
 from esrgan.networks import RRDBNet
@@ -138,6 +141,8 @@ def measure(
                 print(f"{title}: {run}")
             else:
                 runs[title] = run
+        if openvino_version():
+            runs["ours, OpenVINO"] = ours(second, device, backend=OPENVINO)
     flops = operations(second)
     more = variants(second, device) if given.variants or device.type == "cuda" else {}
     reduced: dict[str, Run] = {}

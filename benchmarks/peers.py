@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from esrgan.inference.upscale import Upscaler
+from esrgan.inference.upscale import Choice, Upscaler
 from esrgan.models import zoo
 from esrgan.models.onnx_export import INPUT, OUTPUT, save_onnx
 from esrgan.networks import Generator, RRDBConfig, RRDBNet
@@ -38,8 +38,13 @@ def networks(name: str, downloads: Path = Path()) -> tuple[RRDBNet, RRDBNet]:
     return first, second
 
 
-def ours(network: Generator, device: torch.device, dtype: torch.dtype = torch.float32) -> Run:
-    return Upscaler(network, device, dtype, tile=0).tensor
+def ours(
+    network: Generator,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    backend: Choice = "auto",
+) -> Run:
+    return Upscaler(network, device, dtype, tile=0, backend=backend).tensor
 
 
 def spandrel_network(network: RRDBNet) -> nn.Module:

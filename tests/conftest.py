@@ -73,11 +73,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest modules first; then those of the page, which wait, evenly among those which
-    compute."""
+    compute, but none of them last."""
     modules = list(dict.fromkeys(item.path for item in items))
     waiting = {item.path for item in items if item.get_closest_marker("browser")}
     kinds = [[m for m in modules if (m in waiting) is waits] for waits in (True, False)]
     place = {m: (n + 0.5) / len(kind) for kind in kinds for n, m in enumerate(kind)}
+    place |= {m: 0.8 * place[m] for m in waiting}
     place |= {m: LONGEST.index(m.stem) - len(LONGEST) for m in modules if m.stem in LONGEST}
     items.sort(key=lambda item: place[item.path])
 

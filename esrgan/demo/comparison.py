@@ -1,6 +1,7 @@
 """Comparison of models on one picture. Knows nothing of gradio."""
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -24,7 +25,7 @@ from esrgan.models.interpolation import (
 )
 from esrgan.pictures.images import crop_to_multiple
 from esrgan.pictures.resize import imresize
-from esrgan.viewer.shown import MODELS
+from esrgan.viewer import shown
 
 if TYPE_CHECKING:  # torch comes with the first network
     from esrgan.inference.upscale import Upscaler
@@ -33,10 +34,11 @@ if TYPE_CHECKING:  # torch comes with the first network
 # computed once: 128 of them, 200 MB at most.
 REMEMBERED = 128
 REMEMBERED_BYTES = 100_000
+REMEMBERED_LINES = 1000
 
 
 # Names of the models' results, in the order in which they are made.
-RESULTS = MODELS
+RESULTS = shown.MODELS
 # Weights files and their shares in a network; the shares sum to 1.
 Parts = tuple[tuple[Path, float], ...]
 
@@ -196,11 +198,17 @@ def _upscaled(lr: np.ndarray, parts: Parts) -> np.ndarray:
 
 
 class Content:
-    """A picture that is a dictionary key by its pixels."""
+    """A picture that is a dictionary key by its pixels, and is not kept alive by that."""
 
     def __init__(self, picture: np.ndarray) -> None:
-        self.picture = picture
+        self._picture = weakref.ref(picture)
         self.digest = examples.digest(picture)
+
+    @property
+    def picture(self) -> np.ndarray:
+        picture = self._picture()
+        assert picture is not None  # who looks something up still has it
+        return picture
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -213,6 +221,19 @@ class Content:
 def _remembered(lr: Content, parts: Parts) -> np.ndarray:
     stored = examples.stored(lr.digest, parts)
     return network_of(parts)(lr.picture) if stored is None else stored
+
+
+def score_line(comparison: Comparison, picture: np.ndarray) -> str:
+    """Caption of a result; remembered for small pictures."""
+    hr, border = comparison.hr, common_scale(comparison.trio)
+    if hr is None or comparison.lr.nbytes > REMEMBERED_BYTES:
+        return shown.score_line(picture, hr, border)
+    return _remembered_line(Content(picture), Content(hr), border)
+
+
+@lru_cache(maxsize=REMEMBERED_LINES)
+def _remembered_line(picture: Content, hr: Content, border: int) -> str:
+    return shown.score_line(picture.picture, hr.picture, border)
 
 
 def network_of(parts: Parts) -> Upscale:

@@ -172,6 +172,7 @@ def test_compare_shows_how_far_and_stops_and_fails(visitor: Page, server: Server
     expect(complete).to_be_visible(timeout=PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize(
     ("tab", "name", "choice"),

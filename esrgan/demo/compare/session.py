@@ -16,7 +16,7 @@ from esrgan.demo.server.served import serve
 from esrgan.demo.viewer import Alphas, Exact, Frame, ImageScore, Link, Part, Picture, State, View
 from esrgan.pictures.images import to_rgb, to_uint8
 from esrgan.pictures.resize import imresize
-from esrgan.viewer.shown import END_ALPHAS, USUAL_NAMES, panes, score_line, size_line, titles_of
+from esrgan.viewer.shown import END_ALPHAS, USUAL_NAMES, panes, size_line, titles_of
 
 MODELS_SHARE = 0.5  # of the progress: the models themselves, before what lies between them
 FIRST = Alphas()
@@ -98,7 +98,7 @@ def begin(
     bicubic = imresize(comparison.lr, compute.common_scale(trio))
     given = {"lr": comparison.lr, "bicubic": bicubic, "hr": comparison.hr}
     height, width = bicubic.shape[:2]
-    sizes = {"lr": size_line(comparison.lr), "bicubic": _line(comparison, bicubic)}
+    sizes = {"lr": size_line(comparison.lr), "bicubic": compute.score_line(comparison, bicubic)}
     if comparison.hr is not None:
         sizes["hr"] = size_line(comparison.hr)
     view = View(
@@ -179,7 +179,7 @@ def add_result(session: Session, comparison: Comparison) -> Session:
     else:
         entry = Picture(name=name, **_files(picture, name))
         session = _changed(session, pictures=[*session.view.pictures, entry])
-    scores = {**session.view.scores, name: _line(comparison, picture)}
+    scores = {**session.view.scores, name: compute.score_line(comparison, picture)}
     words, models = _next_model(comparison), len(comparison.trio.files)
     progress = MODELS_SHARE * len(comparison.results) / models
     part = session.view.part
@@ -198,7 +198,7 @@ def add_between(session: Session, alpha: float, picture: np.ndarray, share: floa
 def add_frame(session: Session, alpha: float, picture: np.ndarray) -> Session:
     """Add the network's picture at a key α."""
     frame = Frame(alpha=alpha, **_files(picture, f"network-alpha-{alpha:.2f}"))
-    line = _line(session.comparison, picture)
+    line = compute.score_line(session.comparison, picture)
     return _changed(
         session,
         frames=[*session.view.frames, frame],
@@ -289,7 +289,9 @@ def at_rest(session: Session, at: Alphas) -> Session:
     if "after" not in comparison.results:
         at = at.model_copy(update={"third": 0.0})
     blended = compute.image_interpolated(comparison, at.image, at.third)
-    image = ImageScore(alpha=at.image, third=at.third, score=_line(comparison, blended))
+    image = ImageScore(
+        alpha=at.image, third=at.third, score=compute.score_line(comparison, blended)
+    )
     session = _changed(session, image=image)
     third = 0.0 if session.view.third_obstacle else at.third
     if not _asks_for_exact(session.view, at.network, third):
@@ -298,7 +300,7 @@ def at_rest(session: Session, at: Alphas) -> Session:
     exact = Exact(
         alpha=at.network,
         third=third,
-        score=_line(comparison, picture),
+        score=compute.score_line(comparison, picture),
         **_files(picture, f"network-alpha-{at.network:.2f}"),
     )
     return _changed(session, exact=exact)
@@ -324,8 +326,3 @@ def _files(picture: np.ndarray, name: str) -> dict[str, ImageData]:
     if picture.dtype != np.uint8 or (picture.ndim == 3 and picture.shape[2] == 4):
         files["original"] = ImageData(path=serve(picture, f"esrgan-{name}", ".png"))
     return files
-
-
-def _line(comparison: Comparison, picture: np.ndarray) -> str:
-    """Caption of a result."""
-    return score_line(picture, comparison.hr, compute.common_scale(comparison.trio))
