@@ -40,6 +40,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nothing is timed in tests, nor kept in the user's cache folder.
 os.environ.setdefault("ESRGAN_BACKEND", "winograd")
+# There are more workers than cores: a thread that waits for another of its process does not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Nor is what the user keeps for NIQE of concern.
 os.environ["ESRGAN_HOME"] = os.devnull
 
