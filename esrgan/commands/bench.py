@@ -14,10 +14,13 @@ from esrgan.inference.backends import (
     BFLOAT16,
     LARGE,
     MARGIN,
+    MEDIUM,
     OPENVINO,
     SMALL,
     TILED,
+    TRUNK,
     best_of_tiles,
+    considers_winograd,
     measure_anew,
     openvino_seconds,
     pays_from,
@@ -59,13 +62,18 @@ def run(options: Namespace) -> int:
 
 def _measured(name: str, config: RRDBConfig) -> Iterator[Path]:
     """Print a network's lines; yields the files that keep what was measured."""
-    for side in (SMALL, LARGE):
+    for side in (SMALL, MEDIUM):
         seconds, file = measure_anew(config, side)
         yield file
         by_openvino = openvino_seconds(config, side)
         everybody = seconds if by_openvino is None else {**seconds, OPENVINO: by_openvino}
         cells = " ".join(_cell(everybody.get(column)) for column in COLUMNS)
         print(f"{name} {side:>4}² {cells}  {_choice(everybody)}")
+    if considers_winograd(config):
+        seconds, file = measure_anew(config, TRUNK)
+        yield file
+        cells = " ".join(_cell(seconds.get(column)) for column in COLUMNS)
+        print(f"{name} {LARGE:>4}² {cells}  {quickest(seconds)} (of the trunk alone)")
     seconds, file = measure_anew(config, TILED)
     yield file
     tiles = f"tiles of {quickest_tile(config)}²{_bfloat16(seconds)}{_openvino(seconds)}"

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -39,10 +39,12 @@ TorchBackend = Literal["direct", "phases", "winograd"]
 BACKENDS: tuple[TorchBackend, ...] = get_args(TorchBackend)
 Backend = TorchBackend | Literal["openvino"]
 VARIABLE = "ESRGAN_BACKEND"
-# Sides in LR pixels of the tiles that are timed; up to how many pixels the first one stands for.
-SMALL, LARGE = 64, 128
-TILED = "tiles"  # in the place of a side, of what `measured_tiles` finds
-SMALL_PIXELS = 96 * 96
+# Sides in LR pixels of the tiles that are timed, and up to how many pixels the first two stand for.
+# Of the largest, beyond the caches, only the trunk is.
+SMALL, MEDIUM, LARGE = 64, 128, 256
+SMALL_PIXELS, MEDIUM_PIXELS = 96 * 96, 192 * 192
+# In the place of a side, of what `measured_trunk` and `measured_tiles` find.
+TRUNK, TILED = "trunk", "tiles"
 REPEATS = 2  # of which the quicker one counts
 # OpenVINO and bfloat16 are taken where they are so many times as fast, OpenVINO where it differs by
 # at most so much.
@@ -73,8 +75,14 @@ def fastest(config: RRDBConfig, pixels: int) -> TorchBackend:
 
     Where it isn't known yet, it is measured, which takes a second or two for the paper's network.
     """
-    side = SMALL if pixels <= SMALL_PIXELS else LARGE
-    return quickest(_known_seconds(config, side))
+    if pixels > MEDIUM_PIXELS and considers_winograd(config):
+        return quickest(_known_seconds(config, TRUNK))
+    return quickest(_known_seconds(config, SMALL if pixels <= SMALL_PIXELS else MEDIUM))
+
+
+def considers_winograd(config: RRDBConfig) -> bool:
+    """Whether a network is wide: in others moving the data costs what Winograd saves."""
+    return config.num_features >= WINOGRAD_FEATURES
 
 
 def quickest(seconds: Seconds) -> TorchBackend:
@@ -102,9 +110,10 @@ def measured_tiles(config: RRDBConfig) -> dict[str, float]:
     units for it, and OpenVINO, where it is installed, in their own tiles, and the seconds that
     OpenVINO takes to compile and check a network.
     """
-    sample = place(RRDBNet(replace(config, num_blocks=1)), CPU).eval()
-    run = run_by(sample, fastest(config, TILES[0] ** 2))
-    ways: dict[str, tuple[RRDBNet | FastRRDBNet, int]] = {f"{side}": (run, side) for side in TILES}
+    sample = _one_block(config)
+    ways: dict[str, tuple[RRDBNet | FastRRDBNet, int]] = {}
+    for side in TILES:
+        ways[f"{side}"] = run_by(sample, fastest(config, (side + 2 * OVERLAP) ** 2)), side
     preparing = {}
     if native_dtype(CPU) == torch.bfloat16:
         ways[BFLOAT16] = BFloat16RRDBNet(sample), BFLOAT16_TILE
@@ -124,8 +133,7 @@ def measured_tiles(config: RRDBConfig) -> dict[str, float]:
 def _trunk_seconds(network: RRDBNet | FastRRDBNet, side: int) -> float:
     """For one LR pixel of tiles of that side."""
     seen = side + 2 * OVERLAP
-    x = torch.rand(1, network.config.in_channels, seen, seen)
-    x = x.to(memory_format=torch.channels_last)
+    x = _noise(network.config, seen)
     begun = time.perf_counter()
     network.features(x)
     return (time.perf_counter() - begun) / side**2
@@ -174,8 +182,7 @@ def measured(config: RRDBConfig, side: int) -> dict[str, float]:
 
     One block is timed, and what comes after the trunk: a block's time is that of all others.
     """
-    sample = place(RRDBNet(replace(config, num_blocks=1)), CPU).eval()
-    x = torch.rand(1, config.in_channels, side, side).to(memory_format=torch.channels_last)
+    sample, x = _one_block(config), _noise(config, side)
     features = sample.features(x)
     phases, winograd = (FastRRDBNet(sample, winograd=wide) for wide in (False, True))
     blocks = config.num_blocks
@@ -185,9 +192,26 @@ def measured(config: RRDBConfig, side: int) -> dict[str, float]:
         "direct": trunk + best(lambda: sample.enlarged(features)),
         "phases": trunk + after,
     }
-    if config.num_features >= WINOGRAD_FEATURES:  # else moving the data costs what it saves
+    if considers_winograd(config):
         seconds["winograd"] = blocks * best(lambda: winograd.features(x)) + after
     return seconds
+
+
+@torch.inference_mode()
+def measured_trunk(config: RRDBConfig) -> dict[str, float]:
+    """As `measured`, of the trunk in a large tile: what comes after it is the same."""
+    sample, x = _one_block(config), _noise(config, LARGE)
+    ways: dict[str, RRDBNet | FastRRDBNet] = {"phases": sample, "winograd": FastRRDBNet(sample)}
+    return {name: config.num_blocks * best(partial(way.features, x)) for name, way in ways.items()}
+
+
+def _one_block(config: RRDBConfig) -> RRDBNet:
+    return place(RRDBNet(replace(config, num_blocks=1)), CPU).eval()
+
+
+def _noise(config: RRDBConfig, side: int) -> torch.Tensor:
+    x = torch.rand(1, config.in_channels, side, side)
+    return x.to(memory_format=torch.channels_last)
 
 
 def best(call: Callable[[], object]) -> float:
@@ -215,11 +239,13 @@ def _known_seconds(config: RRDBConfig, side: int | str) -> Seconds:
 
 
 def _measured(config: RRDBConfig, side: int | str) -> Seconds:
-    return measured(config, side) if isinstance(side, int) else measured_tiles(config)
+    if isinstance(side, int):
+        return measured(config, side)
+    return measured_trunk(config) if side == TRUNK else measured_tiles(config)
 
 
 def measure_anew(config: RRDBConfig, side: int | str) -> tuple[Seconds, Path]:
-    """What is decided by from now on, as `measured` or of `TILED`, and the file that keeps it.
+    """What is decided by from now on, by `side`, and the file that keeps it.
 
     Raises:
         UserError: it can't be kept.

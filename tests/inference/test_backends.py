@@ -8,8 +8,19 @@ import torch
 
 from esrgan.commands.cli import main
 from esrgan.inference import backends
-from esrgan.inference.backends import BACKENDS, LARGE, SMALL, Backend, fastest, measured, run_by
+from esrgan.inference.backends import (
+    BACKENDS,
+    MEDIUM,
+    SMALL,
+    TRUNK,
+    Backend,
+    fastest,
+    measured,
+    measured_trunk,
+    run_by,
+)
 from esrgan.inference.upscale import Upscaler
+from esrgan.models.checkpoints import save_generator
 from esrgan.networks import FastRRDBNet, RRDBConfig, RRDBNet
 from esrgan.networks.fast_rrdb import WINOGRAD_FEATURES
 from esrgan.networks.rrdb import RRDB
@@ -27,15 +38,20 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def timed(monkeypatch) -> list[tuple[RRDBConfig, int]]:
-    """What is measured: small tiles are quickest by phases, large ones by Winograd."""
-    calls = []
+def timed(monkeypatch) -> list[tuple[RRDBConfig, int | str]]:
+    """What is measured: tiles are quickest by phases, but for those of 128 pixels by Winograd."""
+    calls: list[tuple[RRDBConfig, int | str]] = []
 
     def measure(config: RRDBConfig, side: int) -> dict[str, float]:
         calls.append((config, side))
         return {"direct": 3, "phases": 1, "winograd": 2 if side == SMALL else 0.5}
 
+    def measure_trunk(config: RRDBConfig) -> dict[str, float]:
+        calls.append((config, TRUNK))
+        return {"phases": 1, "winograd": 2}
+
     monkeypatch.setattr(backends, "measured", measure)
+    monkeypatch.setattr(backends, "measured_trunk", measure_trunk)
     monkeypatch.setattr(backends, "measured_tiles", lambda _: {"256": 1.0, "384": 2.0})
     return calls
 
@@ -77,10 +93,16 @@ def test_each_way_is_what_it_is_called(monkeypatch) -> None:
 def test_the_fastest_is_measured_once_and_kept(timed, cache) -> None:
     for _ in range(2):
         assert fastest(WIDE, 40 * 60) == "phases"
-        assert fastest(WIDE, 200 * 300) == "winograd"
+        assert fastest(WIDE, 150 * 200) == "winograd"
+        assert fastest(WIDE, 200 * 300) == "phases"
         as_a_new_process()
-    assert timed == [(WIDE, SMALL), (WIDE, LARGE)]
-    assert len([*cache.glob("*.json")]) == 2
+    assert timed == [(WIDE, SMALL), (WIDE, MEDIUM), (WIDE, TRUNK)]
+    assert len([*cache.glob("*.json")]) == 3
+
+
+def test_of_a_narrow_network_no_large_tile_is_measured(timed) -> None:
+    fastest(NARROW, 200 * 300)
+    assert timed == [(NARROW, MEDIUM)]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +178,13 @@ def test_what_is_measured_are_all_ways_that_a_network_has() -> None:
     assert min(measured(replace(NARROW, unshuffle=2, scale=2), 7).values()) > 0
 
 
+def test_of_a_large_tile_the_trunk_is_measured(monkeypatch) -> None:
+    monkeypatch.setattr(backends, "LARGE", 6)
+    seconds = measured_trunk(WIDE)
+    assert set(seconds) == {"phases", "winograd"}
+    assert min(seconds.values()) > 0
+
+
 def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys) -> None:
     monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
     assert main(["bench"]) == 0
@@ -169,6 +198,15 @@ def test_bench_shows_the_times_and_the_choice(timed, cache, monkeypatch, capsys)
     assert kept == f"kept in {cache}"
     assert main(["bench"]) == 0  # measured anew
     assert len(timed) == 4
+
+
+def test_bench_shows_the_trunk_of_a_wide_network(timed, monkeypatch, capsys, tmp_path) -> None:
+    monkeypatch.setattr("esrgan.commands.bench.openvino_seconds", lambda *_: None)
+    save_generator(tmp_path / "wide.safetensors", RRDBNet(WIDE), {})
+    assert main(["bench", str(tmp_path / "wide.safetensors")]) == 0
+    _, _, _, _, trunk, _, _ = capsys.readouterr().out.splitlines()
+    cells = "256² – 1.000 2.000 – phases (of the trunk alone)"
+    assert trunk.split()[1:] == cells.split()
 
 
 @pytest.mark.parametrize(
