@@ -60,11 +60,17 @@ CHROMIUM_FLAGS = [
 # Of all that waits for another process, in seconds. Nothing waits so long unless it failed. Under
 # load one download was seen to take nine seconds: Chromium writes a PNG when it is idle.
 PATIENCE = 180
-# Modules that take longest, in order. A worker takes a module as a whole (`--dist=loadfile`), and
-# the workers begin with these, so that none waits for another's last.
+# Modules that open the page that `python app.py` serves: one worker takes them all, so that it is
+# served once.
+SERVED = (
+    *("test_page", "test_first_screen", "test_evaluate_tab", "test_requests", "test_study"),
+    *("test_batch_tab", "test_source", "test_api"),
+)
+# Others that take longest, in order. A worker takes a module as a whole, and the workers begin with
+# these, so that none waits for another's last.
 LONGEST = (
-    *("test_page", "test_train_loop", "test_first_screen", "test_figures", "test_figures_panel"),
-    *("test_evaluate_tab", "test_checkpoints", "test_package", "test_decoding", "test_batch_tab"),
+    *("test_train_loop", "test_figures", "test_figures_panel", "test_checkpoints", "test_package"),
+    *("test_decoding", "test_saved_page", "test_blind_test_page", "test_finetune_tab"),
 )
 
 
@@ -73,16 +79,22 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Modules as wholes, and those of `SERVED` as one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneServer(LoadFileScheduling):  # type: ignore[misc] # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            module = super()._split_scope(nodeid)
+            return "the page" if Path(module).stem in SERVED else module
+
+    return OneServer(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest modules first; then those of the page, which wait, evenly among those which
-    compute, but none of them last."""
-    modules = list(dict.fromkeys(item.path for item in items))
-    waiting = {item.path for item in items if item.get_closest_marker("browser")}
-    kinds = [[m for m in modules if (m in waiting) is waits] for waits in (True, False)]
-    place = {m: (n + 0.5) / len(kind) for kind in kinds for n, m in enumerate(kind)}
-    place |= {m: 0.8 * place[m] for m in waiting}
-    place |= {m: LONGEST.index(m.stem) - len(LONGEST) for m in modules if m.stem in LONGEST}
-    items.sort(key=lambda item: place[item.path])
+    """The longest modules first, of which those of the page are one."""
+    first = {name: place for place, name in enumerate((*SERVED, *LONGEST))}
+    items.sort(key=lambda item: first.get(item.path.stem, len(first)))
 
 
 @pytest.fixture(autouse=True, scope="session")
