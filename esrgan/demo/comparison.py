@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # torch comes with the first network
 # computed once: 128 of them, 200 MB at most.
 REMEMBERED = 128
 REMEMBERED_BYTES = 100_000
-REMEMBERED_LINES = 1000
+REMEMBERED_LINES = 1000  # of text: captions of such results, of some forty comparisons
 
 
 # Names of the models' results, in the order in which they are made.

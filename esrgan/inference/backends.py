@@ -73,7 +73,7 @@ def chosen_by_user() -> TorchBackend | None:
 def fastest(config: RRDBConfig, pixels: int) -> TorchBackend:
     """PyTorch's quickest way for networks of this shape and tiles of so many LR pixels.
 
-    Where it isn't known yet, it is measured, which takes a second or two for the paper's network.
+    Where it isn't known yet, it is measured, which takes some seconds for the paper's network.
     """
     if pixels > MEDIUM_PIXELS and considers_winograd(config):
         return quickest(_known_seconds(config, TRUNK))
