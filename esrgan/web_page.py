@@ -9,6 +9,7 @@ from string import Template
 
 IMPORT = re.compile(r"^import [^;]+ from '\./(\w+\.js)';\n", re.MULTILINE)
 EXPORT = re.compile(r"^export ", re.MULTILINE)
+COMMENT = re.compile(r"^ *(?:/\*\*.*?\*/|//[^\n]*)\n", re.MULTILINE | re.DOTALL)
 _PAGE = Template("""\
 <!doctype html>
 <html lang="en">
@@ -55,7 +56,8 @@ def one_page(title: str, body: str, style: str, script: str, images: str = "'non
 
 
 def one_script(folder: Path, module: str) -> str:
-    """The script of a module of `folder` and of all that it imports, without imports and exports.
+    """The script of a module of `folder` and of all that it imports, without imports, exports and
+    the comments that have lines of their own.
 
     The modules share one scope: no two of them may declare the same name, and none may import in a
     circle.
@@ -67,7 +69,7 @@ def one_script(folder: Path, module: str) -> str:
         for imported in IMPORT.findall(text):
             if imported not in scripts:
                 add(imported)
-        scripts[name] = EXPORT.sub("", IMPORT.sub("", text))
+        scripts[name] = EXPORT.sub("", COMMENT.sub("", IMPORT.sub("", text)))
 
     add(module)
     return "\n".join(scripts.values())

@@ -477,17 +477,20 @@ class GANStage(PSNRStage):
         """A step of the discriminator alone: the averaged generator equals the one at rest, and its
         batch statistics rest too."""
         sr = self._steady(lr)
-        return self._discriminate(self.seen_part(sr), self.seen_part(hr))[1]
+        return self._discriminate(self.seen_part(sr), self.seen_part(hr), for_generator=False)[1]
 
-    def _discriminate(self, seen_sr: Tensor, seen_hr: Tensor) -> tuple[Tensor, Scalars]:
+    def _discriminate(
+        self, seen_sr: Tensor, seen_hr: Tensor, *, for_generator: bool = True
+    ) -> tuple[Tensor, Scalars]:
         """Add the discriminator's gradients.
 
         Returns:
-            The gradient of this part's share of L_G^Ra at the SR pixels, and the losses.
+            The gradient of this part's share of L_G^Ra at the SR pixels, 0 unless it is asked
+            `for_generator`, and the losses.
         """
         penalty = self.config.gradient_penalty
         # Cut from G, so that each network gets its own gradient.
-        shown = seen_sr.detach().requires_grad_()
+        shown = seen_sr.detach().requires_grad_(for_generator)
         truth = seen_hr.detach()
         with self.autocast():
             if penalty:
@@ -497,7 +500,9 @@ class GANStage(PSNRStage):
             fake_logits = self.discriminator(shown).float()
         real_logits = real_logits.float()
         adversarial = self.adversarial.generator(real_logits, fake_logits)
-        (towards_real,) = torch.autograd.grad(self.share(adversarial), shown, retain_graph=True)
+        towards_real = torch.zeros_like(shown)
+        if for_generator:
+            (towards_real,) = torch.autograd.grad(self.share(adversarial), shown, retain_graph=True)
         discriminator = self.adversarial.discriminator(real_logits, fake_logits)
         objective = discriminator + penalty / 2 * steepness
         self.share(objective).backward(inputs=list(self.discriminator.parameters()))

@@ -25,6 +25,7 @@ from esrgan.demo.server.requests import Page, wrong_body
 from esrgan.demo.server.served import jobs_folder, served_folder
 from esrgan.demo.server.sessions import Sessions
 from esrgan.demo.server.waiting import FairQueue
+from esrgan.demo.viewer import Viewer
 
 QUEUE_LENGTH = 32
 FONTS, MONOSPACED = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
@@ -63,6 +64,13 @@ def _kept_files(block: Any) -> set[str]:
     return getattr(block, "keep_in_cache", set())
 
 
+def _first_pictures(page: gr.Blocks) -> list[str]:
+    """Addresses of the pictures that the page opens with."""
+    views = [block.value for block in page.blocks.values() if isinstance(block, Viewer)]
+    shown = [picture for view in views for picture in (*view["pictures"], *view["frames"])]
+    return [picture["file"]["url"] for picture in shown]
+
+
 def _guarded(page: gr.Blocks) -> Any:
     """Lifespan of the server, in which the guard stands before anything is answered."""
 
@@ -74,7 +82,7 @@ def _guarded(page: gr.Blocks) -> Any:
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.state_holder = Sessions(page, seconds_kept())
         quota = Quota(served_folder(), seconds_kept())
-        answered = Assets(app.middleware_stack, Path(BUILD_PATH_LIB))
+        answered = Assets(app.middleware_stack, Path(BUILD_PATH_LIB), _first_pictures(page))
         app.middleware_stack = Guard(answered, share_link, quota)
         yield
 

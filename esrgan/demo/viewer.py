@@ -155,7 +155,8 @@ class Viewer(gr.HTML):
     `select` when a crop is marked (its data: mark, with x, y, w and h in result pixels), `download`
     when the comparison is to be saved as a web page (its data: how it is looked at, as in an
     address of `page_link`), `apply` when another part of a large picture is wished for (its data:
-    place, as in `Part`), `submit` when the whole is."""
+    place, as in `Part`), `submit` when the whole is, `retry` when a comparison has ended and its
+    last view has not come."""
 
     data_model = View
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from esrgan.demo.compare.session import nothing
 from esrgan.demo.compare.source import AS_HR, AS_LR
 from esrgan.evaluation.histogram import brightness
 from esrgan.evaluation.metrics import psnr, ssim
@@ -588,6 +589,52 @@ def test_a_new_wish_ends_the_comparison_at_hand(fresh: Page, tmp_path: Path) -> 
     np.testing.assert_array_equal(saved(fresh, "hr"), small)
     seen = fresh.evaluate("window.seenRuns")
     assert len(seen) == len(set(seen)) == 5  # two examples, no picture, enlarged, tested
+
+
+# A second viewer, to which the test says what arrives; `asked` is what it asks the server for.
+VIEWER_OF_ITS_OWN = """() => {
+    const isViewer = part => part.props.js_on_load?.includes('start(element');
+    const {props} = gradio_config.components.find(isViewer);
+    const element = document.createElement('div'), given = {value: null}, asked = [];
+    element.innerHTML = props.html_template;
+    document.body.append(element);
+    const names = ['element', 'trigger', 'props', 'server', 'upload', 'watch'];
+    const start = Function(...names, props.js_on_load);
+    window.own = {asked};
+    start(element, name => asked.push(name), given, {}, null, (_, changed) => {
+        own.arrive = views => {         // at once: gradio tells of the last one only
+            given.value = views.at(-1);
+            changed();
+        };
+    });
+    own.tell = event => element.querySelector('.viewer').dispatchEvent(new Event(event));
+    own.remove = () => element.remove();
+    own.news = () => element.querySelector('.news').textContent.trim();
+}"""
+
+
+def test_a_last_word_that_is_lost_is_asked_for(page: Page) -> None:
+    """A late view of the comparison before may arrive together with the one that ends this one."""
+    views = {
+        "before": nothing("before", "running", "PSNR, 1 of 3 …"),
+        "begun": nothing("this", "running", "2 %"),
+        "failed": nothing("this", "failed", "It could not be downloaded."),
+    }
+    page.evaluate(VIEWER_OF_ITS_OWN)
+    sent = {name: view.model_dump() for name, view in views.items()}
+    page.evaluate("views => { own.views = views; }", sent)
+    page.evaluate("own.arrive([own.views.before])")
+    page.evaluate("own.tell('wished')")
+    page.evaluate("own.arrive([own.views.begun])")
+    page.wait_for_function("own.news() === '2 %'")
+    page.evaluate("own.arrive([own.views.failed, own.views.before]); own.tell('ended')")
+    page.wait_for_function("own.asked.includes('retry')")
+    page.evaluate("own.arrive([own.views.failed])")
+    page.wait_for_function("own.news() === 'It could not be downloaded.'")
+    page.evaluate("own.asked.length = 0; own.tell('ended')")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    assert page.evaluate("own.asked") == []
+    page.evaluate("own.remove()")
 
 
 def test_official_models_without_a_network(fresh: Page) -> None:

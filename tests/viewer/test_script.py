@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 from esrgan.demo.viewer import Alphas
 from esrgan.inference.blend import DEFAULT_ALPHA, STRIP_ALPHAS
@@ -15,6 +16,15 @@ from esrgan.web_page import one_script
 GIVEN = {"element", "props", "trigger", "watch", "server", "upload"}
 FUNCTIONS = re.compile(r"^(?:async )?function (\w+)", re.MULTILINE)
 CONSTANTS = re.compile(r"^(?:const|let|class) (.+)", re.MULTILINE)
+
+
+def first_declaration(module: Path) -> str:
+    """By which a module is found in the whole: its comments are not there."""
+    found = re.search(
+        r"^(?:export )?((?:async )?(?:function|const) .*)", module.read_text("utf-8"), re.M
+    )
+    assert found is not None
+    return found[1]
 
 
 def declared(text: str) -> list[str]:
@@ -29,10 +39,7 @@ def test_every_module_is_in_it_without_imports_and_exports() -> None:
     for module in PAGE.glob("*.js"):
         *_, last = module.read_text("utf-8").splitlines()
         assert last in whole
-        assert re.search(
-            r"^(?:export )?(?:async )?(?:function|const) ", module.read_text("utf-8"), re.M
-        )
-        assert whole.count(module.read_text("utf-8").split("\n")[1]) == 1
+        assert whole.count(first_declaration(module)) == 1
 
 
 def test_no_two_modules_declare_one_name() -> None:
@@ -46,10 +53,15 @@ def test_what_is_imported_comes_first() -> None:
     whole = one_script(PAGE, "saved.js")
     for module in PAGE.glob("*.js"):
         text = module.read_text("utf-8")
-        own = whole.index(text.split("\n")[1])
+        own = whole.index(first_declaration(module))
         for imported in re.findall(r"^import .*?'\./(\w+\.js)'", text, re.MULTILINE | re.DOTALL):
-            first = (PAGE / imported).read_text("utf-8").split("\n")[1]
-            assert whole.index(first) < own
+            assert whole.index(first_declaration(PAGE / imported)) < own
+
+
+def test_comments_that_have_lines_of_their_own_stay_behind() -> None:
+    whole = one_script(PAGE, "saved.js")
+    lines = [line.lstrip() for line in whole.splitlines()]
+    assert not [line for line in lines if line.startswith(("//", "/**", "*"))]
 
 
 def test_alpha_begins_where_the_library_says_and_a_strip_has_its_points() -> None:

@@ -47,10 +47,15 @@ class Latest:
     and the sliders at rest, the exact picture. Neither takes away what the other has added.
 
     One and the same object in both events. It keeps no session alive that the page has forgotten.
+
+    Attributes:
+        view: what was sent last of the newest comparison, also where it has no results; None before
+            the first.
     """
 
     def __init__(self) -> None:
         self._newest: weakref.ref[Session] | None = None
+        self.view: View | None = None
 
     def compared(self, session: Session) -> Session:
         """The session as far as the comparison has got, with what was exact in the meantime."""
@@ -65,16 +70,23 @@ class Latest:
     def rested(self, session: Session) -> Session:
         """The comparison as far as it has got, with what is exact in the session."""
         newest = self._of(session.view.run)
+        if newest is None and self.view is not None:  # another comparison has replaced it
+            return session
         if newest is not None:
             session = _changed(newest, exact=session.view.exact, image=session.view.image)
         return self._keep(session)
+
+    def without(self, view: View) -> View:
+        """The view of a comparison that has no results, or none yet."""
+        self.view = view
+        return view
 
     def _of(self, run: str) -> Session | None:
         newest = self._newest() if self._newest is not None else None
         return newest if newest is not None and newest.view.run == run else None
 
     def _keep(self, session: Session) -> Session:
-        self._newest = weakref.ref(session)
+        self._newest, self.view = weakref.ref(session), session.view
         return session
 
 

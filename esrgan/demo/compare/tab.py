@@ -127,6 +127,10 @@ def build(page: gr.Blocks, tab: gr.Tab) -> tuple[Upload, Viewer]:
         api_visibility="undocumented",
     )
     begun.failure(None, js=_to_viewer("refused"))
+    # gradio hands the viewer only the last of several views that arrive at once, and that may be
+    # of an event before this one: the viewer asks for what it then has not seen.
+    begun.then(None, js=_to_viewer("ended"))
+    viewer.retry(lambda latest: latest.view or gr.skip(), latest, viewer, **QUIETLY)
     request.change(None, js=_to_viewer("asked"))
     # Each wish counts, also one that comes while the server still answers another.
     each: dict[str, Any] = {"trigger_mode": "multiple", **QUIETLY}
@@ -240,7 +244,7 @@ def compare(
     with runs.running() as run:
         try:
             if upload is None:
-                yield None, nothing(run, "stopped", NO_PICTURE)
+                yield None, latest.without(nothing(run, "stopped", NO_PICTURE))
                 return
             if runs.gave_up(wish):
                 raise StoppedError
@@ -248,7 +252,7 @@ def compare(
             chosen = first, second, third
             names = named_by(family, for_photos, chosen)
             for file in arriving(names, partial(runs.wants, run)):
-                yield None, nothing(run, "running", file.words, file.share)
+                yield None, latest.without(nothing(run, "running", file.words, file.share))
             trio = trio_of(family, for_photos, tuned, own or [], chosen)
             with runs.listening(run):
                 begun = compute.begin(upload, kind == AS_HR, trio, place, gr.Info)
@@ -265,7 +269,7 @@ def compare(
             if run != runs.latest:  # another comparison is on show
                 yield gr.skip(), gr.skip()  # else gradio would send the last of its views once more
             elif session is None:
-                yield None, nothing(run, "stopped", "Stopped.")
+                yield None, latest.without(nothing(run, "stopped", "Stopped."))
             else:
                 session = kept.keep(latest.compared(stopped(session)))
                 yield session, session.view
@@ -273,7 +277,7 @@ def compare(
             if run != runs.latest:
                 yield gr.skip(), gr.skip()
             else:
-                yield None, nothing(run, "failed", words_of(error))
+                yield None, latest.without(nothing(run, "failed", words_of(error)))
 
 
 def _begun(

@@ -17,7 +17,11 @@ function tell(stage, words, progress = 0) {
   root.dataset.state = stage;
   find('.news span', HTMLElement).textContent = words;
   find('.news progress', HTMLProgressElement).value = progress;
-  root.querySelector('.panes')?.setAttribute('aria-busy', String(stage === 'wished' || stage === 'running'));
+  root.querySelector('.panes')?.setAttribute('aria-busy', String(isBusy()));
+}
+
+function isBusy() {
+  return ['wished', 'running'].includes(state.root.dataset.state ?? '');
 }
 
 /** Something else is wished for: what is on show is dimmed, named as what it is, and over. */
@@ -34,6 +38,11 @@ export function asked() {
 /** What was wished for has not begun, and a message of its own says why. */
 export function refused() {
   if (state.root.dataset.state === 'wished') tell('failed', state.width ? `That did not begin. ${OF_BEFORE}` : 'That did not begin.');
+}
+
+/** A comparison has ended: if its last word has not come, ask for it. */
+export function missed() {
+  if (isBusy()) state.trigger?.('retry', {});
 }
 
 /** @param {View} view */

@@ -5,6 +5,7 @@ import {connect} from './controls.js';
 import {load} from './loading.js';
 import {connectPart} from './part.js';
 import {usualTitles} from './pictures.js';
+import {missed} from './news.js';
 import {noteOnLeaving} from './saving.js';
 import {find, rangeOf, state} from './state.js';
 
@@ -40,6 +41,8 @@ export function start(element, props, trigger, watch, read = fetchFile) {
   let loading = Promise.resolve();
   const loadNext = () => { loading = loading.then(() => load(props.value)).catch(console.error); };
   watch('value', loadNext);
+  // What was sent before a comparison's end is there in the next frame, if it has come at all.
+  state.root.addEventListener('ended', () => requestAnimationFrame(() => loading.then(missed)));
   loadNext();
 }
 

@@ -176,7 +176,25 @@ def test_a_new_comparison_has_nothing_of_the_one_before(session: Session) -> Non
     kept = latest.rested(at_rest(session, Alphas(network=0.33)))
     other = replace(session, view=session.view.model_copy(update={"run": "other"}))
     assert latest.compared(other).view.exact is None
+    assert latest.view == other.view
+    late = at_rest(session, Alphas(network=0.34))
+    assert latest.rested(late) is late  # and takes nothing away
+    assert latest.view == other.view
     del kept, other
+
+
+def test_what_was_said_last_of_a_comparison_can_be_said_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `test_a_last_word_that_is_lost_is_asked_for` on the page asks."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    runs, latest = Runs(), Latest()
+    bad = tmp_path / "x.png"
+    bad.write_bytes(b"no picture")
+    wish = (str(bad), AS_HR, BUILTIN, CLEAN, None, None, *ENDS, None, None)
+    *_, (_, view) = compare(runs, latest, *wish, runs.wish())
+    assert view.state == "failed"
+    assert latest.view == view
 
 
 @pytest.mark.parametrize(
