@@ -89,6 +89,7 @@ def test_the_version_and_the_dependencies_have_one_source(installed: Path) -> No
     assert {"demo", "train", "openvino", "dev"} <= extras
 
 
+@pytest.mark.slow
 def test_the_scripts_start_what_they_name(installed: Path, tmp_path: Path) -> None:
     (points,) = installed.glob("*.dist-info/entry_points.txt")
     scripts = ConfigParser()

@@ -10,6 +10,8 @@ faster. Two identities, exact but for rounding:
   four phases are 2×2 convolutions of the small map, with taps added up: 16 instead of 36.
 """
 
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -40,6 +42,9 @@ OUTPUT = (
     (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
     (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
 )
+# Products are computed in two parts: of all six rows of a matrix at once, MKL rounds otherwise for
+# two threads than for one on some processors.
+PARTS = (slice(OUTPUTS), slice(OUTPUTS, PRODUCTS))
 # The second of the products is in each of the outputs once: a bias added to it is added to all.
 BIASED = 1
 # Narrower dense blocks lose to moving the data what they save.
@@ -105,7 +110,9 @@ class _Map:
     def transformed(self, out: Tensor) -> None:
         """Winograd's input, 6×C×n×w."""
         windows = self.padded.unfold(1, PRODUCTS, OUTPUTS).permute(3, 0, 1, 2)
-        torch.mm(torch.tensor(INPUT), windows.reshape(PRODUCTS, -1), out=out.flatten(1))
+        matrix, windows, out = torch.tensor(INPUT), windows.reshape(PRODUCTS, -1), out.flatten(1)
+        for rows in PARTS:
+            torch.mm(matrix[rows], windows, out=out[rows])
 
     def clear_below(self) -> None:
         """Rows below the picture are zero for the next convolution, whatever this one gave."""
@@ -148,11 +155,13 @@ class _Workspace:
 
     def _convolved(self, conv: nn.Conv2d, channels: int, products: Tensor) -> Tensor:
         """A convolution of the first channels seen: O×n×4×w, as `_Map.grouped`."""
-        kernels = torch.einsum("pa,oiab->poib", torch.tensor(KERNEL), conv.weight).unsqueeze(3)
-        for index, (product, kernel) in enumerate(zip(products, kernels, strict=True)):
+        matrix = torch.tensor(KERNEL)
+        kernels = [torch.einsum("pa,oiab->poib", matrix[rows], conv.weight) for rows in PARTS]
+        for index, (product, kernel) in enumerate(zip(products, chain(*kernels), strict=True)):
             bias = conv.bias if index == BIASED else None
             seen = self.seen[index : index + 1, :channels]
-            product.copy_(F.conv2d(seen, kernel.contiguous(), bias, padding=(0, 1))[0])
+            kernel = kernel.unsqueeze(2).contiguous()
+            product.copy_(F.conv2d(seen, kernel, bias, padding=(0, 1))[0])
         outputs = torch.mm(torch.tensor(OUTPUT), products.flatten(1))
         return outputs.view(OUTPUTS, *products.shape[1:]).permute(1, 2, 0, 3)
 

@@ -75,6 +75,7 @@ def kinds(hr: str, models: list[str]) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.slow
 def test_what_evaluate_kept_is_drawn_as_if_made_anew(
     tmp_path: Path,
     hr: Path,

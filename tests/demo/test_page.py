@@ -525,6 +525,7 @@ def choose(page: Page, dropdown: str, option: str) -> None:
     page.locator(f"#{dropdown}").get_by_role("option", name=option, exact=True).click()
 
 
+@pytest.mark.slow
 def test_a_third_model_takes_its_share(page: Page) -> None:
     slide(page, "third-share", 0.25)
     slide(page, "network-alpha", 0.6)
@@ -637,6 +638,7 @@ def test_a_last_word_that_is_lost_is_asked_for(page: Page) -> None:
     page.evaluate("own.remove()")
 
 
+@pytest.mark.slow
 def test_official_models_without_a_network(fresh: Page) -> None:
     choose(fresh, "models", "Official (downloaded)")
     expect(news(fresh)).to_contain_text("could not be downloaded")

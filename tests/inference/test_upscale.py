@@ -203,6 +203,7 @@ def test_openvino_is_refused_where_it_can_not_run(monkeypatch, refused):
         Upscaler(small_reach(), "cpu", backend="openvino")
 
 
+@pytest.mark.slow
 def test_openvino_sends_nothing_home(tmp_path, monkeypatch):
     """Nor does it keep a number for this machine, as it would in the home folder."""
     pytest.importorskip("openvino", reason="openvino is not installed")

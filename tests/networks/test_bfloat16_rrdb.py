@@ -38,6 +38,7 @@ def test_the_blocks_are_rounded_and_no_more_than_bfloat16_is() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name", ["psnr", "gan", "gan-after", "photo-psnr", "photo-gan"])
+@pytest.mark.slow
 def test_in_a_photograph_no_pixel_differs_by_a_grey_level(name: str, photo: np.ndarray) -> None:
     network, x = zoo.load(name).network.eval(), to_tensor(photo[:64, :64])
     assert isinstance(network, RRDBNet)

@@ -111,7 +111,10 @@ def test_the_script_is_of_all_modules() -> None:
     names = re.findall(r"^(?:async )?function (\w+)|^(?:const|let) (\w+)", script, re.MULTILINE)
     assert len(set(names)) == len(names)
     for module in HERE.glob("*.js"):
-        assert module.read_text("utf-8").splitlines()[1] in script
+        text = module.read_text("utf-8")
+        declared = re.search(r"^(?:export )?((?:async )?(?:function|const) .+)", text, re.MULTILINE)
+        assert declared is not None
+        assert declared[1] in script
     assert "</script" not in script
 
 

@@ -123,6 +123,7 @@ def test_the_page_opens_with_pictures_before_the_server_answers_anything(
     assert [url.split("/")[-1] for url in again] == ["chelsea_lr.webp"]
 
 
+@pytest.mark.slow
 def test_an_address_that_asks_for_something_else_opens_without_them(
     visit: Callable[..., Page], address: str
 ) -> None:
@@ -252,6 +253,7 @@ def test_stop_is_there_while_something_runs_and_what_happens_is_said(
     expect(page.locator(".panes")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_while_another_is_wished_for_the_old_one_is_dimmed_and_named(
     visit: Callable[..., Page],
 ) -> None:

@@ -131,6 +131,7 @@ def test_an_address_without_models_has_the_answer_of_the_file() -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_an_example_from_the_web_is_made_larger_by_the_models_for_photographs(
     browser: "Browser", address: str
 ) -> None:

@@ -123,6 +123,7 @@ def test_what_is_no_blind_test_is_refused_in_words(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_visitor_makes_one_of_the_example(browser: Browser, address: str, tmp_path: Path) -> None:
     page = new_page(browser, viewport={"width": 1280, "height": 900})
     page.goto(address)

@@ -121,6 +121,7 @@ def test_self_ensemble_and_back_projection_stand_in_the_name(wish: Wish) -> None
     ]
 
 
+@pytest.mark.slow
 def test_tables_and_figures_without_computing_again(
     wish: Wish, models: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ def test_a_visitor_chooses_another_moment_than_the_best(
 
 
 @pytest.mark.browser
+@pytest.mark.slow
 def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     served: str, browser: Browser, idle: list[list[str]]
 ) -> None:
