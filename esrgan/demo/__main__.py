@@ -31,7 +31,7 @@ def main() -> None:
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
     os.environ.setdefault("MPLBACKEND", "agg")  # gradio asks at each event; to find one takes 0.5 s
-    from esrgan.demo.server import access, allocator, quick_import, zero_gpu
+    from esrgan.demo.server import access, allocator, quick_start, zero_gpu
 
     access.open_to(options.host, options.share, options.allowed_host)
 
@@ -41,11 +41,12 @@ def main() -> None:
     from esrgan.demo.server.served import served_folder
 
     served_folder()  # before gradio is imported, which looks for it then
-    with quick_import.without_stubs():
+    with quick_start.without_stubs():
         from esrgan.demo.page import build, launch
     from esrgan.demo.choice import load_builtin
 
-    page = build()
+    with quick_start.without_apps():
+        page = build()
     launch(
         page,
         server_port=options.port,

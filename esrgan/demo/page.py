@@ -20,6 +20,7 @@ from esrgan.demo.server.assets import Assets
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.messages import QUIETLY
+from esrgan.demo.server.quick_start import without_apps
 from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page, wrong_body
 from esrgan.demo.server.served import jobs_folder, served_folder
@@ -103,7 +104,8 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     jobs_folder()  # and away with those of a server that was killed
     keep_sweeping(served_folder(), kept)
     # Whoever asks without the queue would pass its limits.
-    page.queue(max_size=QUEUE_LENGTH, api_open=False)
+    with without_apps():
+        page.queue(max_size=QUEUE_LENGTH, api_open=False)
     page._queue = FairQueue(
         live_updates=True,
         concurrency_count=page.max_threads,

@@ -17,8 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import correlate1d
-from scipy.special import gamma
+import scipy  # whose parts load when first used: as much starts faster
 
 from esrgan import assets
 from esrgan.errors import UserError
@@ -187,7 +186,7 @@ def _smoothed(plane: np.ndarray) -> np.ndarray:
     window = np.exp(-(np.arange(-3, 4) ** 2) / (2 * (7 / 6) ** 2))
     window /= window.sum()
     for axis in (0, 1):
-        plane = correlate1d(plane, window, axis=axis, mode="nearest")
+        plane = scipy.ndimage.correlate1d(plane, window, axis=axis, mode="nearest")
     return plane
 
 
@@ -205,7 +204,7 @@ def _features(blocks: np.ndarray) -> np.ndarray:
     for shift in SHIFTS:
         products = blocks * np.roll(blocks, shift, axis=(1, 2))
         alpha, left, right = fit_aggd(products)
-        mean = (right - left) * gamma(2 / alpha) / gamma(1 / alpha)  # Eq. 8
+        mean = (right - left) * _gamma(2 / alpha) / _gamma(1 / alpha)  # Eq. 8
         features += [alpha, mean, left, right]
     return np.stack(features, axis=1)
 
@@ -229,8 +228,13 @@ def fit_aggd(blocks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     shapes, ratios = _gamma_ratios()
     nearest = np.searchsorted((ratios[1:] + ratios[:-1]) / 2, wanted)
     alpha = shapes[np.where(np.isnan(wanted), 0, nearest)]
-    spread = np.sqrt(gamma(1 / alpha) / gamma(3 / alpha))
+    spread = np.sqrt(_gamma(1 / alpha) / _gamma(3 / alpha))
     return alpha, left * spread, right * spread
+
+
+def _gamma(x: np.ndarray) -> np.ndarray:
+    values: np.ndarray = scipy.special.gamma(x)
+    return values
 
 
 def _one_sided_deviation(flat: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -241,7 +245,7 @@ def _one_sided_deviation(flat: np.ndarray, side: np.ndarray) -> np.ndarray:
 def _gamma_ratios() -> tuple[np.ndarray, np.ndarray]:
     """Γ(2/α)² / (Γ(1/α) Γ(3/α)) for α = 0.2, 0.201 … 10; it grows with α."""
     shapes = np.arange(200, 10_001) / 1000
-    return shapes, gamma(2 / shapes) ** 2 / (gamma(1 / shapes) * gamma(3 / shapes))
+    return shapes, _gamma(2 / shapes) ** 2 / (_gamma(1 / shapes) * _gamma(3 / shapes))
 
 
 def _gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

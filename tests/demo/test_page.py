@@ -636,6 +636,12 @@ def test_a_last_word_that_is_lost_is_asked_for(page: Page) -> None:
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
     assert page.evaluate("own.asked") == []
     page.evaluate("own.remove()")
+    served = page.locator("#viewer .viewer")
+    with page.expect_request(re.compile("/queue/join")):
+        served.evaluate(
+            "v => { v.dataset.state = 'running'; v.dispatchEvent(new Event('ended')); }"
+        )
+    served.evaluate("v => { v.dataset.state = 'done'; }")
 
 
 @pytest.mark.slow

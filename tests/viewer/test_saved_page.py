@@ -148,7 +148,6 @@ def centre(picture: "Locator") -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-@pytest.mark.slow
 def test_every_pane_is_the_librarys_own_pixel_by_pixel(
     study: Study, opened: Opened, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""gradio's import, quicker."""
+"""gradio's start, quicker."""
 
 import importlib
 import inspect
@@ -6,9 +6,10 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
-from esrgan.demo.server.quick_import import without_stubs
+from esrgan.demo.server.quick_start import without_apps, without_stubs
 
 COMPONENT = """
 import gradio as gr
@@ -37,3 +38,12 @@ def test_no_stub_is_written_beside_a_component(
 def test_other_classes_have_their_files_meanwhile() -> None:
     with without_stubs():
         assert Path(inspect.getfile(nullcontext)).name == "contextlib.py"
+
+
+def test_a_page_has_no_app_meanwhile() -> None:
+    with without_apps(), gr.Blocks() as first:
+        first.queue(max_size=3)
+    assert first.app is None
+    with gr.Blocks() as second:
+        gr.Markdown("as ever")
+    assert second.app.blocks is second
