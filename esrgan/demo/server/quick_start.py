@@ -27,7 +27,7 @@ def without_stubs() -> Iterator[None]:
 @contextmanager
 def without_apps() -> Iterator[None]:
     """Have gradio leave out the apps that it makes before `launch`, which makes the one that
-    answers: a tenth of a second or two each."""
+    answers."""
     from gradio.routes import App
 
     real = App.create_app
