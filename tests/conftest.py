@@ -297,7 +297,7 @@ def opened(browser: "Browser", address: str) -> Iterator[Callable[..., "Page"]]:
     def open_page(**options: Any) -> "Page":
         page = new_page(browser, **options)
         pages.append(page)
-        page.goto(address)
+        go_to(page, address)
         stop_the_first_comparison(page)
         return page
 
@@ -312,6 +312,13 @@ def new_page(browser: "Browser", **options: Any) -> "Page":
     context = browser.new_context(**{"reduced_motion": "reduce", **options})
     context.set_default_timeout(1000 * PATIENCE)
     return context.new_page()
+
+
+def go_to(page: "Page", address: str) -> None:
+    """Open the demo's page, and wait until it is its own, and no longer the first look."""
+    page.goto(address)
+    page.wait_for_selector("#viewer .viewer")
+    page.wait_for_selector("#first-look", state="detached")
 
 
 def choose_picture(page: "Page", file: Path) -> None:

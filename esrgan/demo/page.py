@@ -15,8 +15,10 @@ from esrgan.demo.batch import tab as batch_tab
 from esrgan.demo.compare import tab as compare_tab
 from esrgan.demo.evaluate import tab as evaluate_tab
 from esrgan.demo.finetune import tab as finetune_tab
+from esrgan.demo.first_look import first_look
 from esrgan.demo.limits import MAX_PICTURE_BYTES
 from esrgan.demo.server.assets import Assets
+from esrgan.demo.server.first_look import FirstLook
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.messages import QUIETLY
@@ -32,8 +34,8 @@ QUEUE_LENGTH = 32
 FONTS, MONOSPACED = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 STYLE = Path(__file__).with_name("page.css")
 TITLE = (
-    "# ESRGAN: everything between PSNR and GAN <small>[the paper](https://arxiv.org/abs/1809.00219)"
-    "</small>"
+    "ESRGAN: everything between PSNR and GAN "
+    '<small><a href="https://arxiv.org/abs/1809.00219" target="_blank">the paper</a></small>'
 )
 
 
@@ -41,7 +43,7 @@ def build() -> gr.Blocks:
     """Build the page; models are loaded when they are first used."""
     kept = seconds_kept()
     with Page(title="ESRGAN", fill_width=True, delete_cache=(sweep_interval(kept), kept)) as page:
-        gr.Markdown(TITLE, elem_id="title")
+        gr.Markdown(f"# {TITLE}", elem_id="title")
         with gr.Tabs() as tabs:
             with gr.Tab("Compare") as compare:
                 picture, viewer = compare_tab.build(page, compare)
@@ -65,11 +67,16 @@ def _kept_files(block: Any) -> set[str]:
     return getattr(block, "keep_in_cache", set())
 
 
-def _first_pictures(page: gr.Blocks) -> list[str]:
-    """Addresses of the pictures that the page opens with."""
-    views = [block.value for block in page.blocks.values() if isinstance(block, Viewer)]
-    shown = [picture for view in views for picture in (*view["pictures"], *view["frames"])]
-    return [picture["file"]["url"] for picture in shown]
+def _opened(page: gr.Blocks, app: Any) -> Any:
+    """The app, but that a page shows what its viewer opens with before gradio has built it."""
+    blocks = page.blocks.values()
+    views = [block.value for block in blocks if isinstance(block, Viewer) and block.value["frames"]]
+    if not views:
+        return app
+    tabs = [str(block.label) for block in blocks if isinstance(block, gr.Tab)]
+    html = first_look(views[0], TITLE, compare_tab.INTRO, tabs, page.theme_hash)
+    pictures = [*views[0]["pictures"], *views[0]["frames"]]
+    return FirstLook(app, html, [picture["file"]["url"] for picture in pictures])
 
 
 def _guarded(page: gr.Blocks) -> Any:
@@ -83,7 +90,7 @@ def _guarded(page: gr.Blocks) -> Any:
     async def lifespan(app: Any) -> AsyncIterator[None]:
         app.state_holder = Sessions(page, seconds_kept())
         quota = Quota(served_folder(), seconds_kept())
-        answered = Assets(app.middleware_stack, Path(BUILD_PATH_LIB), _first_pictures(page))
+        answered = Assets(_opened(page, app.middleware_stack), Path(BUILD_PATH_LIB))
         app.middleware_stack = Guard(answered, share_link, quota)
         yield
 

@@ -20,7 +20,7 @@ from esrgan.models import downloads, zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.models.downloads import Download, is_here, kept_path
 from esrgan.networks import RRDBConfig, RRDBNet
-from tests.conftest import stop_the_first_comparison
+from tests.conftest import go_to, stop_the_first_comparison
 
 NAMES = ("official-psnr", "official-gan")
 PATIENCE = 120_000  # in milliseconds
@@ -136,7 +136,7 @@ def visitor(
     _, address, _ = page.launch(demo, prevent_thread_lock=True, quiet=True)
     shown = browser.new_page(viewport={"width": 1280, "height": 1000})
     shown.set_default_timeout(PATIENCE)
-    shown.goto(address)
+    go_to(shown, address)
     stop_the_first_comparison(shown)
     yield shown
     shown.close()

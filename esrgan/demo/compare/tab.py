@@ -59,8 +59,9 @@ KEY_ALPHAS = (*TENTHS, *(step / 20 for step in range(1, 20, 2)))
 FEW_FRAMES = {300_000: 21, 1_100_000: 11, 4_300_000: 5, 17_000_000: 3}
 
 INTRO = (
-    "A small picture made four times larger: by a network trained for the least error (**PSNR**), "
-    "by one trained to look real (**GAN**), and by all between. **Drag the slider.**"
+    "A small picture made four times larger: by a network trained for the least error "
+    "(<strong>PSNR</strong>), by one trained to look real (<strong>GAN</strong>), and by all "
+    "between. <strong>Drag the slider.</strong>"
 )
 PASTE = Path(__file__).with_name("paste.js")
 RELOAD = Path(__file__).with_name("reload.js")

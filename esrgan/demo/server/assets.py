@@ -1,5 +1,4 @@
-"""The page's scripts and styles, from memory: read and compressed once, and kept by browsers; and
-the pictures that it opens with, which browsers are told of before they know what the page is.
+"""The page's scripts and styles, from memory: read and compressed once, and kept by browsers.
 
 An ASGI middleware. All that it knows of gradio is that the files of its build lie below `/assets/`
 and that their names hold digests of their contents.
@@ -7,7 +6,7 @@ and that their names hold digests of their contents.
 
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,11 @@ class Assets:
     Args:
         app: answers everything else.
         folder: the files of the build.
-        pictures: paths of the URLs, quoted, which the page fetches first if its address asks for
-            nothing else.
     """
 
-    def __init__(self, app: App, folder: Path, pictures: Sequence[str] = ()) -> None:
+    def __init__(self, app: App, folder: Path) -> None:
         self.app, self.folder = app, folder
         self.page = GZipMiddleware(app, compresslevel=1)  # an eighth; 9 would cost four times that
-        self.links = ", ".join(map(_preload, pictures)).encode()
         self.known: dict[str, _Asset] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +43,7 @@ class Assets:
             await self.app(scope, receive, send)
             return
         if scope["path"] == "/":
-            await self.page(scope, receive, send if scope["query_string"] else self._linked(send))
+            await self.page(scope, receive, send)
             return
         name = ADDRESS.fullmatch(scope["path"])
         asset = self._asset(name[1]) if name and _takes_brotli(scope) else None
@@ -56,16 +52,6 @@ class Assets:
             return
         await send({"type": "http.response.start", "status": 200, "headers": asset.headers})
         await send({"type": "http.response.body", "body": asset.body})
-
-    def _linked(self, send: Send) -> Send:
-        """`send`, which tells of the pictures in the page's header."""
-
-        async def linked(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.links:
-                message["headers"] = [*message["headers"], (b"link", self.links)]
-            await send(message)
-
-        return linked
 
     def _asset(self, name: str) -> "_Asset | None":
         """None if there is no such file."""
@@ -94,12 +80,6 @@ class _Asset:
             "cache-control": ANOTHER_NAME_WHEN_CHANGED,
         }
         return cls([(key.encode(), value.encode()) for key, value in headers.items()], body)
-
-
-def _preload(path: str) -> str:
-    """Of a `Link` header (RFC 8288): what is fetched beside the scripts, and after them where the
-    line is slow. Relative, as the page may lie below a prefix."""
-    return f"<{path.lstrip('/')}>; rel=preload; as=fetch; crossorigin; fetchpriority=low"
 
 
 def _takes_brotli(scope: Scope) -> bool:

@@ -150,10 +150,25 @@ export function connect() {
   root.addEventListener('wished', wished);
   root.addEventListener('refused', refused);
   root.addEventListener('answered', answered);
+  root.addEventListener('handed', event => goOn(/** @type {CustomEvent} */ (event).detail));
   const phone = matchMedia(PHONE).matches;
   for (const folded of ['.tools', '.strip', '.histogram']) find(folded, HTMLDetailsElement).open = !phone;
   setMode(phone ? 'wipe' : 'grid');
   offerPanes();
+}
+
+/**
+ * Go on as another viewer of the same pictures has been left.
+ * @param {typeof state} other
+ */
+function goOn({alpha, mode, shown, pair, wipeAt, zoom, centre, detail}) {
+  Object.assign(state, {shown, pair, wipeAt, zoom, centre, detail});
+  for (const kind of /** @type {Slider[]} */ (Object.keys(alpha))) {
+    if (alpha[kind] !== state.alpha[kind]) setAlpha(kind, alpha[kind]);
+  }
+  if (mode !== state.mode) setMode(mode);
+  offerPanes();
+  repaint();
 }
 
 const WIPE = '<span class="side left"></span><span class="side right"></span>' +

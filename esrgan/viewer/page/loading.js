@@ -90,7 +90,7 @@ async function openWith(view) {
 }
 
 /** Whether the page was opened as such: with no address of a comparison, and not again. */
-function isFirstLook() {
+export function isFirstLook() {
   const [how] = performance.getEntriesByType('navigation');
   return location.search === '' && how instanceof PerformanceNavigationTiming && how.type === 'navigate';
 }

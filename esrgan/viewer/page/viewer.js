@@ -37,6 +37,7 @@ export function start(element, props, trigger, watch, read = fetchFile) {
   connect();
   connectPart();
   if (trigger) noteOnLeaving();
+  document.dispatchEvent(new CustomEvent('viewer', {detail: state}));
   // One after the other: what arrived later must not be overtaken by a picture that took longer.
   let loading = Promise.resolve();
   const loadNext = () => { loading = loading.then(() => load(props.value)).catch(console.error); };
@@ -58,7 +59,7 @@ function readSettings() {
 }
 
 /** @param {string} url */
-async function fetchFile(url) {
+export async function fetchFile(url) {
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return answer.blob();

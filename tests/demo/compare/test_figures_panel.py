@@ -29,7 +29,7 @@ from esrgan.evaluation.niqe import load_pristine, niqe
 from esrgan.figures import draw_crops
 from esrgan.networks import RRDBNet
 from esrgan.pictures.resize import imresize
-from tests.conftest import choose_picture, new_page
+from tests.conftest import choose_picture, go_to, new_page
 from tests.tiny import related_models
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def page(
         face = tmp_path_factory.mktemp("uploads") / "face.png"
         astronaut.crop((160, 60, 368, 268)).save(face)
     opened = new_page(browser, viewport={"width": 800, "height": 844}, has_touch=True)
-    opened.goto(address)
+    go_to(opened, address)
     expect(opened.locator("[data-pane=hr] canvas")).to_be_visible()
     choose_picture(opened, face)
     expect(opened.locator("#kind").get_by_label(AS_LR)).to_be_checked()

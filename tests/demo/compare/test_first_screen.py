@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from esrgan.demo import examples
-from tests.conftest import choose_picture, new_page
+from tests.conftest import choose_picture, go_to, new_page
 
 FIRST_ROW = ("lr", "psnr", "gan", "network")
 AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
@@ -28,7 +29,7 @@ def visit(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page = new_page(browser, viewport={"width": width, "height": height}, **settings)
         contexts.append(page.context)
         page.add_init_script(WATCH_SHIFTS)
-        page.goto(f"{address}/{query}")
+        go_to(page, f"{address}/{query}")
         return page
 
     yield open_page
@@ -121,6 +122,121 @@ def test_the_page_opens_with_pictures_before_the_server_answers_anything(
     # The comparison that began does not fetch them again.
     again = [url for url in asked if url.endswith(("lr.webp", "1.00.webp"))]
     assert [url.split("/")[-1] for url in again] == ["chelsea_lr.webp"]
+
+
+GRADIO = re.compile(r"/assets/index-[^/]*\.js$")
+
+
+@dataclass
+class Unbuilt:
+    """A page that gradio does not build before `build`."""
+
+    page: Page
+    held: list[Route] = field(default_factory=list)
+
+    def open(self, address: str) -> Page:
+        self.page.route(GRADIO, lambda route: self.held.append(route))
+        self.page.goto(address, wait_until="commit")
+        return self.page
+
+    def build(self) -> None:
+        while not self.held:
+            self.page.wait_for_timeout(50)
+        for route in self.held:
+            route.continue_()
+
+
+@pytest.fixture
+def unbuilt(browser: Browser) -> Iterator[Callable[..., Unbuilt]]:
+    """`unbuilt(width, height, **options)`, of a visitor of one's own."""
+    made: list[Unbuilt] = []
+
+    def make(width: int, height: int, **options: Any) -> Unbuilt:
+        made.append(
+            Unbuilt(new_page(browser, viewport={"width": width, "height": height}, **options))
+        )
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.page.context.close()
+
+
+# Where each part of the viewer stands, and what its canvas shows.
+STANDING = """() => ['h1', '.sliders > *', '.toolbar > *', '.pane:not([hidden])']
+    .flatMap(parts => [...document.querySelectorAll(parts)])
+    .map(part => [part, part.getBoundingClientRect()]).filter(([, {width}]) => width)
+    .map(([part, {x, y, width, height}]) => [
+        part.dataset.pane ?? part.className, [x, y, width, height],
+        part.querySelector('canvas')?.toDataURL(),
+    ])"""
+COLOURS = """([words, ground]) => [
+    getComputedStyle(document.querySelector(words)).color,
+    getComputedStyle(document.querySelector(ground)).backgroundColor,
+]"""
+
+
+@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark")])
+def test_before_it_is_built_the_page_looks_as_it_will(
+    unbuilt: Callable[..., Unbuilt], address: str, size: tuple[int, int], scheme: str
+) -> None:
+    visit = unbuilt(*size, color_scheme=scheme)
+    visit.page.route("**/queue/join*", lambda _: None)  # what it opens with is all
+    page = visit.open(address)
+    panes = FIRST_ROW if size[0] > 999 else ("wipe",)
+    wait_until_painted(page, *panes)
+    assert page.locator("#viewer").count() == 0
+    first, colours = page.evaluate(STANDING), page.evaluate(COLOURS, ["#first-look"] * 2)
+    visit.build()
+    page.wait_for_selector("#first-look", state="detached")
+    wait_until_painted(page, *panes)
+    own = page.evaluate(STANDING)
+    assert [name for name, _, _ in own] == [name for name, _, _ in first]
+    for (name, before, shown), (_, after, shows) in zip(first, own, strict=True):
+        assert after == pytest.approx(before, abs=1), name
+        assert shows == shown, name
+    assert page.evaluate(COLOURS, [".gradio-container", "body"]) == colours
+
+
+def test_what_the_hand_has_done_before_it_is_built_stays(
+    unbuilt: Callable[..., Unbuilt], address: str
+) -> None:
+    visit = unbuilt(1280, 900)
+    fetched: list[str] = []
+    visit.page.on("request", lambda request: fetched.append(request.url.split("/")[-1]))
+    page = visit.open(address)
+    wait_until_painted(page, *FIRST_ROW)
+    slider = page.locator("#network-alpha input")
+    page.locator("[data-mode=wipe]").click()
+    page.locator(".pair .right").select_option("psnr")
+    slider.press("Home")
+    visit.build()
+    page.wait_for_selector("#first-look", state="detached")
+    viewer = page.locator(".viewer")
+    expect(viewer).to_have_attribute("data-network", "0")
+    expect(page.locator("[data-pane=wipe] header")).to_contain_text("LR | Network interpolation")
+    expect(slider).to_be_focused()
+    wait_until_begun(page)
+    expect(viewer).to_have_attribute("data-network", "0")
+    assert fetched.count("chelsea_lr.webp") == 1
+
+
+@pytest.mark.slow
+def test_a_hand_that_drags_is_waited_for(unbuilt: Callable[..., Unbuilt], address: str) -> None:
+    visit = unbuilt(1280, 900)
+    page = visit.open(address)
+    wait_until_painted(page, *FIRST_ROW)
+    box = page.locator("#network-alpha input").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    visit.build()
+    page.wait_for_selector("#viewer .viewer[data-empty=false]")
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2, steps=3)
+    assert page.locator("#first-look").count() == 1
+    page.mouse.up()
+    page.wait_for_selector("#first-look", state="detached")
+    expect(page.locator("#network-alpha output")).to_have_text(re.compile(r"0\.0[0-3]"))
 
 
 @pytest.mark.slow

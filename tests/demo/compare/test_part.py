@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from tests.conftest import choose_picture, new_page
+from tests.conftest import choose_picture, go_to, new_page
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ def test_the_frame_is_dragged_and_the_whole_goes_to_batch(
     picture[:300, :400] = np.random.default_rng(0).integers(0, 99, (300, 400))  # most detail
     Image.fromarray(picture).save(tmp_path / "large.png")
     page = new_page(browser, viewport={"width": 1280, "height": 900})
-    page.goto(address)
+    go_to(page, address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     expect(page.locator(".part")).to_be_hidden()
     choose_picture(page, tmp_path / "large.png")

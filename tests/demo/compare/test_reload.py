@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from esrgan.demo.compare import kept
 from esrgan.demo.compare.session import Session, nothing
 from esrgan.demo.comparison import Comparison, Trio
-from tests.conftest import choose_picture, new_page
+from tests.conftest import choose_picture, go_to, new_page
 
 
 def of_run(run: str) -> Session:
@@ -56,7 +56,7 @@ def test_reloading_brings_the_comparison_back(
     noise = np.random.default_rng(7).integers(0, 256, (20, 28, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "mine.png")
     page = new_page(browser, viewport={"width": 1280, "height": 900})
-    page.goto(address)
+    go_to(page, address)
     viewer, slider = page.locator(".viewer"), page.locator("#network-alpha input")
     expect(viewer).to_have_attribute("data-complete", "true")
     first = viewer.get_attribute("data-run")
@@ -75,7 +75,7 @@ def test_reloading_brings_the_comparison_back(
     expect(page.locator("#upload img")).to_have_attribute("src", re.compile("mine.png"))
     slider.fill("0.42")  # the server goes on with it
     expect(page.locator("#network-alpha .exactness")).to_contain_text("exact")
-    page.goto(address)  # not reloaded, but opened
+    go_to(page, address)  # not reloaded, but opened
     expect(viewer).to_have_attribute("data-name", "chelsea")
     assert viewer.get_attribute("data-run") not in (first, run)
     page.context.close()

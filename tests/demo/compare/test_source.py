@@ -21,7 +21,7 @@ from esrgan.models import zoo
 from esrgan.models.checkpoints import save_generator
 from esrgan.pictures.degrade import jpeg
 from esrgan.pictures.resize import imresize
-from tests.conftest import choose_picture, new_page
+from tests.conftest import choose_picture, go_to, new_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -166,7 +166,7 @@ def test_a_jpeg_goes_through_the_models_for_photographs(
 
     Image.fromarray(clean[:32, :40]).save(tmp_path / "from the web.jpg", quality=60)
     page = new_page(browser, viewport={"width": 1280, "height": 900})
-    page.goto(address)
+    go_to(page, address)
     viewer, question = page.locator(".viewer"), page.locator("#source")
     expect(viewer).to_have_attribute("data-complete", "true")
     expect(question).to_be_hidden()

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from esrgan.demo import examples
 from esrgan.demo.compare.family import ANY, BUILTIN
 from esrgan.demo.compare.source import AS_HR, AS_LR
-from tests.conftest import new_page
+from tests.conftest import go_to, new_page
 
 CLICKS = int(os.environ.get("ESRGAN_STORM", "3"))
 SEEDS = range(3) if "ESRGAN_STORM" in os.environ else range(1)
@@ -37,7 +37,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         viewport={"width": 1280, "height": 900},
         permissions=["clipboard-read", "clipboard-write"],
     )
-    opened.goto(address)
+    go_to(opened, address)
     expect(opened.locator(".viewer")).to_have_attribute("data-run", re.compile("."))
     yield opened
     opened.context.close()

@@ -22,7 +22,7 @@ from esrgan.demo.viewer import Alphas, Link
 from esrgan.networks import RRDBNet
 from esrgan.pictures.images import decode_image
 from esrgan.pictures.resize import imresize
-from tests.conftest import new_page
+from tests.conftest import go_to, new_page
 from tests.tiny import related_models
 
 AT = Alphas(network=0.3, image=0.6)
@@ -126,7 +126,7 @@ def test_what_is_no_blind_test_is_refused_in_words(
 @pytest.mark.slow
 def test_a_visitor_makes_one_of_the_example(browser: Browser, address: str, tmp_path: Path) -> None:
     page = new_page(browser, viewport={"width": 1280, "height": 900})
-    page.goto(address)
+    go_to(page, address)
     expect(page.locator(".viewer")).to_have_attribute("data-complete", "true")
     page.get_by_role("button", name="Blind test").click()
     page.locator("#study-crop").get_by_text("128×128").click()

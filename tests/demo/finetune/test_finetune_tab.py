@@ -23,7 +23,7 @@ from esrgan.models.checkpoints import load_generator, save_generator
 from esrgan.networks import RRDBNet
 from esrgan.pictures.encoding import encode_image
 from esrgan.run_folder import Status, weights_path, write_status
-from tests.conftest import PATIENCE, new_page, stop_the_first_comparison
+from tests.conftest import PATIENCE, go_to, new_page, stop_the_first_comparison
 from tests.demo.finetune.helpers import ended, wait_until
 
 
@@ -128,7 +128,7 @@ def test_a_visitor_trains_a_model_and_compares_it(
     served: str, browser: Browser, settings: Settings, pictures: list[str], tmp_path: Path, forked
 ) -> None:
     visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
-    visitor.goto(served)
+    go_to(visitor, served)
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
     visitor.locator("#train-from input").click()
@@ -196,7 +196,7 @@ def test_a_visitor_chooses_another_moment_than_the_best(
     write_status(folder, Status("finished", 50, 50))
 
     visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
-    visitor.goto(served)
+    go_to(visitor, served)
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
     expect(visitor.locator("#train-status")).to_contain_text("Better by far.")
@@ -228,7 +228,7 @@ def test_a_visitor_sees_what_will_be_spoilt_before_the_training(
     served: str, browser: Browser, idle: list[list[str]]
 ) -> None:
     visitor = new_page(browser, viewport={"width": 1280, "height": 1000})
-    visitor.goto(served)
+    go_to(visitor, served)
     stop_the_first_comparison(visitor)
     visitor.get_by_role("tab", name="Fine-tune").click()
     sheet = visitor.locator("#train-spoilt img")

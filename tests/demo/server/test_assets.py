@@ -39,22 +39,6 @@ def client(folder: Path) -> TestClient:
     return TestClient(Assets(behind, folder), headers={"Accept-Encoding": "gzip, deflate, br"})
 
 
-def test_a_page_asked_for_nothing_else_names_its_first_pictures(folder: Path) -> None:
-    pictures = ["/gradio_api/file=/tmp/%C3%A9%20x/lr.webp", "/gradio_api/file=/tmp/hr.webp"]
-    client = TestClient(Assets(behind, folder, pictures))
-    answer = client.get("/")
-    assert answer.text == PAGE
-    links = answer.headers["link"].split(", ")
-    assert [link.split(";")[0] for link in links] == [
-        "<gradio_api/file=/tmp/%C3%A9%20x/lr.webp>",
-        "<gradio_api/file=/tmp/hr.webp>",
-    ]
-    assert all({"rel=preload", "as=fetch", "crossorigin"} <= {*link.split("; ")} for link in links)
-    assert "link" not in client.get("/?example=chelsea").headers
-    assert "link" not in client.get("/elsewhere").headers
-    assert "link" not in TestClient(Assets(behind, folder)).get("/").headers
-
-
 def test_a_script_is_compressed_once_and_kept_for_good(client: TestClient, folder: Path) -> None:
     for _ in range(2):
         with client.stream("GET", "/assets/index-1a2b.js") as answer:
