@@ -101,6 +101,7 @@ def test_a_tab_is_known_to_nobody_but_the_page(module):
     assert inside == ([] if module != "esrgan.demo.page" else sorted(TABS))
 
 
+@pytest.mark.slow
 def test_importing_really_loads_neither():
     """The same by running it: what the sources import may import in turn."""
     library = [name for name in LIBRARY if not within(name, "esrgan.demo")]

@@ -105,6 +105,7 @@ def test_the_scripts_start_what_they_name(installed: Path, tmp_path: Path) -> No
     assert set(scripts["console_scripts"]) == {"esrgan", "esrgan-demo", "esrgan-train"}
 
 
+@pytest.mark.slow
 def test_it_upscales_away_from_the_clone(installed: Path, tmp_path: Path) -> None:
     """With its own weights; the page keeps what it trains where it was started."""
     shutil.copy(EXAMPLE, tmp_path / "cat.png")

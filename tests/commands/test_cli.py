@@ -500,6 +500,7 @@ def test_a_wrong_command_is_one_line_and_exit_code_2(
     assert words in told
 
 
+@pytest.mark.slow
 def test_a_model_that_can_not_be_downloaded_is_one_line_and_exit_code_2() -> None:
     ended = command("upscale", "x.png", "-o", "out", "--model", "official-gan")
     assert ended.returncode == 2

@@ -11,8 +11,12 @@ from esrgan.demo.example_results import lr_of, networks
 from esrgan.pictures.images import load_image
 from esrgan.pictures.resize import imresize
 
+OTHERS = [name for name in examples.pictures() if name != examples.FIRST]
 
-@pytest.mark.parametrize("name", list(examples.pictures()))
+
+@pytest.mark.parametrize(
+    "name", [examples.FIRST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_a_stored_result_is_the_models_own(name: str) -> None:
     """Processors round differently, by one grey level here and there."""
     lr = lr_of(name)
@@ -20,10 +24,9 @@ def test_a_stored_result_is_the_models_own(name: str) -> None:
     for parts in networks(name):
         stored = examples.stored(examples.digest(lr), parts)
         assert stored is not None, "make them anew: python -m esrgan.demo.example_results"
-        if name in (examples.FIRST, "hopper"):  # all of them would take half a minute
-            error = np.abs(stored.astype(int) - compute.network_of(parts)(lr))
-            assert error.max() <= 1
-            assert error.mean() < 0.01
+        error = np.abs(stored.astype(int) - compute.network_of(parts)(lr))
+        assert error.max() <= 1
+        assert error.mean() < 0.01
 
 
 def test_every_stored_file_is_of_these_pictures_and_weights() -> None:

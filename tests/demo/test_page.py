@@ -335,6 +335,7 @@ def lr_of_example() -> np.ndarray:
     return imresize(load_image(EXAMPLE), 1 / 4)
 
 
+@pytest.mark.slow
 def test_another_example_by_a_click(fresh: Page) -> None:
     fresh.locator("#examples img").nth(2).click()
     expect(caption(fresh, "hr")).to_have_text("600×400")
@@ -349,6 +350,7 @@ def phone(browser: Browser, address: str) -> Iterator[Page]:
         yield opened
 
 
+@pytest.mark.slow
 def test_readable_on_a_phone(phone: Page) -> None:
     widths = phone.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] <= widths[1]

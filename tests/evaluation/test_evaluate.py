@@ -65,6 +65,7 @@ def test_mean_rmse_is_the_root_of_the_mean_squared_error() -> None:
     assert mean == Score("m", "mean", 25, pytest.approx(0.7), pytest.approx(12.5**0.5), count=2)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_published_bicubic_scores(benchmark_data: Path, measures: Measures) -> None:
     """PSNR-Y 28.43 / 26.09 dB, from MATLAB's own LR files."""
     for name, expected in (("Set5", 28.43), ("Set14", 26.09)):

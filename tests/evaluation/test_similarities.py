@@ -32,6 +32,7 @@ def colours(picture: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(planes)[None]
 
 
+@pytest.mark.slow
 def test_they_equal_piqs_own_of_luma_and_of_colours(hr: np.ndarray, sr: np.ndarray) -> None:
     import piq  # only here: it takes seconds
 

@@ -489,6 +489,7 @@ def test_the_same_figure_is_the_same_file(tmp_path: Path, photo: np.ndarray, suf
     assert sorted(tmp_path.iterdir()) == [first, second]
 
 
+@pytest.mark.slow
 def test_pyplot_is_left_alone() -> None:
     script = "import sys, esrgan.figures; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])

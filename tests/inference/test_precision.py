@@ -63,6 +63,7 @@ def test_the_probe_is_the_same_each_time_and_has_everything() -> None:
     assert all(quarter.std() > 0.1 for quarter in quarters)
 
 
+@pytest.mark.slow
 def test_what_differs_by_more_than_a_grey_level_is_seen() -> None:
     network = zoo.load("psnr").network
     assert stays_unseen(network, torch.float16, CPU)

@@ -162,6 +162,7 @@ def fetch(home: Path) -> tuple[str, str]:
     return out, err
 
 
+@pytest.mark.slow
 def test_downloaded_once_from_the_repository_that_has_it(hub, tmp_path, monkeypatch):
     hub["/second/repo/resolve/main/w.pth"] = CONTENT
     assert fetch(tmp_path)[0] == CONTENT.decode() + "\n"

@@ -180,7 +180,7 @@ def test_without_noise_it_is_the_cpu_s_but_for_rounding(name: DegradationName, m
     assert np.max(found) <= 25 * mean  # where a coefficient of JPEG was between two quanta
 
 
-@pytest.mark.parametrize("name", ["photo", "real"])
+@pytest.mark.parametrize("name", ["photo", pytest.param("real", marks=pytest.mark.slow)])
 def test_with_noise_its_statistics_are_the_cpu_s(name: DegradationName) -> None:
     """Of the noise that is left in LR: LR less its mean over many drawings of the noise."""
     degradation, ratios, means = DEGRADATIONS[name], [], []

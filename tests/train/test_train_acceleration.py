@@ -145,7 +145,8 @@ def broken_compiler(*_arguments: Any, **_options: Any) -> None:
     "changes",
     [
         {},
-        {"gradient_penalty": 1e5},  # far above the loss, of an untrained discriminator
+        # Far above the loss, of an untrained discriminator.
+        pytest.param({"gradient_penalty": 1e5}, marks=pytest.mark.slow),
         pytest.param({"gradient_penalty": 1e5, "discriminator": "unet"}, marks=pytest.mark.slow),
     ],
     ids=["plain", "R1", "R1 of a U-Net"],

@@ -208,7 +208,7 @@ def test_a_gan_run_logs_all_its_losses(uninterrupted: Callable[[str], Path]) -> 
     }
 
 
-@pytest.mark.parametrize("discriminator", ["vgg", "unet"])
+@pytest.mark.parametrize("discriminator", ["vgg", pytest.param("unet", marks=pytest.mark.slow)])
 def test_all_of_the_second_stage_goes_on_to_the_same_bits(
     arguments, tmp_path: Path, discriminator: str
 ) -> None:

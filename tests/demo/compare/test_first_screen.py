@@ -71,7 +71,7 @@ def wait_until_begun(page: Page) -> None:
     expect(page.locator(".viewer")).to_have_attribute("data-run", re.compile("."))
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (1366, 768)])
+@pytest.mark.parametrize("size", [pytest.param((1440, 900), marks=pytest.mark.slow), (1366, 768)])
 def test_four_pictures_stand_side_by_side_on_a_laptops_first_screen(
     visit: Callable[..., Page], size: tuple[int, int]
 ) -> None:
@@ -96,32 +96,6 @@ def test_four_pictures_stand_side_by_side_on_a_laptops_first_screen(
     assert top == pytest.approx(y, abs=1)
     assert across / scale == pytest.approx(wide, abs=1)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_the_page_opens_with_pictures_before_the_server_answers_anything(
-    visit: Callable[..., Page], address: str
-) -> None:
-    page = visit(1440, 900).context.new_page()
-    asked: list[str] = []
-    held: list[Route] = []
-    released = False
-    page.on("request", lambda request: asked.append(request.url))
-    page.route("**/queue/join*", lambda it: it.continue_() if released else held.append(it))
-    page.goto(address)
-    wait_until_painted(page, *FIRST_ROW)
-    page.locator("#network-alpha input").press("Home")  # and the slider moves them
-    expect(page.locator(".viewer")).to_have_attribute("data-network", "0")
-    painted = "pane => document.querySelector(`[data-pane=${pane}] canvas`).toDataURL()"
-    assert page.evaluate(painted, "network") == page.evaluate(painted, "psnr")
-    shown = page.evaluate(painted, "gan")
-    released = True
-    for route in held:
-        route.continue_()
-    expect(page.locator("[data-pane=gan] figcaption")).to_contain_text("PSNR")
-    assert page.evaluate(painted, "gan") == shown
-    # The comparison that began does not fetch them again.
-    again = [url for url in asked if url.endswith(("lr.webp", "1.00.webp"))]
-    assert [url.split("/")[-1] for url in again] == ["chelsea_lr.webp"]
 
 
 GRADIO = re.compile(r"/assets/index-[^/]*\.js$")
@@ -170,6 +144,7 @@ STANDING = """() => ['h1', '.sliders > *', '.toolbar > *', '.pane:not([hidden])'
         part.dataset.pane ?? part.className, [x, y, width, height],
         part.querySelector('canvas')?.toDataURL(),
     ])"""
+PIXELS = "pane => document.querySelector(`[data-pane=${pane}] canvas`).toDataURL()"
 COLOURS = """([words, ground]) => [
     getComputedStyle(document.querySelector(words)).color,
     getComputedStyle(document.querySelector(ground)).backgroundColor,
@@ -206,6 +181,7 @@ def test_what_the_hand_has_done_before_it_is_built_stays(
     visit.page.on("request", lambda request: fetched.append(request.url.split("/")[-1]))
     page = visit.open(address)
     wait_until_painted(page, *FIRST_ROW)
+    shown = page.evaluate(PIXELS, "gan")
     slider = page.locator("#network-alpha input")
     page.locator("[data-mode=wipe]").click()
     page.locator(".pair .right").select_option("psnr")
@@ -218,6 +194,11 @@ def test_what_the_hand_has_done_before_it_is_built_stays(
     expect(slider).to_be_focused()
     wait_until_begun(page)
     expect(viewer).to_have_attribute("data-network", "0")
+    # The comparison that began shows the same pictures, and does not fetch them again.
+    page.locator("[data-mode=grid]").click()
+    expect(page.locator("[data-pane=gan] figcaption")).to_contain_text("PSNR")
+    assert page.evaluate(PIXELS, "gan") == shown
+    assert page.evaluate(PIXELS, "network") == page.evaluate(PIXELS, "psnr")
     assert fetched.count("chelsea_lr.webp") == 1
 
 
@@ -285,6 +266,7 @@ def test_a_phone_shows_one_picture_to_wipe_with_the_slider_below(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.slow
 def test_a_wipe_is_dragged_anywhere_and_moved_by_keys(visit: Callable[..., Page]) -> None:
     page = visit(1280, 900, "?example=chelsea&view=wipe")
     wait_until_painted(page, "wipe")

@@ -93,6 +93,7 @@ def test_stopped_by_a_restarted_server_and_resumed(
         assert seen == sorted(set(seen))
 
 
+@pytest.mark.slow
 def test_what_the_training_refuses_is_a_failed_run_with_its_sentence(
     settings: Settings, pictures: list[str], forked, refused
 ) -> None:

@@ -51,6 +51,7 @@ def test_the_server_itself_refuses_on_a_space(
     assert not runs.exists()
 
 
+@pytest.mark.slow
 def test_stop_is_heard_while_pictures_are_received(
     served: str, pictures: list[str], runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
