@@ -3,6 +3,7 @@
 `python app.py`, `python -m esrgan.demo`, or `esrgan-demo` where it is installed.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -28,6 +29,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     print("Starting …", flush=True)
+    gc.disable()  # what is imported stays: to look for what does not takes an eighth of the start
 
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
     os.environ.setdefault("MPLBACKEND", "agg")  # gradio asks at each event; to find one takes 0.5 s
@@ -45,7 +47,7 @@ def main() -> None:
         from esrgan.demo.page import build, launch
     from esrgan.demo.choice import load_builtin
 
-    with quick_start.without_apps():
+    with quick_start.without_drafts():
         page = build()
     launch(
         page,
@@ -54,6 +56,8 @@ def main() -> None:
         inbrowser=options.open,
         prevent_thread_lock=True,
     )
+    gc.freeze()
+    gc.enable()
     loading = threading.Timer(PRELOAD_AFTER_SECONDS, load_builtin)
     if not zero_gpu.on_zero_gpu():
         loading.start()

@@ -22,7 +22,7 @@ from esrgan.demo.server.first_look import FirstLook
 from esrgan.demo.server.guard import Guard
 from esrgan.demo.server.housekeeping import keep_sweeping, seconds_kept, sweep_interval
 from esrgan.demo.server.messages import QUIETLY
-from esrgan.demo.server.quick_start import without_apps
+from esrgan.demo.server.quick_start import without_drafts
 from esrgan.demo.server.quota import Quota
 from esrgan.demo.server.requests import Page, wrong_body
 from esrgan.demo.server.served import jobs_folder, served_folder
@@ -111,7 +111,7 @@ def launch(page: gr.Blocks, **options: Any) -> Any:
     jobs_folder()  # and away with those of a server that was killed
     keep_sweeping(served_folder(), kept)
     # Whoever asks without the queue would pass its limits.
-    with without_apps():
+    with without_drafts():
         page.queue(max_size=QUEUE_LENGTH, api_open=False)
     page._queue = FairQueue(
         live_updates=True,

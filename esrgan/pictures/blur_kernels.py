@@ -7,7 +7,7 @@ settings). A kernel is k×k float32, k odd, and sums to 1.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import j1
+import scipy  # whose parts load when first used: as much starts faster
 
 Range = tuple[float, float]
 
@@ -91,7 +91,7 @@ def sinc(size: int, cutoff: float) -> np.ndarray:
     radius = np.hypot(x, y)
     centre = radius == 0
     radius[centre] = 1.0
-    kernel = cutoff * j1(cutoff * radius) / (2 * np.pi * radius)
+    kernel = cutoff * scipy.special.j1(cutoff * radius) / (2 * np.pi * radius)
     kernel[centre] = cutoff**2 / (4 * np.pi)
     return normalised(kernel)
 

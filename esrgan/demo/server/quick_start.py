@@ -1,4 +1,4 @@
-"""gradio's start without what it does in vain: stubs for editors, and apps that nobody asks."""
+"""gradio's start without what it does in vain: stubs for editors, and drafts of its app."""
 
 import inspect
 from collections.abc import Iterator
@@ -25,15 +25,18 @@ def without_stubs() -> Iterator[None]:
 
 
 @contextmanager
-def without_apps() -> Iterator[None]:
-    """Have gradio leave out the apps that it makes before `launch`, which makes the one that
-    answers."""
+def without_drafts() -> Iterator[None]:
+    """Have gradio leave out the apps and configurations that it makes before `launch`, which makes
+    those that answer."""
+    from gradio.blocks import Blocks
     from gradio.routes import App
 
-    real = App.create_app
+    app, configuration = App.create_app, Blocks.get_config_file
     nothing: Any = staticmethod(lambda *_, **__: None)
     App.create_app = nothing  # type: ignore[method-assign]
+    Blocks.get_config_file = lambda _: {}  # type: ignore
     try:
         yield
     finally:
-        App.create_app = staticmethod(real)  # type: ignore[method-assign]
+        App.create_app = staticmethod(app)  # type: ignore[method-assign]
+        Blocks.get_config_file = configuration  # type: ignore[method-assign]

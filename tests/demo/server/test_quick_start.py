@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from esrgan.demo.server.quick_start import without_apps, without_stubs
+from esrgan.demo.server.quick_start import without_drafts, without_stubs
 
 COMPONENT = """
 import gradio as gr
@@ -40,10 +40,13 @@ def test_other_classes_have_their_files_meanwhile() -> None:
         assert Path(inspect.getfile(nullcontext)).name == "contextlib.py"
 
 
-def test_a_page_has_no_app_meanwhile() -> None:
-    with without_apps(), gr.Blocks() as first:
+def test_a_page_has_no_app_and_no_configuration_meanwhile() -> None:
+    with without_drafts(), gr.Blocks() as first:
+        gr.Markdown("first")
         first.queue(max_size=3)
     assert first.app is None
+    assert first.config == {}
     with gr.Blocks() as second:
         gr.Markdown("as ever")
     assert second.app.blocks is second
+    assert second.config["components"][0]["props"]["value"] == "as ever"
