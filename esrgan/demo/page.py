@@ -76,7 +76,8 @@ def _opened(page: gr.Blocks, app: Any) -> Any:
     tabs = [str(block.label) for block in blocks if isinstance(block, gr.Tab)]
     html = first_look(views[0], TITLE, compare_tab.INTRO, tabs, page.theme_hash)
     pictures = [*views[0]["pictures"], *views[0]["frames"]]
-    return FirstLook(app, html, [picture["file"]["url"] for picture in pictures])
+    urls = [picture["file"]["url"] for picture in pictures]
+    return FirstLook(app, html, urls, compare_tab.ADDRESS_PARTS)
 
 
 def _guarded(page: gr.Blocks) -> Any:

@@ -25,7 +25,7 @@ from esrgan.demo.compare.family import (
     named_by,
     trio_of,
 )
-from esrgan.demo.compare.page_link import Address
+from esrgan.demo.compare.page_link import PARTS, Address
 from esrgan.demo.compare.session import (
     Controls,
     Latest,
@@ -63,6 +63,7 @@ INTRO = (
     "(<strong>PSNR</strong>), by one trained to look real (<strong>GAN</strong>), and by all "
     "between. <strong>Drag the slider.</strong>"
 )
+ADDRESS_PARTS = PARTS  # parameters of an address that asks for another comparison
 PASTE = Path(__file__).with_name("paste.js")
 RELOAD = Path(__file__).with_name("reload.js")
 # JavaScript that downloads what the hidden button holds, once that is there.

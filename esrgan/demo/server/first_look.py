@@ -3,7 +3,8 @@
 An ASGI middleware. All that it knows of gradio is the element in which it builds the page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from urllib.parse import parse_qs
 
 from esrgan.demo.server.assets import App, Message, Receive, Scope, Send
 
@@ -17,15 +18,17 @@ class FirstLook:
         app: answers everything.
         html: what is shown, before the element in which the page is built.
         pictures: paths of the URLs, quoted, which the browser fetches before it knows what for.
+        wishes: names of the parameters by which an address asks for something else.
     """
 
-    def __init__(self, app: App, html: str, pictures: Sequence[str]) -> None:
-        self.app, self.html = app, html.encode()
+    def __init__(
+        self, app: App, html: str, pictures: Sequence[str], wishes: Collection[str]
+    ) -> None:
+        self.app, self.html, self.wishes = app, html.encode(), wishes
         self.links = ", ".join(map(_preload, pictures)).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        opens = scope["type"] == "http" and scope["method"] == "GET" and scope["path"] == "/"
-        if not opens or scope["query_string"]:
+        if not self._opens(scope):
             await self.app(scope, receive, send)
             return
         started: Message = {}
@@ -44,6 +47,12 @@ class FirstLook:
             await send({"type": "http.response.body", "body": whole})
 
         await self.app(scope, receive, opening)
+
+    def _opens(self, scope: Scope) -> bool:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+            return False
+        parameters = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        return parameters.keys().isdisjoint(self.wishes)
 
     def _headers(
         self, headers: Sequence[tuple[bytes, bytes]], length: int

@@ -10,7 +10,7 @@ import {fetchFile, start} from './viewer.js';
 /** @param {HTMLElement} place */
 function show(place) {
   place.hidden = false;
-  if (matchMedia('(prefers-color-scheme: dark)').matches) document.body.classList.add('dark');
+  if (isDark()) document.body.classList.add('dark');
   const view = JSON.parse(document.getElementById('first-view')?.textContent ?? '');
   // The page may lie below a prefix.
   start(place, {value: view}, null, () => {}, url => fetchFile(url.replace(/^\//, '')));
@@ -24,6 +24,12 @@ function show(place) {
     if (held || !(own instanceof HTMLElement) || isOpening(own)) requestAnimationFrame(look);
     else handOver(own, place);
   });
+}
+
+/** Whether the page will be dark: Spaces say so by a parameter of gradio's. */
+function isDark() {
+  const theme = new URLSearchParams(location.search).get('__theme');
+  return theme === 'dark' || theme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
 /** @param {typeof state} own state of the page's own viewer */

@@ -89,10 +89,10 @@ async function openWith(view) {
   draw();
 }
 
-/** Whether the page was opened as such: with no address of a comparison, and not again. */
+/** Whether the page was opened as such, and not again: where an address names a comparison, the server sends no first look. */
 export function isFirstLook() {
   const [how] = performance.getEntriesByType('navigation');
-  return location.search === '' && how instanceof PerformanceNavigationTiming && how.type === 'navigate';
+  return document.getElementById('first-view') !== null && how instanceof PerformanceNavigationTiming && how.type === 'navigate';
 }
 
 /** α of the key frames that are there. */

@@ -151,13 +151,22 @@ COLOURS = """([words, ground]) => [
 ]"""
 
 
-@pytest.mark.parametrize(("size", "scheme"), [((1440, 900), "light"), ((390, 844), "dark")])
+@pytest.mark.parametrize(
+    ("size", "scheme", "query"),
+    [
+        ((1440, 900), "light", ""),
+        ((390, 844), "dark", ""),
+        pytest.param(
+            (1366, 768), "light", "?__theme=dark", marks=pytest.mark.slow
+        ),  # as in a Space
+    ],
+)
 def test_before_it_is_built_the_page_looks_as_it_will(
-    unbuilt: Callable[..., Unbuilt], address: str, size: tuple[int, int], scheme: str
+    unbuilt: Callable[..., Unbuilt], address: str, size: tuple[int, int], scheme: str, query: str
 ) -> None:
     visit = unbuilt(*size, color_scheme=scheme)
     visit.page.route("**/queue/join*", lambda _: None)  # what it opens with is all
-    page = visit.open(address)
+    page = visit.open(f"{address}/{query}")
     panes = FIRST_ROW if size[0] > 999 else ("wipe",)
     wait_until_painted(page, *panes)
     assert page.locator("#viewer").count() == 0
@@ -170,7 +179,7 @@ def test_before_it_is_built_the_page_looks_as_it_will(
     for (name, before, shown), (_, after, shows) in zip(first, own, strict=True):
         assert after == pytest.approx(before, abs=1), name
         assert shows == shown, name
-    assert page.evaluate(COLOURS, [".gradio-container", "body"]) == colours
+    assert page.evaluate(COLOURS, [".gradio-container", "gradio-app"]) == colours
 
 
 def test_what_the_hand_has_done_before_it_is_built_stays(

@@ -29,11 +29,14 @@ async def behind(scope, receive, send):
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(FirstLook(behind, LOOK, PICTURES))
+    return TestClient(FirstLook(behind, LOOK, PICTURES, ["example", "zoom"]))
 
 
-def test_a_page_asked_for_nothing_else_shows_it_where_it_will_be_built(client: TestClient) -> None:
-    answer = client.get("/")
+@pytest.mark.parametrize("query", ["", "?__theme=system", "?from=zoom"])
+def test_a_page_asked_for_nothing_else_shows_it_where_it_will_be_built(
+    client: TestClient, query: str
+) -> None:
+    answer = client.get(f"/{query}")
     assert answer.text == f"<body><p>α</p>{LOOK}<gradio-app></gradio-app></body>"
     assert int(answer.headers["content-length"]) == len(answer.content)
     assert answer.headers["content-type"] == "text/html"
@@ -48,7 +51,7 @@ def test_its_pictures_are_named_before_the_page(client: TestClient) -> None:
     assert all({"rel=preload", "as=fetch", "crossorigin"} <= {*link.split("; ")} for link in links)
 
 
-@pytest.mark.parametrize("path", ["/?example=chelsea", "/elsewhere"])
+@pytest.mark.parametrize("path", ["/?__theme=dark&example=chelsea", "/?zoom=", "/elsewhere"])
 def test_what_asks_for_something_else_is_the_apps_own(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.content == b"".join(PIECES)
