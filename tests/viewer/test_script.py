@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from esrgan.demo.viewer import Alphas
 from esrgan.inference.blend import DEFAULT_ALPHA, STRIP_ALPHAS
 from esrgan.viewer.component import PAGE, viewer_html
@@ -14,6 +16,8 @@ from esrgan.web_page import one_script
 
 # What gr.HTML hands over; a declaration of the same name would hide it.
 GIVEN = {"element", "props", "trigger", "watch", "server", "upload"}
+# Modules that no other imports, each of which runs the viewer in a page of its own.
+PAGES = ("saved.js", "first_look.js")
 FUNCTIONS = re.compile(r"^(?:async )?function (\w+)", re.MULTILINE)
 CONSTANTS = re.compile(r"^(?:const|let|class) (.+)", re.MULTILINE)
 
@@ -33,25 +37,33 @@ def declared(text: str) -> list[str]:
     return FUNCTIONS.findall(text) + [name for names in constants for name in names]
 
 
-def test_every_module_is_in_it_without_imports_and_exports() -> None:
-    whole = one_script(PAGE, "saved.js")
+def modules(page: str) -> list[Path]:
+    """Those of which the script of a page is made."""
+    return [module for module in PAGE.glob("*.js") if module.name not in {*PAGES} - {page}]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_module_is_in_it_without_imports_and_exports(page: str) -> None:
+    whole = one_script(PAGE, page)
     assert re.findall(r"^(?:import|export)\b.*", whole, re.MULTILINE) == []
-    for module in PAGE.glob("*.js"):
+    for module in modules(page):
         *_, last = module.read_text("utf-8").splitlines()
         assert last in whole
         assert whole.count(first_declaration(module)) == 1
 
 
-def test_no_two_modules_declare_one_name() -> None:
-    names = declared(one_script(PAGE, "saved.js"))
+@pytest.mark.parametrize("page", PAGES)
+def test_no_two_modules_declare_one_name(page: str) -> None:
+    names = declared(one_script(PAGE, page))
     assert {"start", "state", "blend", "LEVELS", "STRIDE", "KERNEL"} <= set(names)
     assert [name for name, times in Counter(names).items() if times > 1] == []
     assert GIVEN.isdisjoint(declared(one_script(PAGE, "viewer.js")))
 
 
-def test_what_is_imported_comes_first() -> None:
-    whole = one_script(PAGE, "saved.js")
-    for module in PAGE.glob("*.js"):
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_imported_comes_first(page: str) -> None:
+    whole = one_script(PAGE, page)
+    for module in modules(page):
         text = module.read_text("utf-8")
         own = whole.index(first_declaration(module))
         for imported in re.findall(r"^import .*?'\./(\w+\.js)'", text, re.MULTILINE | re.DOTALL):

@@ -8,7 +8,7 @@ import {state} from './state.js';
 import {fetchFile, start} from './viewer.js';
 
 /** @param {HTMLElement} place */
-function show(place) {
+function standIn(place) {
   place.hidden = false;
   if (isDark()) document.body.classList.add('dark');
   const view = JSON.parse(document.getElementById('first-view')?.textContent ?? '');
@@ -57,5 +57,5 @@ function handOver(own, place) {
 }
 
 const place = document.getElementById('first-look');
-if (place && isFirstLook()) show(place);
+if (place && isFirstLook()) standIn(place);
 else place?.remove();
